@@ -1,0 +1,191 @@
+"""Candidates: every (model, quantization) pair as rows of NumPy arrays.
+
+All byte arrays are float64 of shape [candidates, ggml types]; per-model facts are [candidates].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.core.kv import CacheShape, cache_shape
+from catalog.types import LayerKind, Model, Role
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Pairs of model and quantization with the bytes of every part."""
+
+    models: tuple[Model, ...]
+    quants: tuple[str, ...]
+    types: tuple[str, ...]
+    model_of: Ints
+    quant_of: Ints
+    embedding: Floats
+    """Input embedding; looked up, not read. Stays in host memory on a rig with discrete GPUs."""
+    head: Floats
+    """Output matrix and final norm; the embedding once more where the two are tied."""
+    dense: Floats
+    """Attention, norms, dense FFN, shared experts and routers of all layers."""
+    experts: Floats
+    """Routed experts of all layers."""
+    lookup_bytes: Floats
+    """Per-layer embeddings [n]: looked up, held in host memory."""
+    file_bytes: Floats
+    layers: Floats
+    expert_layers: Floats
+    n_experts: Floats
+    n_experts_active: Floats
+    hidden: Floats
+    vocab: Floats
+    dense_matmul_params: Floats
+    """Parameters multiplied per token outside the routed experts (head included)."""
+    expert_matmul_params: Floats
+    """Parameters of the chosen routed experts, summed over layers."""
+    total_params: Floats
+    full_elements: Floats
+    window_elements: Floats
+    window: Floats
+    state_bytes: Floats
+    attention_width: Floats
+    window_attention_width: Floats
+    mla_heads: Floats
+    """Query heads of MLA layers, 0 elsewhere: they enlarge the compute buffer."""
+    model_context: Floats
+    """Context length the model was trained for; 0 where unknown."""
+
+    def __len__(self) -> int:
+        return len(self.model_of)
+
+    def model(self, i: int) -> Model:
+        """The model of row ``i``."""
+        return self.models[int(self.model_of[i])]
+
+    def quant(self, i: int) -> str:
+        """The quantization of row ``i``."""
+        return self.quants[int(self.quant_of[i])]
+
+    def take(self, rows: NDArray[Any]) -> Candidates:
+        """The candidates at ``rows`` (indices or a mask), sharing models and names."""
+        return replace(
+            self, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in _SHARED}
+        )
+
+
+_SHARED = ("models", "quants", "types")
+
+
+def build_candidates(
+    pairs: Sequence[tuple[Model, str, Mapping[tuple[Role, str], int]]],
+) -> Candidates:
+    """Candidates from explicit byte maps, one per (model, quant)."""
+    models: list[Model] = []
+    index: dict[str, int] = {}
+    quants = tuple(dict.fromkeys(quant for _, quant, _ in pairs))
+    types = tuple(sorted({t for _, _, weights in pairs for _, t in weights}))
+    type_index = {t: i for i, t in enumerate(types)}
+    quant_index = {q: i for i, q in enumerate(quants)}
+    bytes_by_role = {role: np.zeros((len(pairs), max(len(types), 1))) for role in Role}
+    model_of = np.zeros(len(pairs), dtype=np.int64)
+    quant_of = np.zeros(len(pairs), dtype=np.int64)
+    for row, (model, quant, weights) in enumerate(pairs):
+        if model.id not in index:
+            index[model.id] = len(models)
+            models.append(model)
+        model_of[row] = index[model.id]
+        quant_of[row] = quant_index[quant]
+        for (role, ggml_type), size in weights.items():
+            bytes_by_role[role][row, type_index[ggml_type]] += size
+    return assemble(tuple(models), quants, types, model_of, quant_of, bytes_by_role)
+
+
+def assemble(
+    models: tuple[Model, ...],
+    quants: tuple[str, ...],
+    types: tuple[str, ...],
+    model_of: Ints,
+    quant_of: Ints,
+    bytes_by_role: Mapping[Role, Floats],
+) -> Candidates:
+    """Candidates from byte arrays [n, types] per role and the models they belong to."""
+    shapes = [cache_shape(m) for m in models]
+
+    def per_model(values: Sequence[float]) -> Floats:
+        return np.asarray(values, dtype=np.float64)[model_of]
+
+    def per_shape(name: str) -> Floats:
+        return per_model([getattr(shape, name) for shape in shapes])
+
+    embedding = bytes_by_role[Role.EMBEDDING]
+    stored_head = bytes_by_role[Role.HEAD]
+    tied = per_model([m.tied_embeddings for m in models])[:, None]
+    dense = bytes_by_role[Role.ATTENTION] + bytes_by_role[Role.FFN]
+    experts = bytes_by_role[Role.EXPERTS]
+    lookup = bytes_by_role[Role.PER_LAYER_EMBEDDING].sum(axis=1)
+    expert_params = [_active_expert_params(m) for m in models]
+    return Candidates(
+        models=models,
+        quants=quants,
+        types=types,
+        model_of=model_of,
+        quant_of=quant_of,
+        embedding=embedding,
+        head=stored_head + embedding * tied,
+        dense=dense,
+        experts=experts,
+        lookup_bytes=lookup,
+        file_bytes=(embedding + stored_head + dense + experts).sum(axis=1) + lookup,
+        layers=per_model([m.n_layers for m in models]),
+        expert_layers=per_model([_expert_layers(m) for m in models]),
+        n_experts=per_model([max(m.n_experts, 1) for m in models]),
+        n_experts_active=per_model([m.n_experts_active if m.n_experts else 1 for m in models]),
+        hidden=per_model([m.hidden_size for m in models]),
+        vocab=per_model([m.vocab_size for m in models]),
+        dense_matmul_params=per_model(
+            [
+                max(m.active_params - e - (0 if m.tied_embeddings else m.vocab_size * m.hidden_size), 0)
+                for m, e in zip(models, expert_params, strict=True)
+            ]
+        ),
+        expert_matmul_params=per_model(expert_params),
+        total_params=per_model([m.total_params for m in models]),
+        full_elements=per_shape("full_elements"),
+        window_elements=per_shape("window_elements"),
+        window=per_shape("window"),
+        state_bytes=per_shape("state_bytes"),
+        attention_width=per_shape("attention_width"),
+        window_attention_width=per_shape("window_attention_width"),
+        mla_heads=per_model([m.n_heads if LayerKind.LATENT in m.layers else 0 for m in models]),
+        model_context=per_model([m.context_length or 0 for m in models]),
+    )
+
+
+def _expert_layers(model: Model) -> int:
+    """Layers with routed experts: all but the dense first ones, every ``moe_layer_step``-th."""
+    if not model.is_moe:
+        return 0
+    return sum(
+        1
+        for i in range(model.first_dense_layers, model.n_layers)
+        if (i + 1) % max(model.moe_layer_step, 1) == 0
+    )
+
+
+def _active_expert_params(model: Model) -> int:
+    """Parameters of the chosen routed experts: (total - active) x k / (E - k)."""
+    if not model.is_moe or model.n_experts <= model.n_experts_active:
+        return 0
+    idle = model.total_params - model.active_params
+    return round(idle * model.n_experts_active / (model.n_experts - model.n_experts_active))
+
+
+def cache_shapes(candidates: Candidates) -> tuple[CacheShape, ...]:
+    """The cache shape of each of the candidates' models, in model order."""
+    return tuple(cache_shape(m) for m in candidates.models)

@@ -1,0 +1,276 @@
+"""The estimate: best placement, step time by term, prefill, memory and interval for candidates.
+
+One implementation over arrays; one model is an array of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.core.candidates import Candidates, Floats
+from advisor.core.machine import SENSITIVITY_PARAMETERS, Machine, perturbed
+from advisor.core.placement import Placement, Strategy, place, strategies
+from advisor.core.question import Question
+from advisor.core.timing import FormatCosts, Term, decode_terms, format_costs, prefill_seconds
+from catalog.efficiency import Efficiencies
+
+Z80 = 1.2815515655446004
+"""Half-width of a central 80 % interval in standard deviations."""
+
+_LONG_DEPTH = 4_096
+"""Cached tokens from which the spread of depth measurements is added to the interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateTable:
+    """Estimates of all candidates on one machine for one question.
+
+    Arrays are [n] or [n, devices] or [n, devices, terms].  ``strategy`` is -1 where nothing fits;
+    the other values of such a row describe the placement that misses by least.
+    ``decode_s`` is one step for all users; a user sees 1 / decode_s tokens per second.
+    """
+
+    candidates: Candidates
+    machine: Machine
+    question: Question
+    strategy: NDArray[np.int64]
+    terms: Floats
+    decode_s: Floats
+    prefill_s: Floats
+    spread_log: Floats
+    dense_layers: Floats
+    expert_layers: Floats
+    head: Floats
+    weight_bytes: Floats
+    kv_bytes: Floats
+    compute_bytes: Floats
+    missing_bytes: Floats
+    tried: tuple[tuple[Strategy, Floats, Floats], ...]
+    """For every strategy: step time [n] (infinite where it does not fit) and missing bytes [n]."""
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    @property
+    def fits(self) -> NDArray[np.bool_]:
+        return self.strategy >= 0
+
+    @property
+    def tokens_per_s(self) -> Floats:
+        """Decode speed that one user sees (UTPS) [n]."""
+        return 1.0 / self.decode_s
+
+    @property
+    def low_tokens_per_s(self) -> Floats:
+        """Lower end of the 80 % interval [n]."""
+        return self.tokens_per_s * np.exp(-Z80 * self.spread_log)
+
+    @property
+    def high_tokens_per_s(self) -> Floats:
+        """Upper end of the 80 % interval [n]."""
+        return self.tokens_per_s * np.exp(Z80 * self.spread_log)
+
+    @property
+    def ttft_s(self) -> Floats:
+        """Time to first token: prefill and one step [n]."""
+        return self.prefill_s + self.decode_s
+
+    @property
+    def used_bytes(self) -> Floats:
+        """Weights, cache and buffers per device [n, devices]."""
+        return self.weight_bytes + self.kv_bytes + self.compute_bytes
+
+
+def estimate(
+    candidates: Candidates,
+    machine: Machine,
+    question: Question,
+    efficiencies: Efficiencies,
+    *,
+    only: Strategy | None = None,
+) -> EstimateTable:
+    """Estimate all candidates with the fastest placement that fits.
+
+    Args:
+        only: consider just this strategy (a published placement, or "others on demand").
+    """
+    costs = format_costs(candidates.types, efficiencies)
+    gather = efficiencies.number("prefill", "expert_gather_factor")
+    options = [only] if only is not None else list(strategies(machine))
+    n = len(candidates)
+    best: list[NDArray[np.float64]] | None = None
+    best_time = np.full(n, np.inf)
+    best_missing = np.full(n, np.inf)
+    chosen = np.full(n, -1, dtype=np.int64)
+    tried: list[tuple[Strategy, Floats, Floats]] = []
+    for option in options:
+        placement = place(candidates, machine, question, option)
+        terms = decode_terms(candidates, machine, placement, question, costs, question.depth)
+        time = terms.sum(axis=(1, 2))
+        prefill = prefill_seconds(candidates, machine, placement, question, gather)
+        feasible = placement.feasible
+        tried.append((option, np.where(feasible, time, np.inf), placement.missing_bytes))
+        better = (feasible & (time < best_time)) | (
+            (chosen < 0) & ~feasible & (placement.missing_bytes < best_missing)
+        )
+        parts = [*_arrays(placement), terms, time, prefill]
+        if best is None:
+            best = [a.copy() for a in parts]
+        else:
+            for kept, new in zip(best, parts, strict=True):
+                kept[better] = new[better]
+        best_missing = np.where(better, placement.missing_bytes, best_missing)
+        best_time = np.where(feasible & better, time, best_time)
+        chosen = np.where(feasible & better, int(option), chosen)
+    assert best is not None
+    dense, experts, head, weights, kv, compute, missing, terms, time, prefill = best
+    return EstimateTable(
+        candidates=candidates,
+        machine=machine,
+        question=question,
+        strategy=chosen,
+        terms=terms,
+        decode_s=time,
+        prefill_s=prefill,
+        spread_log=_spread(candidates, machine, question, chosen, dense, experts, efficiencies),
+        dense_layers=dense,
+        expert_layers=experts,
+        head=head,
+        weight_bytes=weights,
+        kv_bytes=kv,
+        compute_bytes=compute,
+        missing_bytes=np.maximum(missing, 0.0),
+        tried=tuple(tried),
+    )
+
+
+def _arrays(p: Placement) -> list[Floats]:
+    return [
+        p.dense_layers,
+        p.expert_layers,
+        p.head,
+        p.weight_bytes,
+        p.kv_bytes,
+        p.compute_bytes,
+        p.missing_bytes,
+    ]
+
+
+def _spread(
+    c: Candidates,
+    machine: Machine,
+    q: Question,
+    strategy: NDArray[np.int64],
+    dense: Floats,
+    experts: Floats,
+    efficiencies: Efficiencies,
+) -> Floats:
+    """Standard deviation of ln(measured / predicted) [n], from residuals of similar cases.
+
+    Independent causes add in quadrature: the kind of placement, long contexts, several GPUs, an
+    unmeasured class of device, a virtual machine, an assumed RAM bandwidth where RAM is read.
+    """
+
+    def value(name: str) -> float:
+        return efficiencies.number("spread_log", name)
+
+    is_moe = c.expert_layers > 0
+    unified = np.full(len(c), machine.unified)
+    on_gpu = np.where(is_moe, value("gpu_moe"), np.where(unified, value("unified_dense"), value("gpu_dense")))
+    in_ram = (dense[:, -1] > 0) | (experts[:, -1] > 0)
+    base = np.where(in_ram, value("hybrid"), on_gpu)
+    base = np.where(strategy == int(Strategy.CPU), value("cpu"), base)
+    several = (dense[:, :-1] > 0).sum(axis=1) > 1
+    variance = base**2 + machine.extra_spread**2
+    variance += np.where(several, value("multi_gpu") ** 2, 0.0)
+    variance += np.where(in_ram, machine.ram_spread**2, 0.0)
+    if q.depth >= _LONG_DEPTH:
+        variance += value("depth") ** 2
+    if q.users > 1:
+        variance += value("batch") ** 2
+    return np.asarray(np.sqrt(variance))
+
+
+def placement_of(table: EstimateTable) -> Placement:
+    """The chosen placements of a table, as one placement (for re-evaluation at a fixed split)."""
+    return Placement(
+        strategy=Strategy(max(int(table.strategy[0]), 0)) if len(table) else Strategy.CPU,
+        dense_layers=table.dense_layers,
+        expert_layers=table.expert_layers,
+        head=table.head,
+        weight_bytes=table.weight_bytes,
+        kv_bytes=table.kv_bytes,
+        compute_bytes=table.compute_bytes,
+        missing_bytes=table.missing_bytes,
+    )
+
+
+def decode_seconds_at(
+    table: EstimateTable, row: int, depth: float, costs: FormatCosts, machine: Machine | None = None
+) -> float:
+    """Step time of one row at another cache depth or on a changed machine, placement unchanged."""
+    one = table.candidates.take(np.array([row]))
+    chosen = max(int(table.strategy[row]), 0)
+    placement = Placement(
+        strategy=Strategy(chosen),
+        dense_layers=table.dense_layers[row : row + 1],
+        expert_layers=table.expert_layers[row : row + 1],
+        head=table.head[row : row + 1],
+        weight_bytes=table.weight_bytes[row : row + 1],
+        kv_bytes=table.kv_bytes[row : row + 1],
+        compute_bytes=table.compute_bytes[row : row + 1],
+        missing_bytes=table.missing_bytes[row : row + 1],
+    )
+    terms = decode_terms(one, machine or table.machine, placement, table.question, costs, depth)
+    return float(terms.sum())
+
+
+def sensitivities(table: EstimateTable, row: int, costs: FormatCosts) -> dict[str, float]:
+    """d ln(tokens/s) / d ln(parameter) of one row for every rig parameter, placement unchanged.
+
+    Central difference over +-2 %.  0.76 for ``ram_bandwidth`` means +10 % bandwidth, +7.6 % speed.
+    """
+    step = 1.02
+    result: dict[str, float] = {}
+    for name in SENSITIVITY_PARAMETERS:
+        up = decode_seconds_at(table, row, table.question.depth, costs, perturbed(table.machine, name, step))
+        down = decode_seconds_at(
+            table, row, table.question.depth, costs, perturbed(table.machine, name, 1 / step)
+        )
+        slope = -(np.log(up) - np.log(down)) / (2 * np.log(step))
+        result[name] = float(-slope if name == "launch" else slope) + 0.0
+    return result
+
+
+BOTTLENECKS = {
+    (True, Term.WEIGHTS): "RAM bandwidth (weights)",
+    (True, Term.KV): "RAM bandwidth (KV cache)",
+    (True, Term.COMPUTE): "CPU compute",
+    (True, Term.LAUNCH): "CPU per-layer overhead",
+    (True, Term.LINK): "link between CPU and GPU",
+    (False, Term.WEIGHTS): "VRAM bandwidth (weights)",
+    (False, Term.KV): "VRAM bandwidth (KV cache)",
+    (False, Term.COMPUTE): "GPU compute",
+    (False, Term.LAUNCH): "GPU launch overhead",
+    (False, Term.LINK): "link between GPUs",
+}
+
+
+def bottleneck(table: EstimateTable, row: int) -> tuple[str, float]:
+    """The largest term and its share of the step.
+
+    Terms of the same kind on several GPUs count together, since one change would move them all.
+    """
+    sums: dict[str, float] = {}
+    last = table.terms.shape[1] - 1
+    for device in range(last + 1):
+        for term in Term:
+            label = BOTTLENECKS[(device == last, term)]
+            if table.machine.unified and device != last:
+                label = label.replace("VRAM", "memory")
+            sums[label] = sums.get(label, 0.0) + float(table.terms[row, device, term])
+    label = max(sums, key=lambda k: sums[k])
+    return label, sums[label] / float(table.decode_s[row])

@@ -1,0 +1,135 @@
+"""What the user asks of a rig: context, users, use case, cache type, runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+
+class QuestionError(ValueError):
+    """The question makes no sense (a negative context, an unknown use case)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseCase:
+    """How a kind of use weighs the parts of the score, and what one turn of it looks like.
+
+    The weights are exponents of a geometric mean and sum to 1.  Targets are the speed at which the
+    speed part reaches one half, a stated judgment: about reading speed for chat, more where a
+    program reads the output.
+    """
+
+    name: str
+    prompt_tokens: int
+    output_tokens: int
+    context_wanted: int
+    decode_target_tokens_per_s: float
+    ttft_target_s: float
+    weight_quality: float
+    weight_decode: float
+    weight_prefill: float
+    weight_fit: float
+    weight_context: float
+
+
+USE_CASES: Mapping[str, UseCase] = MappingProxyType(
+    {
+        case.name: case
+        for case in (
+            UseCase("chat", 1_000, 400, 8_192, 12.0, 8.0, 0.50, 0.32, 0.06, 0.07, 0.05),
+            UseCase("coding", 6_000, 800, 32_768, 20.0, 20.0, 0.50, 0.25, 0.11, 0.06, 0.08),
+            UseCase("agent", 16_000, 500, 65_536, 25.0, 30.0, 0.42, 0.22, 0.18, 0.06, 0.12),
+            UseCase("rag", 8_000, 300, 16_384, 12.0, 15.0, 0.42, 0.20, 0.22, 0.06, 0.10),
+            UseCase("reasoning", 1_000, 4_000, 32_768, 25.0, 15.0, 0.52, 0.33, 0.02, 0.06, 0.07),
+        )
+    }
+)
+
+KV_TYPES: Mapping[str, float] = MappingProxyType(
+    {
+        "f32": 4.0,
+        "f16": 2.0,
+        "bf16": 2.0,
+        "q8_0": 34 / 32,
+        "q5_1": 24 / 32,
+        "q5_0": 22 / 32,
+        "q4_1": 20 / 32,
+        "q4_0": 18 / 32,
+        "iq4_nl": 18 / 32,
+    }
+)
+"""Bytes per cached element, from the ggml block layouts."""
+
+RUNTIMES = ("llama.cpp",)
+"""Runtimes whose memory and speed are modelled."""
+
+MAX_CONTEXT = 16_777_216
+MAX_USERS = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to the estimator.
+
+    ``context`` is the length reserved per user; ``depth`` the tokens already in the cache at the
+    moment the decode speed is quoted for.  ``depth`` defaults to the middle of a turn of the use
+    case, and never exceeds the context.
+    """
+
+    context: int = 8_192
+    users: int = 1
+    use: str = "chat"
+    kv_type: str = "f16"
+    runtime: str = "llama.cpp"
+    depth_tokens: int | None = None
+    prompt_tokens: int | None = None
+    ubatch: int = 512
+    flash_attention: bool = True
+
+    def __post_init__(self) -> None:
+        _within("context", self.context, 1, MAX_CONTEXT)
+        _within("users", self.users, 1, MAX_USERS)
+        _within("ubatch", self.ubatch, 1, 65_536)
+        if self.depth_tokens is not None:
+            _within("depth", self.depth_tokens, 0, MAX_CONTEXT)
+        if self.prompt_tokens is not None:
+            _within("prompt", self.prompt_tokens, 1, MAX_CONTEXT)
+        _one_of("use case", self.use, tuple(USE_CASES))
+        _one_of("KV cache type", self.kv_type, tuple(KV_TYPES))
+        _one_of("runtime", self.runtime, RUNTIMES)
+
+    @property
+    def use_case(self) -> UseCase:
+        return USE_CASES[self.use]
+
+    @property
+    def prompt(self) -> int:
+        """Tokens of the prompt whose prefill is timed."""
+        wanted = self.use_case.prompt_tokens if self.prompt_tokens is None else self.prompt_tokens
+        return max(1, min(wanted, self.context))
+
+    @property
+    def depth(self) -> int:
+        """Tokens in the cache at the moment of the quoted decode speed."""
+        if self.depth_tokens is not None:
+            return min(self.depth_tokens, self.context)
+        return min(self.prompt + self.use_case.output_tokens // 2, self.context)
+
+    @property
+    def kv_bytes_per_element(self) -> float:
+        return KV_TYPES[self.kv_type]
+
+    def with_context(self, context: int) -> Question:
+        """The same question at another context length."""
+        return replace(self, context=context)
+
+
+def _within(what: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise QuestionError(f"{what} must be between {low:,} and {high:,}, not {value:,}")
+
+
+def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise QuestionError(f"unknown {what} {value!r}; use one of: {', '.join(allowed)}")
