@@ -194,20 +194,6 @@ def _spread(
     return np.asarray(np.sqrt(variance))
 
 
-def placement_of(table: EstimateTable) -> Placement:
-    """The chosen placements of a table, as one placement (for re-evaluation at a fixed split)."""
-    return Placement(
-        strategy=Strategy(max(int(table.strategy[0]), 0)) if len(table) else Strategy.CPU,
-        dense_layers=table.dense_layers,
-        expert_layers=table.expert_layers,
-        head=table.head,
-        weight_bytes=table.weight_bytes,
-        kv_bytes=table.kv_bytes,
-        compute_bytes=table.compute_bytes,
-        missing_bytes=table.missing_bytes,
-    )
-
-
 def decode_seconds_at(
     table: EstimateTable, row: int, depth: float, costs: FormatCosts, machine: Machine | None = None
 ) -> float:

@@ -1,0 +1,108 @@
+"""The ranking: one row per model with its best quantization and placement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.core.estimate import EstimateTable
+from advisor.core.filter import Filterable, Predicate
+from advisor.core.placement import Strategy
+from advisor.core.score import Scores
+
+FIT_NAMES = {
+    -1: "none",
+    int(Strategy.ACCELERATOR): "full",
+    int(Strategy.EXPERTS_IN_RAM): "offload",
+    int(Strategy.LAYERS_SPLIT): "offload",
+    int(Strategy.CPU): "cpu",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Rows of an estimate in order of merit.
+
+    ``rows`` index into the table: models that fit by falling score, then those that do not by the
+    memory they are short of.  ``considered`` counts models before the filter.
+    """
+
+    table: EstimateTable
+    scores: Scores
+    rows: NDArray[np.int64]
+    considered: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def fitting(self) -> int:
+        """How many of the listed models fit."""
+        return int(self.table.fits[self.rows].sum())
+
+
+def rank(table: EstimateTable, scores: Scores, accept: Predicate | None = None) -> Ranking:
+    """One row per model: its best-scoring quantization that fits, else the one that misses by least.
+
+    The order is total: score, then the model's name, so that the same question always gives the
+    same list.
+    """
+    c = table.candidates
+    n = len(c)
+    merit = np.where(table.fits, scores.score, -table.missing_bytes)
+    # Last key is the primary one; ties go to the candidate listed first.
+    order = np.lexsort((np.arange(n), -merit, ~table.fits, c.model_of))
+    models = c.model_of[order]
+    first = np.ones(n, dtype=bool)
+    first[1:] = models[1:] != models[:-1]
+    best = order[first]
+    names = np.array([c.models[i].name.lower() for i in c.model_of[best]])
+    ranked = best[np.lexsort((names, -np.round(merit[best], 6), ~table.fits[best]))]
+    considered = len(ranked)
+    if accept is not None:
+        keep = [i for i in ranked.tolist() if accept(filterable(table, scores, i))]
+        ranked = np.array(keep, dtype=np.int64)
+    return Ranking(table, scores, ranked, considered)
+
+
+def fit_name(table: EstimateTable, row: int) -> str:
+    """``full``, ``offload``, ``cpu`` or ``none``."""
+    return FIT_NAMES[int(table.strategy[row])]
+
+
+def filterable(table: EstimateTable, scores: Scores, row: int) -> Filterable:
+    """What the filter language sees of a row."""
+    c = table.candidates
+    model = c.model(row)
+    fits = bool(table.fits[row])
+    flags = {
+        "moe" if model.is_moe else "dense",
+        model.stage,
+        *(("vision",) if "vision" in model.modality else ()),
+        *(("tools",) if model.tool_use else ()),
+    }
+    year = model.release_date[:4] if model.release_date else None
+    return Filterable(
+        text=" ".join(
+            (model.name, model.id, model.organization, model.family, model.architecture, *model.aliases)
+        ).lower(),
+        quant=c.quant(row),
+        fit=fit_name(table, row),
+        license=model.license or "unknown",
+        architecture=model.architecture,
+        flags=frozenset(flags),
+        numbers={
+            "params": model.total_params / 1e9,
+            "active": model.active_params / 1e9,
+            "tok": float(table.tokens_per_s[row]) if fits else None,
+            "ttft": float(table.ttft_s[row]) if fits else None,
+            "mem": float(table.used_bytes[row].sum()) / 2**30,
+            "bpw": float(c.file_bytes[row]) * 8 / float(c.total_params[row]),
+            "ctx": float(model.context_length) if model.context_length else None,
+            "score": float(scores.score[row]) if fits else None,
+            "quality": float(scores.quality[row]) * 100,
+            "year": float(year) if year and year.isdigit() else None,
+        },
+    )

@@ -1,0 +1,80 @@
+"""The score: a weighted geometric mean of quality, speed, fit and context.
+
+Every part lies in (0, 1) and approaches 1 without reaching it where more is still better, so that
+the score does not saturate.  A bad part cannot be bought back by the others: the mean is geometric.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from advisor.core.candidates import Floats
+from advisor.core.estimate import EstimateTable
+from advisor.core.placement import Strategy
+
+_COMFORTABLE_HEADROOM = 0.15
+"""Share of a memory pool that is better left free; below it the fit part falls to 0.7."""
+
+_SPLIT_FIT = 0.9
+"""Fit part of a placement spread over GPU and RAM: more can go wrong than on one device."""
+
+_FLOOR = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Score in 0..100 and its parts in 0..1, arrays [n]; zero where nothing fits."""
+
+    score: Floats
+    quality: Floats
+    decode: Floats
+    prefill: Floats
+    fit: Floats
+    context: Floats
+
+
+def score(table: EstimateTable, quality: Floats) -> Scores:
+    """Score all rows of an estimate for the use case of its question.
+
+    ``quality`` [n] is the model's quality in 0..1 after the loss of its quantization.
+
+    decode  = v / (v + target), v in tokens/s;  prefill = target / (target + TTFT);
+    fit     = 0.7 + 0.3 min(1, free share / 0.15), times 0.9 for a split placement;
+    context = log2(1 + usable / 1k) / log2(1 + wanted / 1k), at most 1.
+    """
+    case = table.question.use_case
+    speed = table.tokens_per_s
+    decode = speed / (speed + case.decode_target_tokens_per_s)
+    prefill = case.ttft_target_s / (case.ttft_target_s + table.ttft_s)
+    fit = _fit(table)
+    context = _context(table, case.context_wanted)
+    parts = (
+        (quality, case.weight_quality),
+        (decode, case.weight_decode),
+        (prefill, case.weight_prefill),
+        (fit, case.weight_fit),
+        (context, case.weight_context),
+    )
+    log_score = sum(weight * np.log(np.clip(part, _FLOOR, 1.0)) for part, weight in parts)
+    total = np.where(table.fits, 100 * np.exp(log_score), 0.0)
+    return Scores(total, quality, decode, prefill, fit, context)
+
+
+def _fit(table: EstimateTable) -> Floats:
+    used = table.used_bytes
+    capacity = np.array([d.usable_bytes for d in table.machine.devices])
+    if table.machine.unified:
+        capacity[-1] = table.machine.ram_usable_bytes
+    share = np.where(used > 0, used / np.maximum(capacity, 1.0), 0.0).max(axis=1)
+    free = np.clip(1.0 - share, 0.0, 1.0)
+    fit = 0.7 + 0.3 * np.minimum(1.0, free / _COMFORTABLE_HEADROOM)
+    split = (table.strategy == int(Strategy.EXPERTS_IN_RAM)) | (table.strategy == int(Strategy.LAYERS_SPLIT))
+    return np.asarray(np.where(split, fit * _SPLIT_FIT, fit))
+
+
+def _context(table: EstimateTable, wanted: int) -> Floats:
+    trained = table.candidates.model_context
+    usable = np.where(trained > 0, trained, table.question.context)
+    return np.asarray(np.minimum(1.0, np.log2(1 + usable / 1024) / np.log2(1 + wanted / 1024)))
