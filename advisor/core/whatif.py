@@ -379,9 +379,7 @@ def _remove_gpu(rig: Rig, number: int) -> tuple[Rig, list[str]]:
 
 def _set_cpu(rig: Rig, cpu: CpuInfo, family: CpuFamily) -> tuple[Rig, list[str]]:
     if any(a.unified.value for a in rig.accelerators):
-        raise WhatIfError(
-            "the CPU of a unified-memory machine cannot be changed; compare with another machine"
-        )
+        raise WhatIfError("a unified-memory machine keeps its CPU; compare with another machine instead")
     memory = rig.memory
     kind = memory.type.value
     remarks = [f"CPU changed to {cpu.name.value}: needs a board for it"]

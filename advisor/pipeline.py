@@ -1,0 +1,378 @@
+"""The pipeline: catalog and Rig in, ranking, explanation and comparison out.
+
+This is the one place that loads data and calls the core in order; the command line and the terminal
+app both go through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from catalog.hardware import match_cpu_family
+from catalog.models import load_models
+from catalog.quality import model_quality, quant_loss
+
+from advisor.core.candidates import Candidates, Floats, assemble, build_candidates
+from advisor.core.commands import benchmark_command, launch_command
+from advisor.core.estimate import (
+    EstimateTable,
+    bottleneck,
+    decode_seconds_at,
+    estimate,
+    sensitivities,
+)
+from advisor.core.filter import parse_filter
+from advisor.core.machine import Machine, build_machine
+from advisor.core.question import Question
+from advisor.core.ranking import Ranking, rank
+from advisor.core.score import Scores, score
+from advisor.core.timing import format_costs
+from catalog.efficiency import Efficiencies, load_efficiencies
+from catalog.types import CpuFamily, LookupFailedError, Model, Role
+from probes.types import Rig
+
+if TYPE_CHECKING:
+    from catalog.quality import Quality
+
+RANKED_QUANTS = (
+    "BF16",
+    "Q8_0",
+    "Q6_K",
+    "Q5_K_M",
+    "Q4_K_M",
+    "IQ4_XS",
+    "Q3_K_M",
+    "IQ3_XXS",
+    "Q2_K",
+    "IQ2_M",
+    "IQ2_XXS",
+)
+"""What packagers publish for nearly every model; ``explain`` lists all file types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The catalog as the estimator needs it: candidates and their qualities.
+
+    ``quality`` [use case][n] is in 0..1 and includes the loss of the quantization.
+    """
+
+    candidates: Candidates
+    efficiencies: Efficiencies
+    quant_factor: Floats
+    by_use: dict[str, Floats] = field(default_factory=dict, compare=False)
+    """Qualities already worked out, by use case."""
+
+    def quality(self, use: str) -> Floats:
+        """Quality [n] for a use case."""
+        if use not in self.by_use:
+            scores = [model_quality(m, use=use).score / 100 for m in self.candidates.models]
+            per_model = np.array(scores, dtype=np.float64)
+            self.by_use[use] = np.asarray(per_model[self.candidates.model_of] * self.quant_factor)
+        return self.by_use[use]
+
+
+def quant_factors(candidates: Candidates) -> Floats:
+    """Quality kept by the quantization of each candidate [n]."""
+    bits = candidates.file_bytes * 8 / np.maximum(candidates.total_params, 1)
+    cached: dict[tuple[str, int, int], float] = {}
+    out = np.ones(len(candidates))
+    for i in range(len(candidates)):
+        model = candidates.model(i)
+        quant = candidates.quant(i)
+        if quant in _LOSSLESS or quant == model.native_quant:
+            continue
+        key = (quant, round(float(bits[i]) * 50), round(np.log2(max(model.total_params, 1)) * 4))
+        if key not in cached:
+            cached[key] = quant_loss(float(bits[i]), quant, model.total_params).quality_factor
+        out[i] = cached[key]
+    return out
+
+
+_LOSSLESS = ("F32", "F16", "BF16")
+
+
+@cache
+def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
+    """All estimated models of the catalog with the given quantizations, read once.
+
+    A model published in a format of its own (gpt-oss: MXFP4) is offered in that format only:
+    quantizing it again loses quality and saves nothing.
+    """
+    from catalog.weights import load_weight_table
+
+    models = tuple(m for m in load_models() if m.not_estimated_because is None)
+    table = load_weight_table()
+    names = list(table.models)
+    by_id = {m.id: i for i, m in enumerate(models)}
+    new_model = np.array([by_id.get(name, -1) for name in names], dtype=np.int64)
+    wanted = np.array([q in quants for q in table.quants])
+    native = np.array(
+        [
+            [q == models[i].native_quant for q in table.quants] if i >= 0 else [False] * len(table.quants)
+            for i in new_model
+        ]
+    )
+    has_native = np.array([i >= 0 and models[i].native_quant is not None for i in new_model])
+    keep_pair = np.where(has_native[:, None], native, wanted[None, :]) & (new_model >= 0)[:, None]
+    model_index = np.asarray(table.model_index, dtype=np.int64)
+    quant_index = np.asarray(table.quant_index, dtype=np.int64)
+    keep = keep_pair[model_index, quant_index]
+    pair_rank = np.full(keep_pair.shape, -1, dtype=np.int64)
+    present = np.zeros(keep_pair.shape, dtype=bool)
+    present[model_index[keep], quant_index[keep]] = True
+    rows, columns = np.nonzero(present)
+    pair_rank[rows, columns] = np.arange(len(rows))
+    pair = pair_rank[model_index[keep], quant_index[keep]]
+    role_of = [Role(r) for r in table.roles]
+    bytes_by_role = {role: np.zeros((len(rows), len(table.types))) for role in Role}
+    role_index = np.asarray(table.role_index)[keep]
+    type_index = np.asarray(table.type_index)[keep]
+    sizes = np.asarray(table.bytes, dtype=np.float64)[keep]
+    for r, role in enumerate(role_of):
+        of_role = role_index == r
+        bytes_by_role[role][pair[of_role], type_index[of_role]] = sizes[of_role]
+    candidates = assemble(
+        models,
+        tuple(table.quants),
+        tuple(table.types),
+        new_model[rows],
+        columns.astype(np.int64),
+        bytes_by_role,
+    )
+    return Knowledge(candidates, load_efficiencies(), quant_factors(candidates))
+
+
+def knowledge_of(model: Model, quants: Iterable[str] | None = None) -> Knowledge:
+    """One model with the given quantizations, or with all file types, counted live."""
+    from catalog.mixing import FILE_TYPES
+    from catalog.weights import weights_for
+
+    names = tuple(quants) if quants is not None else tuple(FILE_TYPES)
+    candidates = build_candidates([(model, q, weights_for(model, q)) for q in names])
+    return Knowledge(candidates, load_efficiencies(), quant_factors(candidates))
+
+
+def cpu_family(rig: Rig) -> CpuFamily | None:
+    """The catalog's family of a rig's CPU, if it is recognised."""
+    name = rig.cpu.name.value
+    return match_cpu_family(name) if name else None
+
+
+def machine_of(rig: Rig) -> Machine:
+    """The rig as numbers."""
+    return build_machine(rig, load_efficiencies(), cpu_family(rig))
+
+
+@dataclass(frozen=True, slots=True)
+class RankingResult:
+    """A ranking with what it was asked of."""
+
+    rig: Rig
+    ranking: Ranking
+    filter_text: str
+
+
+def estimate_all(rig: Rig, question: Question, knowledge: Knowledge) -> tuple[EstimateTable, Scores]:
+    """Estimates and scores of all candidates on a rig."""
+    table = estimate(knowledge.candidates, machine_of(rig), question, knowledge.efficiencies)
+    return table, score(table, knowledge.quality(question.use))
+
+
+def rank_rig(
+    rig: Rig, question: Question, filter_text: str = "", knowledge: Knowledge | None = None
+) -> RankingResult:
+    """Rank all models on a rig.
+
+    Raises:
+        FilterError: the filter text cannot be understood.
+    """
+    accept = parse_filter(filter_text) if filter_text.strip() else None
+    table, scores = estimate_all(rig, question, knowledge or load_knowledge())
+    return RankingResult(rig, rank(table, scores, accept), filter_text)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one model runs as it does: ``row`` of ``table`` is the one explained.
+
+    ``by_depth`` maps cached tokens to decode tokens/s at the same placement.
+    """
+
+    rig: Rig
+    table: EstimateTable
+    scores: Scores
+    row: int
+    quality: Quality
+    bottleneck: str
+    bottleneck_share: float
+    sensitivities: dict[str, float]
+    by_depth: tuple[tuple[int, float], ...]
+    launch_command: str | None
+    benchmark_command: str | None
+
+    @property
+    def model(self) -> Model:
+        return self.table.candidates.model(self.row)
+
+    @property
+    def quant(self) -> str:
+        return self.table.candidates.quant(self.row)
+
+
+class UnknownQuantError(LookupFailedError):
+    """A quantization that is not a GGUF file type."""
+
+
+def explain(
+    rig: Rig, question: Question, model: Model, quant: str | None = None, machine: Machine | None = None
+) -> Explanation:
+    """Explain one model with one quantization, or with its best one.
+
+    Raises:
+        LookupFailedError: the quantization is unknown, or the model is listed but not estimated.
+    """
+    if model.not_estimated_because is not None:
+        raise LookupFailedError("estimate", f"{model.name} ({model.not_estimated_because})", (), False)
+    knowledge = knowledge_of(model)
+    names = [knowledge.candidates.quant(i) for i in range(len(knowledge.candidates))]
+    table = estimate(knowledge.candidates, machine or machine_of(rig), question, knowledge.efficiencies)
+    scores = score(table, knowledge.quality(question.use))
+    if quant is not None:
+        wanted = quant.upper().replace("-", "_")
+        if wanted not in names:
+            from difflib import get_close_matches
+
+            near = tuple(get_close_matches(wanted, names, n=4, cutoff=0.4)) or tuple(names)
+            raise UnknownQuantError("quantization", quant, near, False)
+        row = names.index(wanted)
+    else:
+        offered = [i for i, name in enumerate(names) if _offered(model, name)]
+        sub = rank(table, scores)
+        row = max(offered, key=lambda i: (bool(table.fits[i]), scores.score[i], -table.missing_bytes[i]))
+        if not offered:
+            row = int(sub.rows[0])
+    label, share = bottleneck(table, row)
+    costs = format_costs(table.candidates.types, knowledge.efficiencies)
+    fits = bool(table.fits[row])
+    depths = sorted({0, question.depth, question.context // 2, question.context})
+    return Explanation(
+        rig=rig,
+        table=table,
+        scores=scores,
+        row=row,
+        quality=model_quality(model, use=question.use),
+        bottleneck=label,
+        bottleneck_share=share,
+        sensitivities=sensitivities(table, row, costs),
+        by_depth=tuple((d, 1.0 / decode_seconds_at(table, row, d, costs)) for d in depths),
+        launch_command=launch_command(table, row) if fits else None,
+        benchmark_command=benchmark_command(table, row) if fits else None,
+    )
+
+
+def _offered(model: Model, quant: str) -> bool:
+    return quant == model.native_quant if model.native_quant else quant in RANKED_QUANTS
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One column of a comparison: a named rig and what was said about its making."""
+
+    name: str
+    rig: Rig
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedModel:
+    """One model on all scenarios; entries are ``None`` where it does not fit.
+
+    ``rows`` are the rows of each scenario's table with the model's best quantization there;
+    ``same_quant_rows`` keep the quantization that is best on the first scenario.
+    """
+
+    model: Model
+    rows: tuple[int | None, ...]
+    same_quant_rows: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Scenarios side by side; the first is the rig as it is."""
+
+    scenarios: tuple[Scenario, ...]
+    rankings: tuple[Ranking, ...]
+    models: tuple[ComparedModel, ...]
+    unlocked: tuple[tuple[Model, ...], ...]
+    """For every scenario: models that fit there and not on the first."""
+    lost: tuple[tuple[Model, ...], ...]
+
+
+def compare(
+    scenarios: Sequence[Scenario],
+    question: Question,
+    models: Sequence[Model] | None = None,
+    top: int = 12,
+    knowledge: Knowledge | None = None,
+) -> Comparison:
+    """Rank every scenario and line up the models.
+
+    Args:
+        scenarios: the present rig first.
+        question: asked of all of them.
+        models: models to compare; by default the best ``top`` of all scenarios together.
+        top: how many, if ``models`` is not given.
+        knowledge: candidates to use instead of the whole catalog.
+    """
+    known = knowledge or load_knowledge()
+    results = []
+    for scenario in scenarios:
+        table, scores = estimate_all(scenario.rig, question, known)
+        results.append(rank(table, scores))
+    best = [{r.table.candidates.model(i).id: int(i) for i in r.rows.tolist()} for r in results]
+    if models is None:
+        chosen: dict[str, Model] = {}
+        for place in range(max(len(r) for r in results)):
+            for r in results:
+                if place < len(r) and len(chosen) < top:
+                    i = int(r.rows[place])
+                    if r.table.fits[i]:
+                        chosen.setdefault(r.table.candidates.model(i).id, r.table.candidates.model(i))
+        models = list(chosen.values())
+    compared = []
+    for model in models:
+        rows = tuple(
+            b[model.id] if model.id in b and r.table.fits[b[model.id]] else None
+            for b, r in zip(best, results, strict=True)
+        )
+        base = next((row for row in rows if row is not None), None)
+        same = tuple(base if base is not None and r.table.fits[base] else None for r in results)
+        compared.append(ComparedModel(model, rows, same))
+    fitting = [{m for m, i in b.items() if r.table.fits[i]} for b, r in zip(best, results, strict=True)]
+    by_id = {m.id: m for m in known.candidates.models}
+
+    def named(ids: set[str], order: dict[str, int]) -> tuple[Model, ...]:
+        return tuple(by_id[i] for i in order if i in ids)
+
+    return Comparison(
+        scenarios=tuple(scenarios),
+        rankings=tuple(results),
+        models=tuple(compared),
+        unlocked=tuple(named(f - fitting[0], b) for f, b in zip(fitting, best, strict=True)),
+        lost=tuple(named(fitting[0] - f, b) for f, b in zip(fitting, best, strict=True)),
+    )
+
+
+def with_measured_bandwidth(rig: Rig, bytes_per_s: float | None, source: str) -> Rig:
+    """The rig with a measured RAM bandwidth filled in."""
+    from probes.types import Fact
+
+    if not bytes_per_s:
+        return rig
+    fact = Fact(bytes_per_s, source, "measured")
+    return replace(rig, memory=replace(rig.memory, measured_bandwidth_bytes_per_s=fact))
