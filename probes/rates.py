@@ -1,0 +1,100 @@
+"""Data rates of memory modules: what they run at, as opposed to what they are rated for.
+
+Firmware gives a rated and a configured speed; counted over 264,340 modules (linuxhw/DMI, January 2025)
+2.6 % have the clock, half the data rate, in the configured field, and 23 % have no such field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from probes.dmi import MemoryDevice
+from probes.types import Fact, unknown
+
+JEDEC_FLOOR_MTS = {"DDR2": 400, "DDR3": 800, "DDR4": 1600, "DDR5": 3200}
+"""Slowest standard data rate of each type (JESD79-2, -3, -4, -5): a lower figure is the clock."""
+
+_STANDARD_MTS = (
+    *(400, 533, 667, 800, 1066, 1333, 1600, 1866, 2133, 2400, 2666, 2933, 3200),
+    *(3600, 4000, 4400, 4800, 5200, 5600, 6000, 6400),
+)
+
+
+def is_lpddr(kind: str | None) -> bool:
+    """Whether a type's channels are narrower than 64 bits (LPDDR3 records count 64 per channel)."""
+    return kind is not None and kind.startswith("LPDDR") and kind != "LPDDR3"
+
+
+def effective_mts(
+    kind: str | None, rated_mts: int | None, configured_mts: int | None
+) -> tuple[int | None, str]:
+    """The data rate that a module runs at, and how it was found.
+
+    Returns ``(mts, how)`` with ``how`` one of ``configured``, ``clock`` (the firmware wrote the clock, which
+    is half the rate), ``rated`` (no configured speed: an upper bound) and ``unknown``.
+    """
+    floor = JEDEC_FLOOR_MTS.get(kind or "", 0)
+    if configured_mts is None:
+        if rated_mts is None:
+            return None, "unknown"
+        return (_doubled(rated_mts, None), "clock") if rated_mts < floor else (rated_mts, "rated")
+    half_of_rated = rated_mts is not None and abs(configured_mts * 2 - rated_mts) <= 2
+    if configured_mts < floor or (half_of_rated and kind in ("DDR2", "DDR3", "DDR4")):
+        return _doubled(configured_mts, rated_mts), "clock"
+    return configured_mts, "configured"
+
+
+def _doubled(clock_mhz: int, rated_mts: int | None) -> int:
+    """Twice the clock, put on the rate that it stands for (2 x 1067 MHz is DDR4-2133)."""
+    rate = clock_mhz * 2
+    for standard in (rated_mts, *_STANDARD_MTS):
+        if standard is not None and abs(rate - standard) <= 2:
+            return standard
+    return rate
+
+
+def common_speed(
+    populated: Sequence[MemoryDevice], kind: str | None, source: str
+) -> tuple[Fact[int], tuple[str, ...]]:
+    """The data rate of all modules, the slowest one's because they run together, and notes on it."""
+    rates = [effective_mts(kind, d.rated_mts, d.configured_mts) for d in populated]
+    known = [(rate, how) for rate, how in rates if rate is not None]
+    if not known:
+        return unknown("the firmware gives no memory speed"), ()
+    mts, how = min(known)
+    if how == "rated":
+        note = f"the firmware gives only the modules' rating ({mts} MT/s): the speed they run at may be lower"
+        return Fact(mts, f"{source}, rated speed", "derived"), (note,)
+    if how == "clock":
+        note = (
+            f"the firmware gives the memory clock ({mts // 2} MHz); the data rate is twice that, {mts} MT/s"
+        )
+        return Fact(mts, f"{source}, clock doubled", "derived"), (note,)
+    return Fact(mts, f"{source}, configured speed", "reported"), ()
+
+
+def slower_than_rated(
+    populated: Sequence[MemoryDevice], kind: str | None, mts: int, *, crowded: bool, server: bool
+) -> tuple[str, ...]:
+    """A note when memory runs below its rating, with the likely cause.
+
+    Args:
+        populated: the modules.
+        kind: their type.
+        mts: the rate they run at.
+        crowded: several modules share a channel.
+        server: the machine has more than one socket; ECC modules count as a server too.
+    """
+    rated = min((d.rated_mts for d in populated if d.rated_mts is not None), default=None)
+    if rated is None or mts >= rated * 0.98:
+        return ()
+    ecc = any((d.total_bits or 0) > 64 and d.data_bits == 64 for d in populated)
+    if is_lpddr(kind):
+        why = "soldered memory, set by the maker"
+    elif crowded:
+        why = "with several modules per channel CPUs lower the speed; fewer, larger modules run faster"
+    elif server or ecc:
+        why = "held there by the CPU's limit or a firmware setting"
+    else:
+        why = "enable XMP or EXPO in the firmware setup, if the CPU allows it"
+    return (f"memory runs at {mts} MT/s although the modules are rated {rated}: {why}",)
