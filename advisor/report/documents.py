@@ -1,0 +1,345 @@
+"""JSON documents of every result: units in the keys, integer bytes, ``null`` for unknown, fixed order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.core.estimate import BOTTLENECKS, EstimateTable, bottleneck
+from advisor.core.machine import Machine
+from advisor.core.placement import Strategy
+from advisor.core.question import Question
+from advisor.core.ranking import FIT_NAMES, Ranking, fit_name
+from advisor.core.score import Scores
+from advisor.core.timing import Term
+from advisor.pipeline import Comparison, Explanation, RankingResult
+from catalog.types import Model
+from probes.types import Rig
+
+Document = dict[str, Any]
+
+STRATEGY_NAMES = {
+    int(Strategy.ACCELERATOR): "accelerator",
+    int(Strategy.EXPERTS_IN_RAM): "experts_in_ram",
+    int(Strategy.LAYERS_SPLIT): "layers_split",
+    int(Strategy.CPU): "cpu",
+}
+TERM_KEYS = {
+    Term.WEIGHTS: "weights_s",
+    Term.KV: "kv_s",
+    Term.COMPUTE: "compute_s",
+    Term.LAUNCH: "launch_s",
+    Term.LINK: "link_s",
+}
+_SIGNIFICANT_DIGITS = 6
+
+
+def number(value: float | None) -> float | None:
+    """A JSON number with six significant digits; ``None`` for what is not finite."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+
+
+def question_document(q: Question) -> Document:
+    """What was asked."""
+    return {
+        "context_tokens": q.context,
+        "users": q.users,
+        "use": q.use,
+        "kv_type": q.kv_type,
+        "runtime": q.runtime,
+        "depth_tokens": q.depth,
+        "prompt_tokens": q.prompt,
+    }
+
+
+def rig_summary(rig: Rig, machine: Machine) -> Document:
+    """The rig in brief, with what the estimator made of it."""
+    return {
+        "name": rig.name,
+        "cpu": rig.cpu.name.value,
+        "cpu_cores": rig.cpu.physical_cores.value,
+        "memory_bytes": rig.memory.total_bytes.value,
+        "memory_type": rig.memory.type.value,
+        "memory_channels": rig.memory.channels.value,
+        "memory_mts": rig.memory.mts.value,
+        "memory_bandwidth_bytes_per_s": number(machine.cpu.bandwidth),
+        "memory_bandwidth_basis": machine.ram_bandwidth_basis,
+        "memory_usable_bytes": int(machine.ram_usable_bytes),
+        "accelerators": [
+            {
+                "name": gpu.name,
+                "kind": gpu.kind,
+                "memory_bytes": int(gpu.memory_bytes),
+                "usable_bytes": int(gpu.usable_bytes),
+                "bandwidth_bytes_per_s": number(gpu.bandwidth),
+                "backend": gpu.backend or None,
+            }
+            for gpu in machine.gpus
+        ],
+        "assumptions": list(machine.assumptions),
+        "notes": list(rig.notes),
+    }
+
+
+def model_summary(model: Model) -> Document:
+    """The model in brief."""
+    return {
+        "id": model.id,
+        "name": model.name,
+        "organization": model.organization,
+        "architecture": model.architecture,
+        "total_params": model.total_params,
+        "active_params": model.active_params,
+        "context_length_tokens": model.context_length,
+        "license": model.license,
+        "release_date": model.release_date,
+        "stage": model.stage,
+    }
+
+
+def speed_fields(table: EstimateTable, row: int) -> Document:
+    """Speeds of a row with their 80 % interval; all ``null`` where the row does not fit."""
+    fits = bool(table.fits[row])
+    tokens = float(table.tokens_per_s[row])
+    prefill = float(table.prefill_s[row])
+
+    def known(value: float) -> float | None:
+        return number(value) if fits else None
+
+    return {
+        "decode_tokens_per_s": known(tokens),
+        "decode_low_tokens_per_s": known(float(table.low_tokens_per_s[row])),
+        "decode_high_tokens_per_s": known(float(table.high_tokens_per_s[row])),
+        "system_tokens_per_s": known(tokens * table.question.users),
+        "prefill_tokens_per_s": known(table.question.prompt / prefill) if prefill > 0 else None,
+        "ttft_s": known(float(table.ttft_s[row])),
+    }
+
+
+def memory_fields(table: EstimateTable, row: int) -> Document:
+    """Bytes of a row: in all, by kind, and what is short."""
+    weights = int(table.weight_bytes[row].sum())
+    kv = int(table.kv_bytes[row].sum())
+    compute = int(table.compute_bytes[row].sum())
+    return {
+        "total_bytes": weights + kv + compute,
+        "weights_bytes": weights,
+        "kv_bytes": kv,
+        "compute_bytes": compute,
+        "missing_bytes": math.ceil(float(table.missing_bytes[row])),
+        "file_bytes": int(table.candidates.file_bytes[row]),
+    }
+
+
+def score_fields(scores: Scores, row: int, fits: bool) -> Document:
+    """The score and its parts, 0 to 100."""
+    if not fits:
+        return {"score": None, "parts": None}
+    return {
+        "score": number(float(scores.score[row])),
+        "parts": {
+            "quality": number(100 * float(scores.quality[row])),
+            "decode": number(100 * float(scores.decode[row])),
+            "prefill": number(100 * float(scores.prefill[row])),
+            "fit": number(100 * float(scores.fit[row])),
+            "context": number(100 * float(scores.context[row])),
+        },
+    }
+
+
+def placement_fields(table: EstimateTable, row: int) -> Document:
+    """Strategy and what each device holds and takes, in seconds and bytes."""
+    strategy = int(table.strategy[row])
+    devices = []
+    for g, device in enumerate(table.machine.devices):
+        if float(table.used_bytes[row, g]) <= 0:
+            continue
+        devices.append(
+            {
+                "device": device.name,
+                "kind": device.kind,
+                "layers": int(table.dense_layers[row, g]),
+                "expert_layers": round(float(table.expert_layers[row, g]), 3),
+                "head": bool(table.head[row, g]),
+                "weights_bytes": int(table.weight_bytes[row, g]),
+                "kv_bytes": int(table.kv_bytes[row, g]),
+                "compute_bytes": int(table.compute_bytes[row, g]),
+                "usable_bytes": int(device.usable_bytes),
+                "terms": {key: number(float(table.terms[row, g, term])) for term, key in TERM_KEYS.items()},
+            }
+        )
+    return {"strategy": STRATEGY_NAMES.get(strategy), "devices": devices}
+
+
+def rank_document(result: RankingResult, limit: int | None = None) -> Document:
+    """``rank --json``."""
+    ranking = result.ranking
+    table = ranking.table
+    rows = ranking.rows.tolist()
+    listed = rows if limit is None else rows[:limit]
+    return {
+        "schema": "rig-advice/rank/1",
+        "rig": rig_summary(result.rig, table.machine),
+        "question": question_document(table.question),
+        "filter": result.filter_text or None,
+        "considered": ranking.considered,
+        "matching": len(ranking),
+        "fitting": ranking.fitting,
+        "listed": len(listed),
+        "rows": [rank_row(ranking, place, row) for place, row in enumerate(listed, 1)],
+    }
+
+
+def rank_row(ranking: Ranking, place: int, row: int) -> Document:
+    """One row of a ranking."""
+    table = ranking.table
+    model = table.candidates.model(row)
+    fits = bool(table.fits[row])
+    label, share = bottleneck(table, row)
+    return {
+        "rank": place,
+        "model": model_summary(model),
+        "quant": table.candidates.quant(row),
+        "fit": FIT_NAMES[int(table.strategy[row])],
+        **score_fields(ranking.scores, row, fits),
+        **speed_fields(table, row),
+        "memory": memory_fields(table, row),
+        "bottleneck": label if fits else None,
+        "bottleneck_share": number(share) if fits else None,
+        "context_exceeds_model": bool(
+            model.context_length is not None and table.question.context > model.context_length
+        ),
+    }
+
+
+def explain_document(e: Explanation) -> Document:
+    """``explain --json``: the sum of all terms is ``step_s`` and 1 / step_s the decode speed."""
+    table, row = e.table, e.row
+    fits = bool(table.fits[row])
+    return {
+        "schema": "rig-advice/explain/1",
+        "rig": rig_summary(e.rig, table.machine),
+        "question": question_document(table.question),
+        "model": model_summary(e.model),
+        "quant": e.quant,
+        "bits_per_weight": number(
+            float(table.candidates.file_bytes[row]) * 8 / float(table.candidates.total_params[row])
+        ),
+        "fit": fit_name(table, row),
+        **score_fields(e.scores, row, fits),
+        **speed_fields(table, row),
+        "interval": {"coverage": 0.8, "spread_log": number(float(table.spread_log[row]))},
+        "step_s": number(float(table.decode_s[row])) if fits else None,
+        "prefill_s": number(float(table.prefill_s[row])) if fits else None,
+        "memory": memory_fields(table, row),
+        "placement": placement_fields(table, row),
+        "bottleneck": e.bottleneck if fits else None,
+        "bottleneck_share": number(e.bottleneck_share) if fits else None,
+        "sensitivities": {k: number(round(v, 4)) for k, v in e.sensitivities.items()} if fits else None,
+        "decode_by_depth": [{"depth_tokens": d, "decode_tokens_per_s": number(v)} for d, v in e.by_depth]
+        if fits
+        else [],
+        "quality": {
+            "score": number(e.quality.score),
+            "basis": e.quality.basis,
+            "detail": e.quality.detail,
+            "source": e.quality.source,
+        },
+        "strategies": [
+            {
+                "strategy": STRATEGY_NAMES[int(strategy)],
+                "decode_tokens_per_s": number(1 / float(time[row])) if math.isfinite(time[row]) else None,
+                "missing_bytes": math.ceil(max(float(missing[row]), 0.0))
+                if math.isfinite(missing[row])
+                else None,
+            }
+            for strategy, time, missing in table.tried
+        ],
+        "quants": [
+            {
+                "quant": table.candidates.quant(i),
+                "file_bytes": int(table.candidates.file_bytes[i]),
+                "fit": fit_name(table, i),
+                "missing_bytes": math.ceil(float(table.missing_bytes[i])),
+                "decode_tokens_per_s": number(float(table.tokens_per_s[i])) if table.fits[i] else None,
+                "quality": number(100 * float(e.scores.quality[i])),
+                "score": number(float(e.scores.score[i])) if table.fits[i] else None,
+            }
+            for i in range(len(table))
+        ],
+        "efficiencies": [
+            {
+                "device": d.name,
+                "class": d.architecture or None,
+                "level": d.level,
+                "bandwidth_share": number(d.eta),
+                "rows": d.rows,
+                "source": d.efficiency_source,
+            }
+            for d in table.machine.devices
+        ],
+        "launch_command": e.launch_command,
+        "benchmark_command": e.benchmark_command,
+    }
+
+
+def what_if_document(c: Comparison) -> Document:
+    """``what-if --json``: scenarios, then models with one cell per scenario."""
+    base = c.rankings[0].table
+    return {
+        "schema": "rig-advice/what-if/1",
+        "question": question_document(base.question),
+        "scenarios": [
+            {
+                "name": scenario.name,
+                "rig": rig_summary(scenario.rig, ranking.table.machine),
+                "remarks": list(scenario.remarks),
+                "fitting": ranking.fitting,
+                "unlocked": [m.name for m in unlocked],
+                "lost": [m.name for m in lost],
+            }
+            for scenario, ranking, unlocked, lost in zip(
+                c.scenarios, c.rankings, c.unlocked, c.lost, strict=True
+            )
+        ],
+        "models": [
+            {
+                "model": model_summary(compared.model),
+                "best": [_cell(r, row) for r, row in zip(c.rankings, compared.rows, strict=True)],
+                "same_quant": [
+                    _cell(r, row) for r, row in zip(c.rankings, compared.same_quant_rows, strict=True)
+                ],
+            }
+            for compared in c.models
+        ],
+    }
+
+
+def _cell(ranking: Ranking, row: int | None) -> Document | None:
+    if row is None:
+        return None
+    table = ranking.table
+    label, share = bottleneck(table, row)
+    return {
+        "quant": table.candidates.quant(row),
+        "fit": fit_name(table, row),
+        "score": number(float(ranking.scores.score[row])),
+        **speed_fields(table, row),
+        "memory_bytes": int(table.used_bytes[row].sum()),
+        "bottleneck": label,
+        "bottleneck_share": number(share),
+    }
+
+
+def bottleneck_labels() -> list[str]:
+    """Every label a bottleneck can have, for the schema."""
+    labels = list(dict.fromkeys(BOTTLENECKS.values()))
+    return labels + [label.replace("VRAM", "memory") for label in labels if "VRAM" in label]
+
+
+def terms_by_name(terms: Mapping[Term, float]) -> Document:
+    """Terms keyed as in the JSON."""
+    return {TERM_KEYS[t]: number(v) for t, v in terms.items()}
