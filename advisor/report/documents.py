@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from advisor.core.estimate import BOTTLENECKS, EstimateTable, bottleneck
@@ -286,6 +285,10 @@ def explain_document(e: Explanation) -> Document:
     }
 
 
+def _whole(size_bytes: float) -> int | None:
+    return math.ceil(max(size_bytes, 0.0)) if math.isfinite(size_bytes) else None
+
+
 def what_if_document(c: Comparison) -> Document:
     """``what-if --json``: scenarios, then models with one cell per scenario."""
     base = c.rankings[0].table
@@ -338,8 +341,3 @@ def bottleneck_labels() -> list[str]:
     """Every label a bottleneck can have, for the schema."""
     labels = list(dict.fromkeys(BOTTLENECKS.values()))
     return labels + [label.replace("VRAM", "memory") for label in labels if "VRAM" in label]
-
-
-def terms_by_name(terms: Mapping[Term, float]) -> Document:
-    """Terms keyed as in the JSON."""
-    return {TERM_KEYS[t]: number(v) for t, v in terms.items()}

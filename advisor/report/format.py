@@ -81,3 +81,10 @@ def tokens(count: int) -> str:
 def tflops(flops: float) -> str:
     """FP16 rate: ``165 TFLOP/s``."""
     return f"{flops / 1e12:.0f} TFLOP/s" if flops >= 9.95e12 else f"{flops / 1e12:.1f} TFLOP/s"
+
+
+def gib_or_mib(size_bytes: int) -> str:
+    """A cache size: ``32 MiB``, ``512 KiB``."""
+    if size_bytes >= 1024**2:
+        return f"{size_bytes / 1024**2:g} MiB"
+    return f"{size_bytes / 1024:g} KiB"

@@ -1,0 +1,74 @@
+"""A Rig as text: every fact with how it was found and how sure it is.
+
+Kept apart from the other reports so that ``probe`` loads neither NumPy nor the catalog of models.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from advisor.report import format as f
+from advisor.report.table import Column, text_table
+from probes.types import Fact, Rig
+
+
+def probe_text(rig: Rig) -> str:
+    """The Rig with the source and confidence of every fact."""
+    rows: list[tuple[str, str, str, str]] = []
+
+    def add(title: str, fact: Fact[Any], text: str | None = None) -> None:
+        shown = text if text is not None else str(fact.value)
+        rows.append((title, "unknown" if fact.value is None else shown, fact.confidence, fact.source))
+
+    cpu, memory, system = rig.cpu, rig.memory, rig.system
+    add("system", system.os)
+    add("  virtual machine", system.virtualization)
+    add("  container", system.container)
+    add("CPU", cpu.name)
+    add("  sockets", cpu.sockets)
+    add("  physical cores", cpu.physical_cores)
+    add("  logical cores", cpu.logical_cores)
+    add("  usable CPUs", cpu.usable_cores)
+    add("  instruction sets", cpu.isa, " ".join(cpu.isa.value or ()))
+    rows += [
+        (f"  L{cache.level} cache", f"{cache.count} × {f.gib_or_mib(cache.size_bytes)}", "", "")
+        for cache in cpu.caches
+    ]
+    if len(cpu.numa) > 1:
+        rows.append(("  NUMA nodes", str(len(cpu.numa)), "", ""))
+    add("RAM", memory.total_bytes, f.gib_unit(memory.total_bytes.value or 0))
+    add("  available", memory.available_bytes, f.gib_unit(memory.available_bytes.value or 0))
+    add("  installed", memory.installed_bytes, f.gib_unit(memory.installed_bytes.value or 0))
+    add("  limit", memory.limit_bytes, f.gib_unit(memory.limit_bytes.value or 0))
+    add("  type", memory.type)
+    add("  channels", memory.channels)
+    add("  speed", memory.mts, f"{memory.mts.value} MT/s")
+    add("  bandwidth", memory.bandwidth_bytes_per_s, f.gbs(memory.bandwidth_bytes_per_s.value or 0))
+    measured = memory.measured_bandwidth_bytes_per_s
+    add("  measured", measured, f.gbs(measured.value or 0))
+    for module in memory.modules:
+        speed = module.configured_mts or module.rated_mts
+        rows.append(
+            (
+                f"  {module.locator or 'module'}",
+                f"{f.gib_unit(module.size_bytes)} {module.type or ''} {speed or '?'} MT/s".replace("  ", " "),
+                "",
+                module.channel or "",
+            )
+        )
+    for i, gpu in enumerate(rig.accelerators, 1):
+        add(f"GPU {i}", gpu.name)
+        add("  memory", gpu.vram_bytes, f.gib_unit(gpu.vram_bytes.value or 0))
+        add("  free", gpu.free_bytes, f.gib_unit(gpu.free_bytes.value or 0))
+        add("  bandwidth", gpu.bandwidth_bytes_per_s, f.gbs(gpu.bandwidth_bytes_per_s.value or 0))
+        link = gpu.pcie.value
+        add("  PCIe", gpu.pcie, f"{link.generation} x{link.lanes}" if link else "")
+        add("  FP16", gpu.fp16_flops, f.tflops(gpu.fp16_flops.value or 0))
+        add("  NVLink", gpu.nvlink_bytes_per_s, f.gbs(gpu.nvlink_bytes_per_s.value or 0))
+    columns = (Column("what"), Column("value"), Column("how sure"), Column("source"))
+    lines = [text_table(columns, rows)]
+    if not rig.accelerators:
+        lines.append("no GPU found")
+    if rig.notes:
+        lines += ["", *(f"· {note}" for note in rig.notes)]
+    return "\n".join(lines)

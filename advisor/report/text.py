@@ -1,0 +1,407 @@
+"""Results as text: the same facts as the JSON, for people and screen readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from advisor.core.estimate import EstimateTable, bottleneck
+from advisor.core.machine import Machine
+from advisor.core.question import Question
+from advisor.core.ranking import Ranking, fit_name
+from advisor.core.timing import Term
+from advisor.pipeline import Comparison, Explanation, RankingResult
+from advisor.report import format as f
+from advisor.report.documents import STRATEGY_NAMES, rank_document
+from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
+from probes.types import Rig
+
+FIT_GLYPHS = {"full": "●", "offload": "◐", "cpu": "◑", "none": "○"}
+STRATEGY_TEXT = {
+    "accelerator": "everything on the GPU",
+    "experts_in_ram": "attention and cache on the GPU, experts overflow to RAM",
+    "layers_split": "layers split between GPU and RAM",
+    "cpu": "everything in RAM, on the CPU",
+    None: "does not fit",
+}
+SENSITIVITY_TEXT = {
+    "vram_bandwidth": "GPU memory bandwidth",
+    "ram_bandwidth": "RAM bandwidth",
+    "cores": "CPU cores",
+    "compute": "GPU compute",
+    "link": "links",
+    "launch": "launch overhead",
+}
+_RANK_COLUMNS = (
+    Column("#", right=True),
+    Column("Model"),
+    Column("Params", right=True),
+    Column("Quant"),
+    Column("GiB", right=True),
+    Column("tok/s", right=True),
+    Column("80 %", right=True),
+    Column("TTFT", right=True),
+    Column("Fit"),
+    Column("Quality", right=True),
+    Column("Score", right=True),
+)
+
+
+def question_line(q: Question) -> str:
+    """The question in one line."""
+    users = f" · {q.users} users" if q.users > 1 else ""
+    return (
+        f"{q.use} · context {f.tokens(q.context)} · decode quoted with {q.depth:,} tokens in the cache"
+        f" · prompt {q.prompt:,} · KV {q.kv_type}{users}"
+    )
+
+
+def rig_lines(rig: Rig, machine: Machine) -> list[str]:
+    """The rig in a few lines: GPUs, CPU, RAM."""
+    lines = []
+    for gpu in machine.gpus:
+        memory = f"{f.gib_unit(gpu.memory_bytes)} ({f.gib(gpu.usable_bytes)} usable)"
+        lines.append(f"GPU  {gpu.name}  {memory}  {f.gbs(gpu.bandwidth)}  {gpu.backend}")
+    cores = rig.cpu.physical_cores.value
+    lines.append(f"CPU  {rig.cpu.name.value or 'unknown'}" + (f"  {cores} cores" if cores else ""))
+    memory = rig.memory
+    kind = memory.type.value or ""
+    if memory.mts.value:
+        kind += f"-{memory.mts.value}"
+    channels = f"{memory.channels.value} channel(s)" if memory.channels.value else "channels unknown"
+    total = memory.total_bytes.value
+    lines.append(
+        "RAM  "
+        + "  ".join(
+            part
+            for part in (
+                f.gib_unit(total) if total else "size unknown",
+                kind,
+                channels,
+                f"{f.gbs(machine.cpu.bandwidth)} {machine.ram_bandwidth_basis}",
+            )
+            if part
+        )
+    )
+    return lines
+
+
+def rank_text(result: RankingResult, limit: int, columns: int) -> str:
+    """The ranking as text, cut to ``limit`` rows and to the terminal's width."""
+    ranking = result.ranking
+    table = ranking.table
+    rows = ranking.rows.tolist()
+    lines = rig_lines(result.rig, table.machine)
+    lines.append(question_line(table.question))
+    lines += [f"assumed: {a}" for a in table.machine.assumptions]
+    fitting = [row for row in rows if table.fits[row]]
+    shown = fitting[:limit]
+    body = [rank_cells(ranking, place, row) for place, row in enumerate(shown, 1)]
+    if body:
+        widest = max(len(cells[1]) for cells in body)
+        over = len(text_table(_RANK_COLUMNS, body).split("\n")[0]) - columns
+        keep = max(widest - max(over, 0), 18)
+        body = [(cells[0], shorten(cells[1], keep), *cells[2:]) for cells in body]
+        lines += ["", text_table(_RANK_COLUMNS, body)]
+    else:
+        lines += ["", "nothing fits: try a smaller context, --kv-type q8_0, or fewer --users"]
+    missing = [row for row in rows if not table.fits[row]]
+    lines.append("")
+    lines.append(
+        f"{ranking.considered} models considered · {len(rows)} match · {len(fitting)} fit · "
+        f"{len(missing)} do not"
+    )
+    if missing:
+        nearest = ", ".join(
+            f"{table.candidates.model(row).name} (+{f.gib_unit(table.missing_bytes[row])})"
+            for row in missing[:3]
+        )
+        lines.append(f"nearest misses: {nearest}")
+    return "\n".join(lines)
+
+
+def rank_cells(ranking: Ranking, place: int, row: int) -> tuple[str, ...]:
+    """The text cells of one ranking row."""
+    table, scores = ranking.table, ranking.scores
+    model = table.candidates.model(row)
+    fit = fit_name(table, row)
+    memory = f.gib(table.used_bytes[row].sum())
+    size = f.params(model.total_params) + (f" A{f.params(model.active_params)}" if model.is_moe else "")
+    if not table.fits[row]:
+        short = f"{FIT_GLYPHS[fit]} +{f.gib_unit(table.missing_bytes[row])}"
+        quality = f"{100 * scores.quality[row]:.0f}"
+        blank = "–"
+        quant = table.candidates.quant(row)
+        return (str(place), model.name, size, quant, memory, blank, blank, blank, short, quality, blank)
+    return (
+        str(place),
+        model.name,
+        size,
+        table.candidates.quant(row),
+        memory,
+        f.speed(table.tokens_per_s[row]),
+        f.speed_range(table.low_tokens_per_s[row], table.high_tokens_per_s[row]),
+        f.seconds(table.ttft_s[row]),
+        f"{FIT_GLYPHS[fit]} {fit}",
+        f"{100 * scores.quality[row]:.0f}",
+        f"{scores.score[row]:.1f}",
+    )
+
+
+def rank_markdown(result: RankingResult, limit: int) -> str:
+    """The ranking as a Markdown table."""
+    ranking = result.ranking
+    rows = [rank_cells(ranking, place, row) for place, row in enumerate(ranking.rows.tolist()[:limit], 1)]
+    return markdown_table(_RANK_COLUMNS, rows)
+
+
+def rank_csv(result: RankingResult, limit: int | None) -> str:
+    """The ranking as CSV with the JSON's names and units."""
+    titles = [
+        "rank", "model", "quant", "fit", "score", "decode_tokens_per_s", "decode_low_tokens_per_s",
+        "decode_high_tokens_per_s", "prefill_tokens_per_s", "ttft_s", "total_bytes", "missing_bytes",
+        "bottleneck",
+    ]  # fmt: skip
+    rows = []
+    for row in rank_document(result, limit)["rows"]:
+        flat = {**row, **row["memory"], "model": row["model"]["id"]}
+        rows.append([flat[title] for title in titles])
+    return csv_table(titles, rows)
+
+
+def explain_text(e: Explanation) -> str:
+    """The explanation as text."""
+    table, row = e.table, e.row
+    fits = bool(table.fits[row])
+    model = e.model
+    size = f.params(model.total_params)
+    if model.is_moe:
+        size += f", {f.params(model.active_params)} active"
+    bits = table.candidates.file_bytes[row] * 8 / table.candidates.total_params[row]
+    licence = model.license or "licence unknown"
+    lines = [
+        f"{model.name}  {e.quant}  ({size}, {bits:.2f} bits per weight, {licence})",
+        *rig_lines(e.rig, table.machine),
+        question_line(table.question),
+        *(f"assumed: {a}" for a in table.machine.assumptions),
+        "",
+    ]
+    lines += _memory_lines(table, row)
+    if fits:
+        lines += ["", *_time_lines(e), "", *_sensitivity_lines(e), "", *_depth_lines(e)]
+    lines += ["", *_quant_lines(e), "", *_quality_lines(e)]
+    if e.launch_command and e.benchmark_command:
+        low, high = table.low_tokens_per_s[row], table.high_tokens_per_s[row]
+        lines += [
+            "",
+            f"run      {e.launch_command}",
+            f"measure  {e.benchmark_command}",
+            f"         expect {f.speed(low)} to {f.speed(high)} tok/s (80 % interval)",
+        ]
+    return "\n".join(lines)
+
+
+def _memory_lines(table: EstimateTable, row: int) -> list[str]:
+    strategy = STRATEGY_NAMES.get(int(table.strategy[row]))
+    lines = [f"Memory   {STRATEGY_TEXT[strategy]}"]
+    if strategy is None:
+        lines[0] += f": {f.gib_unit(table.missing_bytes[row])} short"
+    columns = (
+        Column("device"),
+        Column("layers", right=True),
+        Column("experts of", right=True),
+        Column("weights", right=True),
+        Column("KV", right=True),
+        Column("buffers", right=True),
+        Column("total", right=True),
+        Column("usable", right=True),
+    )
+    cells = []
+    for g, device in enumerate(table.machine.devices):
+        used = float(table.used_bytes[row, g])
+        if used <= 0:
+            continue
+        usable = table.machine.ram_usable_bytes if device.kind == "cpu" else device.usable_bytes
+        experts = float(table.expert_layers[row, g])
+        cells.append(
+            (
+                f"  {device.name}" + (" (RAM)" if device.kind == "cpu" else ""),
+                f"{table.dense_layers[row, g]:.0f}" + (" + head" if table.head[row, g] else ""),
+                f"{experts:.0f}" if experts else "–",
+                f.gib(table.weight_bytes[row, g]),
+                f.gib(table.kv_bytes[row, g]),
+                f.gib(table.compute_bytes[row, g]),
+                f.gib(used),
+                f"{f.gib(usable)} GiB",
+            )
+        )
+    return lines + text_table(columns, cells).split("\n")
+
+
+def _time_lines(e: Explanation) -> list[str]:
+    table, row = e.table, e.row
+    total = float(table.decode_s[row])
+    speed = f.speed(table.tokens_per_s[row])
+    interval = f.speed_range(table.low_tokens_per_s[row], table.high_tokens_per_s[row])
+    users = table.question.users
+    lines = [
+        f"Decode   {f.milliseconds(total)} per token → {speed} tok/s (80 %: {interval})"
+        + (
+            f" for each of {users} users, {f.speed(table.tokens_per_s[row] * users)} in all"
+            if users > 1
+            else ""
+        )
+    ]
+    cells = []
+    for g, device in enumerate(table.machine.devices):
+        for term in Term:
+            value = float(table.terms[row, g, term])
+            if value > total * 5e-4:
+                cells.append(
+                    (f"  {device.name}", term.name.lower(), f.milliseconds(value), f.percent(value / total))
+                )
+    columns = (Column("  on"), Column("term"), Column("time", right=True), Column("share", right=True))
+    lines += text_table(columns, cells).split("\n")
+    lines.append(f"bound by {e.bottleneck} ({f.percent(e.bottleneck_share)} of the time)")
+    prefill = float(table.prefill_s[row])
+    rate = f.speed(table.question.prompt / prefill)
+    lines.append(
+        f"Prefill  {table.question.prompt:,} tokens in {f.seconds(prefill)} ({rate} tok/s); "
+        f"first token after {f.seconds(table.ttft_s[row])}"
+    )
+    return lines
+
+
+def _sensitivity_lines(e: Explanation) -> list[str]:
+    ranked = sorted(e.sensitivities.items(), key=lambda item: -abs(item[1]))
+    parts = [
+        f"+10 % {SENSITIVITY_TEXT[name]} → {value * 10:+.1f} %"
+        for name, value in ranked
+        if abs(value) >= 0.005
+    ]
+    return ["What would help   " + ", ".join(parts)] if parts else []
+
+
+def _depth_lines(e: Explanation) -> list[str]:
+    parts = [f"{depth:,} → {f.speed(speed)}" for depth, speed in e.by_depth]
+    return ["tok/s by tokens in the cache   " + ", ".join(parts)]
+
+
+def _quant_lines(e: Explanation) -> list[str]:
+    table = e.table
+    columns = (
+        Column("  quant"),
+        Column("file GiB", right=True),
+        Column("bpw", right=True),
+        Column("tok/s", right=True),
+        Column("quality", right=True),
+        Column("fit"),
+    )
+    order = sorted(range(len(table)), key=lambda i: -table.candidates.file_bytes[i])
+    cells = []
+    for i in order:
+        fit = fit_name(table, i)
+        bits = table.candidates.file_bytes[i] * 8 / table.candidates.total_params[i]
+        short = f" +{f.gib_unit(table.missing_bytes[i])}" if fit == "none" else ""
+        cells.append(
+            (
+                ("▸ " if i == e.row else "  ") + table.candidates.quant(i),
+                f.gib(table.candidates.file_bytes[i]),
+                f"{bits:.2f}",
+                f.speed(table.tokens_per_s[i]) if table.fits[i] else "–",
+                f"{100 * e.scores.quality[i]:.0f}",
+                f"{FIT_GLYPHS[fit]} {fit}{short}",
+            )
+        )
+    return text_table(columns, cells).split("\n")
+
+
+def _quality_lines(e: Explanation) -> list[str]:
+    lines = [f"Quality  {e.quality.score:.0f} from {e.quality.basis}: {e.quality.detail}"]
+    used = e.table.used_bytes[e.row] > 0
+    for g, device in enumerate(e.table.machine.devices):
+        if used[g] and (
+            device.kind != "cpu" or e.table.dense_layers[e.row, g] + e.table.expert_layers[e.row, g] > 0
+        ):
+            rows = f"{device.rows} rows" if device.rows else "rows not stated"
+            lines.append(
+                f"Based on {device.name}: {f.percent(device.eta)} of its bandwidth "
+                f"({device.level} level, {rows}). {device.efficiency_source}"
+            )
+    return lines
+
+
+def what_if_text(c: Comparison) -> str:
+    """The comparison as text: scenarios in columns."""
+    names = [s.name for s in c.scenarios]
+    columns = [Column(""), *(Column(shorten(n, 34), right=True) for n in names)]
+
+    def line(title: str, values: Sequence[str]) -> tuple[str, ...]:
+        return (title, *values)
+
+    machines = [r.table.machine for r in c.rankings]
+    rows = [
+        line("GPU memory usable", [_gpu_memory(m) for m in machines]),
+        line("GPU bandwidth", [_gpu_bandwidth(m) for m in machines]),
+        line("RAM usable", [f.gib_unit(m.ram_usable_bytes) for m in machines]),
+        line("RAM bandwidth", [f.gbs(m.cpu.bandwidth) for m in machines]),
+        line("models that fit", [str(r.fitting) for r in c.rankings]),
+    ]
+    lines = [question_line(c.rankings[0].table.question), "", text_table(columns, rows), ""]
+    cells = [
+        (
+            shorten(compared.model.name, 30),
+            *(_cell_text(c, i, row, compared.rows[0]) for i, row in enumerate(compared.rows)),
+        )
+        for compared in c.models
+    ]
+    model_columns = [Column("tok/s, best quant"), *columns[1:]]
+    lines.append(text_table(model_columns, cells))
+    for i, scenario in enumerate(c.scenarios):
+        remarks = [f"  · {r}" for r in scenario.remarks]
+        unlocked = c.unlocked[i]
+        if i and unlocked:
+            more = f" and {len(unlocked) - 6} more" if len(unlocked) > 6 else ""
+            remarks.append(f"  · unlocks {len(unlocked)}: " + ", ".join(m.name for m in unlocked[:6]) + more)
+        if c.lost[i]:
+            remarks.append(f"  · no longer fit: {', '.join(m.name for m in c.lost[i][:6])}")
+        limits = _limits(c, i)
+        if limits:
+            remarks.append(limits)
+        if remarks:
+            lines += ["", scenario.name, *remarks]
+    return "\n".join(lines)
+
+
+def _gpu_memory(machine: Machine) -> str:
+    return f.gib_unit(sum(g.usable_bytes for g in machine.gpus)) if machine.gpus else "–"
+
+
+def _gpu_bandwidth(machine: Machine) -> str:
+    return " + ".join(f.gbs(g.bandwidth) for g in machine.gpus) if machine.gpus else "–"
+
+
+def _cell_text(c: Comparison, scenario: int, row: int | None, base: int | None) -> str:
+    if row is None:
+        return "○ does not fit"
+    table = c.rankings[scenario].table
+    speed = float(table.tokens_per_s[row])
+    text = f"{f.speed(speed)} {table.candidates.quant(row)} {FIT_GLYPHS[fit_name(table, row)]}"
+    if scenario and base is not None:
+        ratio = speed / float(c.rankings[0].table.tokens_per_s[base])
+        mark = "▲" if ratio > 1.005 else "▼" if ratio < 0.995 else "="
+        text += f" {mark}×{ratio:.2f}"
+    return text
+
+
+def _limits(c: Comparison, scenario: int) -> str:
+    """How often each term binds among the compared models."""
+    counts: dict[str, int] = {}
+    for compared in c.models:
+        row = compared.rows[scenario]
+        if row is not None:
+            label, _ = bottleneck(c.rankings[scenario].table, row)
+            counts[label] = counts.get(label, 0) + 1
+    if not counts:
+        return ""
+    parts = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return "  · bound by " + ", ".join(f"{label} ({n})" for label, n in parts)
