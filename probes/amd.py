@@ -1,0 +1,397 @@
+"""AMD GPUs through the kernel: KFD topology and DRM files in sysfs, both readable by everybody.
+
+Bandwidth = bus width / 8 x maximum memory clock x factor; the factor depends on the memory:
+
+========================  ======  ===============================================
+GDDR6                     16      7900 XTX: 384 bit x 1249 MHz -> 959 GB/s
+GDDR5                     4       RX 580: 256 bit x 2000 MHz -> 256 GB/s
+HBM, HBM2, HBM2e          2       Vega 64: 2048 bit x 945 MHz -> 484 GB/s
+HBM3, HBM3e               4       MI300: 8192 bit x 1300 MHz -> 5325 GB/s
+LPDDR5 (APU)              8       Strix Halo: 256 bit x 1000 MHz -> 256 GB/s
+DDR4, DDR5 (APU)          2       the clock is half the data rate
+========================  ======  ===============================================
+
+sysfs does not tell the memory type, so it follows from the gfx target and, on APUs, from the clock.
+An APU's GPU uses system RAM: its bandwidth is the RAM's, and the reading here is only a second
+opinion on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from probes.files import read_line, read_text
+from probes.gpu import (
+    GIB,
+    GpuProbe,
+    GpuReading,
+    accelerator_from_reading,
+    accelerators_by_pci_id,
+    bandwidth,
+    meminfo,
+    merge,
+    read_int,
+)
+from probes.pci import driver_name, pcie_link, resolved
+from probes.types import Fact, PcieLink
+
+AMD_VENDOR = 0x1002
+
+APU_TARGETS = frozenset(
+    {
+        *("gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033", "gfx1035", "gfx1036", "gfx1037"),
+        *("gfx1103", "gfx1150", "gfx1151", "gfx1152", "gfx1153"),
+    }
+)
+"""Targets that only exist in APUs (LLVM AMDGPU usage guide, processor table)."""
+
+APU_PCI_IDS = frozenset(
+    {
+        *("15DD", "15D8", "1636", "1638", "164C", "15E7", "163F", "164E", "164D", "1681", "1506"),
+        *("15BF", "15C8", "1900", "1901", "150E", "1586", "1114", "13C0"),
+    }
+)
+"""Device ids of AMD's integrated GPUs, Raven Ridge to Krackan (PCI ID database, vendor 1002)."""
+
+TINY_TARGETS = frozenset({"gfx1036"})
+"""Two compute units for the desktop (Raphael, Granite Ridge): slower than the CPU beside it."""
+TINY_PCI_IDS = frozenset({"164E", "13C0"})
+
+
+@dataclass(frozen=True, slots=True)
+class KfdNode:
+    """A GPU node of the KFD topology."""
+
+    node: int
+    gfx: str | None
+    """LLVM target, e.g. ``gfx1100``; ``None`` on kernels that do not tell it."""
+    pci_id: str
+    domain: int
+    location: int
+    """Bus, device and function as ``bus << 8 | device << 3 | function``."""
+    memory_bytes: int | None
+    bus_bits: int | None
+    memory_mhz: int | None
+
+    @property
+    def address(self) -> str:
+        device, function = self.location >> 3 & 0x1F, self.location & 7
+        return f"{self.domain:04x}:{self.location >> 8 & 0xFF:02x}:{device:02x}.{function}"
+
+
+@dataclass(frozen=True, slots=True)
+class KfdTopology:
+    """The topology: its GPU nodes, and what its CPU nodes say of the machine.
+
+    ``ram_mts`` is the configured speed of the first memory device (the kernel copies it from
+    SMBIOS); ``logical_cpus`` and ``ram_bytes`` are sums over the CPU nodes.
+    """
+
+    gpus: tuple[KfdNode, ...] = ()
+    cpu_nodes: int = 0
+    logical_cpus: int | None = None
+    ram_bytes: int | None = None
+    ram_mts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """One physical card: its KFD nodes (partitions) joined with its DRM folder."""
+
+    address: str
+    pci_id: str
+    nodes: tuple[KfdNode, ...] = ()
+    drm: Path | None = None
+    files: Mapping[str, int] = field(default_factory=dict)
+
+
+def gfx_target(version: int) -> str | None:
+    """``gfx_target_version`` (major x 10000 + minor x 100 + step) as LLVM writes it; step is hexadecimal."""
+    if version <= 0:
+        return None
+    return f"gfx{version // 10000}{version // 100 % 100:x}{version % 100:x}"
+
+
+def architecture(gfx: str | None) -> str | None:
+    """The architecture class of a gfx target, e.g. ``gfx1100`` -> ``rdna3``."""
+    if gfx is None:
+        return None
+    for prefix, name in (
+        ("gfx12", "rdna4"),
+        ("gfx115", "rdna3.5"),
+        ("gfx11", "rdna3"),
+        ("gfx103", "rdna2"),
+        ("gfx10", "rdna1"),
+        ("gfx95", "cdna4"),
+        ("gfx94", "cdna3"),
+        ("gfx90a", "cdna2"),
+        ("gfx908", "cdna1"),
+        ("gfx9", "gcn5"),
+        ("gfx8", "gcn4"),
+    ):
+        if gfx.startswith(prefix):
+            return name
+    return None
+
+
+def clock_factor(gfx: str | None, memory_type: str | None, mhz: float | None, apu: bool) -> float | None:
+    """Transfers per cycle of the memory clock that the kernel reports.
+
+    By memory type when it is known (from the catalog), else by gfx target; on APUs by the clock:
+    600-1100 MHz is LPDDR5 (x 8), 1600-4400 MHz is half of a DDR data rate (x 2).
+    """
+    if apu and not (gfx or "").startswith("gfx94"):  # the MI300A is an APU with HBM3
+        if mhz is None:
+            return None
+        if 600 <= mhz <= 1100:
+            return 8.0
+        return 2.0 if 1600 <= mhz <= 4400 else None
+    kind = (memory_type or "").upper()
+    if kind.startswith("HBM3") or kind.startswith("HBM4"):
+        return 4.0
+    if kind.startswith("HBM"):
+        return 2.0
+    if kind.startswith("GDDR6"):
+        return 16.0
+    if kind.startswith("GDDR5"):
+        return 4.0
+    if gfx is None:
+        return None
+    if gfx.startswith(("gfx94", "gfx95")):
+        return 4.0
+    if gfx.startswith("gfx9"):
+        return 2.0
+    if gfx.startswith(("gfx10", "gfx11", "gfx12")):
+        return 16.0
+    return 4.0 if gfx.startswith("gfx8") else None
+
+
+def _properties(path: Path) -> dict[str, int]:
+    """A KFD ``properties`` file: lines of a name and a decimal number."""
+    found = {}
+    for line in (read_text(path) or "").splitlines():
+        name, _, value = line.strip().partition(" ")
+        if value.strip().isdecimal():
+            found[name] = int(value)
+    return found
+
+
+def read_topology(topology: Path) -> KfdTopology:
+    """Read a ``topology`` folder (``…/kfd/topology``, or a copy of it with ``nodes`` inside)."""
+    try:
+        folders = sorted((topology / "nodes").iterdir(), key=lambda p: (len(p.name), p.name))
+    except OSError:
+        return KfdTopology()
+    gpus: list[KfdNode] = []
+    cpu_nodes, logical, ram, mts = 0, 0, 0, None
+    for folder in folders:
+        properties = _properties(folder / "properties")
+        banks = [_properties(bank / "properties") for bank in sorted((folder / "mem_banks").glob("*"))]
+        if properties.get("simd_count", 0) > 0 and properties.get("vendor_id") == AMD_VENDOR:
+            own = [b for b in banks if b.get("heap_type") in (1, 2)]
+            bank = own[0] if own else {}
+            size = sum(b.get("size_in_bytes", 0) for b in own) or properties.get("local_mem_size", 0)
+            gpus.append(
+                KfdNode(
+                    node=int(folder.name) if folder.name.isdecimal() else len(gpus),
+                    gfx=gfx_target(properties.get("gfx_target_version", 0)),
+                    pci_id=f"{properties.get('device_id', 0):04X}",
+                    domain=properties.get("domain", 0),
+                    location=properties.get("location_id", 0),
+                    memory_bytes=size or None,
+                    bus_bits=bank.get("width") or None,
+                    memory_mhz=bank.get("mem_clk_max") or None,
+                )
+            )
+        elif properties.get("cpu_cores_count", 0) > 0:
+            cpu_nodes += 1
+            logical += properties["cpu_cores_count"]
+            system = [b for b in banks if b.get("heap_type") == 0]
+            ram += sum(b.get("size_in_bytes", 0) for b in system)
+            mts = mts or next((b["mem_clk_max"] for b in system if b.get("mem_clk_max")), None)
+    return KfdTopology(tuple(gpus), cpu_nodes, logical or None, ram or None, mts)
+
+
+def _drm_cards(root: Path) -> dict[str, _Card]:
+    """Cards of the amdgpu driver by PCI address, from ``/sys/class/drm``."""
+    cards: dict[str, _Card] = {}
+    try:
+        entries = sorted((root / "sys/class/drm").iterdir())
+    except OSError:
+        return cards
+    for entry in entries:
+        if not re.fullmatch(r"card\d+", entry.name):  # card0-DP-1 is a connector
+            continue
+        device = entry / "device"
+        if read_int(device / "vendor") != AMD_VENDOR or driver_name(device) not in ("amdgpu", None):
+            continue
+        path = resolved(device)
+        names = ("mem_info_vram_total", "mem_info_vram_used", "mem_info_gtt_total", "mem_info_gtt_used")
+        files = {n: v for n in names if (v := read_int(path / n)) is not None}
+        if not files:
+            continue
+        address = path.name if re.fullmatch(r"[0-9a-f:.]+", path.name) else entry.name
+        cards[address] = _Card(address, f"{read_int(device / 'device') or 0:04X}", drm=path, files=files)
+    return cards
+
+
+def _cards(topology: KfdTopology, drm: dict[str, _Card]) -> list[_Card]:
+    """Join KFD nodes by card (a partitioned card has one node per partition) and with DRM."""
+    groups: defaultdict[tuple[int, int], dict[int, KfdNode]] = defaultdict(dict)
+    for node in topology.gpus:
+        groups[node.domain, node.location >> 3].setdefault(node.location, node)
+    cards = dict(drm)
+    for nodes in groups.values():
+        ordered = tuple(nodes[location] for location in sorted(nodes))
+        first = ordered[0]
+        known = cards.get(first.address)
+        cards[first.address] = (
+            replace(known, nodes=ordered) if known else _Card(first.address, first.pci_id, ordered)
+        )
+    return [cards[address] for address in sorted(cards)]
+
+
+def probe_amd(root: Path = Path("/")) -> GpuProbe:
+    """AMD GPUs of the machine whose file system is at ``root``; empty when there are none.
+
+    For an APU ``vram_bytes`` is carve-out + GTT: all that the driver gives to the GPU of installed RAM.
+    """
+    topology = read_topology(root / "sys/class/kfd/kfd/topology")
+    return merge(_probe_card(card, root) for card in _cards(topology, _drm_cards(root)))
+
+
+def gpus_from_topology(folder: Path) -> GpuProbe:
+    """GPUs in a captured KFD topology folder (``nodes`` inside, or one level further down)."""
+    return merge(_probe_card(card, None) for card in _cards(read_topology(folder), {}))
+
+
+def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
+    node = card.nodes[0] if card.nodes else None
+    gfx = node.gfx if node else None
+    entries = accelerators_by_pci_id(card.pci_id)
+    apu = gfx in APU_TARGETS or card.pci_id in APU_PCI_IDS or any(e.unified for e in entries)
+    if gfx in TINY_TARGETS or card.pci_id in TINY_PCI_IDS:
+        return GpuProbe(
+            notes=(
+                f"AMD integrated graphics {card.pci_id} (PCI {card.address}): two compute units that share "
+                "system RAM, no faster than the CPU; left out.",
+            ),
+            pci_addresses=(card.address,),
+        )
+    kinds = {e.memory_type for e in entries if e.memory_type}
+    mhz = (node.memory_mhz if node else None) or _top_clock(card)
+    factor = clock_factor(gfx, kinds.pop() if len(kinds) == 1 else None, mhz, apu)
+    source = "kfd" if card.nodes else "amdgpu"
+    reading = GpuReading(
+        source=source,
+        vendor="AMD",
+        name=read_line(card.drm / "product_name") if card.drm else None,
+        pci_id=card.pci_id,
+        bus_bits=node.bus_bits if node else None,
+        memory_mhz=mhz,
+        clock_factor=factor,
+        driver="amdgpu",
+        backend="rocm" if card.nodes else "vulkan",
+        architecture=architecture(gfx),
+        trust_derived=False,
+        vram_reason="neither KFD nor the DRM files tell it",
+    )
+    if apu:
+        return _apu(card, reading, root)
+    vram, notes = _vram(card)
+    used = card.files.get("mem_info_vram_used")
+    reading = replace(
+        reading,
+        vram_bytes=vram,
+        free_bytes=vram - used if vram and used is not None and used <= vram else None,
+        unified=False,
+        pcie=_link(card),
+    )
+    info, more = accelerator_from_reading(reading)
+    name = info.name.value or "AMD GPU"
+    return GpuProbe(
+        (info,), (*(f"{name}: {n}" for n in notes), *more), tuple({card.address, *_addresses(card)})
+    )
+
+
+def _addresses(card: _Card) -> tuple[str, ...]:
+    return tuple(n.address for n in card.nodes)
+
+
+def _link(card: _Card) -> PcieLink | None:
+    return pcie_link(card.drm) if card.drm else None
+
+
+def _top_clock(card: _Card) -> int | None:
+    """The highest state in ``pp_dpm_mclk`` (lines such as ``3: 1249Mhz *``), in MHz."""
+    text = read_text(card.drm / "pp_dpm_mclk") if card.drm else None
+    clocks = [
+        int(mhz) for mhz in re.findall(r"^\s*\d+:\s*(\d+)\s*Mhz", text or "", re.MULTILINE | re.IGNORECASE)
+    ]
+    return max(clocks, default=None)
+
+
+def _vram(card: _Card) -> tuple[int | None, list[str]]:
+    """The card's VRAM: DRM's figure, else the sum over its KFD partitions."""
+    notes = []
+    if len(card.nodes) > 1:
+        notes.append(
+            f"runs as {len(card.nodes)} partitions; they are counted as one card. A program that opens one "
+            "partition sees its part only."
+        )
+    total = card.files.get("mem_info_vram_total")
+    parts = [n.memory_bytes for n in card.nodes if n.memory_bytes]
+    if not total and parts:
+        total = sum(parts)
+    return total or None, notes
+
+
+def _apu(card: _Card, reading: GpuReading, root: Path | None) -> GpuProbe:
+    carve_out = card.files.get("mem_info_vram_total")
+    gtt = card.files.get("mem_info_gtt_total")
+    pool = (carve_out or 0) + (gtt or 0) or None
+    used = card.files.get("mem_info_vram_used", 0) + card.files.get("mem_info_gtt_used", 0)
+    entries = accelerators_by_pci_id(card.pci_id)
+    soldered = bool(entries) and all((e.memory_type or "").startswith(("LPDDR", "HBM")) for e in entries)
+    second = bandwidth(reading.bus_bits, reading.memory_mhz, reading.clock_factor)
+    reading = replace(
+        reading,
+        vram_bytes=pool,
+        free_bytes=pool - used if pool and used <= pool else None,
+        unified=True,
+        bus_bits=None,
+        memory_mhz=None,
+        clock_factor=None,
+        pcie_reason="the GPU is part of the chip",
+        # Soldered memory has one speed, which the catalog knows; sockets take anything.
+        bandwidth_reason=None if soldered else "the bandwidth of system RAM",
+        vram_reason="shares system RAM; the amdgpu driver does not tell how much of it",
+    )
+    info, notes = accelerator_from_reading(reading)
+    if second:
+        source = f"kfd: {card.nodes[0].bus_bits} bit RAM bus"
+        info = replace(info, bandwidth_bytes_per_s=Fact(second, source, "derived"))
+    ram = meminfo(root)[0] if root else None
+    if pool and carve_out is not None and gtt is not None and ram and pool < 0.75 * (ram + carve_out):
+        limit = read_int(root / "sys/module/ttm/parameters/pages_limit") if root else None
+        now = f" (now {limit * 4096 / GIB:.0f} GiB)" if limit else ""
+        notes = (
+            *notes,
+            f"{info.name.value or 'AMD APU'}: the GPU may use {pool / GIB:.0f} of "
+            f"{(ram + carve_out) / GIB:.0f} GiB RAM: {carve_out / GIB:.1f} GiB BIOS carve-out and "
+            f"{gtt / GIB:.1f} GiB on demand; a small carve-out and a large ttm.pages_limit"
+            f"{now} give it more.",
+        )
+    return GpuProbe((info,), notes, tuple({card.address, *_addresses(card)}))
+
+
+def carve_out_bytes(root: Path = Path("/")) -> int | None:
+    """RAM that an APU's BIOS setting takes from the system (``MemTotal`` does not include it)."""
+    for card in _drm_cards(root).values():
+        if card.pci_id in APU_PCI_IDS or any(e.unified for e in accelerators_by_pci_id(card.pci_id)):
+            return card.files.get("mem_info_vram_total")
+    return None

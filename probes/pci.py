@@ -1,0 +1,257 @@
+"""The PCI bus: links, graphics cards without a driver, and Intel GPUs.
+
+Reads ``/sys/bus/pci/devices`` only.  A card that NVML or the AMD probe already accounts for is left
+out; what remains is either an Intel GPU or a card whose driver is missing, and the catalog's table
+of PCI ids says what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from probes.files import read_line, read_text
+from probes.gpu import (
+    GIB,
+    MIB,
+    GpuProbe,
+    GpuReading,
+    accelerator_from_reading,
+    accelerators_by_pci_id,
+    merge,
+    read_int,
+)
+from probes.types import PcieLink
+
+VENDORS = {0x10DE: "NVIDIA", 0x1002: "AMD", 0x8086: "Intel"}
+
+_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+_GENERATION = {2.5: 1.0, 5.0: 2.0, 8.0: 3.0, 16.0: 4.0, 32.0: 5.0, 64.0: 6.0}
+"""PCIe generation by transfer rate in GT/s (PCI Express Base Specification)."""
+
+_DRIVER_ADVICE = {
+    "NVIDIA": "install the NVIDIA driver to use it",
+    "AMD": "load the amdgpu driver (part of the kernel) to use it",
+    "Intel": "load the i915 or xe driver (part of the kernel) to use it",
+}
+_RESERVED = ("vfio-pci", "pci-stub", "xen-pciback")
+
+
+@dataclass(frozen=True, slots=True)
+class PciDevice:
+    """A display or accelerator function on the bus. ``path`` is its resolved sysfs folder."""
+
+    address: str
+    vendor: str
+    device_id: str
+    driver: str | None
+    path: Path
+
+
+def display_devices(root: Path = Path("/")) -> Iterator[PciDevice]:
+    """Graphics and compute functions of the three vendors, in bus order.
+
+    Class 0x03 is display; AMD's Instinct cards register as 0x12, processing accelerator.
+    """
+    folder = root / "sys/bus/pci/devices"
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        pci_class = read_int(entry / "class")
+        if pci_class is None or pci_class >> 16 not in (0x03, 0x12):
+            continue
+        vendor, device = read_int(entry / "vendor"), read_int(entry / "device")
+        if vendor not in VENDORS or device is None:
+            continue
+        if pci_class >> 16 == 0x12 and vendor == 0x8086:  # Intel's NPUs and Gaudi are no GPUs
+            continue
+        yield PciDevice(entry.name, VENDORS[vendor], f"{device:04X}", driver_name(entry), resolved(entry))
+
+
+def driver_name(device: Path) -> str | None:
+    """The bound kernel driver: the name that the ``driver`` link points to."""
+    link = device / "driver"
+    try:
+        return link.readlink().name
+    except OSError:
+        # A copied tree may hold a folder or nothing at all instead of the link.
+        return None
+
+
+def resolved(path: Path) -> Path:
+    """The real folder behind a sysfs link; the path itself when it cannot be resolved."""
+    try:
+        return path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return path
+
+
+def _speed(path: Path) -> float | None:
+    """Generation from a ``…_link_speed`` file, e.g. ``16.0 GT/s PCIe`` -> 4; unknown speeds -> ``None``."""
+    text = read_line(path)
+    found = re.match(r"(\d+(?:\.\d+)?)", text or "")
+    return _GENERATION.get(float(found[1])) if found else None
+
+
+def _width(path: Path) -> int | None:
+    value = read_int(path)
+    # 0 is "no link", 63 and 255 are what virtual and integrated devices print.
+    return value if value is not None and 0 < value <= 32 else None
+
+
+def pcie_link(device: Path) -> PcieLink | None:
+    """The narrowest link between a device and the root port.
+
+    Cards with a switch on board (Navi and later) show the full width at the GPU function whatever
+    the slot is; the links of the bridges above it tell.  The current speed drops at idle, so the
+    generation is the lowest *maximum* speed on the way, the width the lowest *current* width.
+    """
+    path = resolved(device)
+    speeds: list[float] = []
+    widths: list[int] = []
+    hop = path
+    while _ADDRESS.fullmatch(hop.name):
+        speed, width = _speed(hop / "max_link_speed"), _width(hop / "current_link_width")
+        if speed is not None:
+            speeds.append(speed)
+        if width is not None:
+            widths.append(width)
+        hop = hop.parent
+    if not speeds and not widths:
+        return None
+    return PcieLink(
+        generation=min(speeds, default=None),
+        lanes=min(widths, default=None),
+        max_generation=_speed(path / "max_link_speed"),
+        max_lanes=_width(path / "max_link_width"),
+    )
+
+
+def probe_pci(root: Path = Path("/"), known: Collection[str] = ()) -> GpuProbe:
+    """GPUs on the PCI bus that no other probe accounts for.
+
+    ``known`` are the PCI addresses that other probes have listed.  Intel GPUs come with their VRAM
+    from the driver and their bandwidth from the catalog; a card of any vendor without a working
+    driver is listed with the catalog's figures and a note that says so.
+    """
+    taken = {address.lower() for address in known}
+    found: list[GpuProbe] = []
+    for device in display_devices(root):
+        if device.address.lower() in taken:
+            continue
+        if device.vendor == "Intel":
+            found.append(_intel(device))
+        else:
+            found.append(_without_driver(device))
+    return merge(found)
+
+
+def _without_driver(device: PciDevice) -> GpuProbe:
+    entries = accelerators_by_pci_id(device.device_id)
+    where = f"PCI {device.address}"
+    if device.vendor == "AMD" and any(e.unified for e in entries):
+        return GpuProbe(
+            notes=(f"{entries[0].name} ({where}): {_driver_state(device)}; {_DRIVER_ADVICE['AMD']}.",),
+            pci_addresses=(device.address,),
+        )
+    reading = GpuReading(
+        source="pci",
+        vendor=device.vendor,
+        pci_id=device.device_id,
+        pcie=pcie_link(device.path),
+        vram_reason="needs the driver",
+    )
+    info, notes = accelerator_from_reading(reading)
+    name = info.name.value or f"{device.vendor} card {device.device_id}"
+    note = f"{name} ({where}): card present, driver missing: {_driver_state(device)}; {_advice(device)}."
+    if not entries:
+        # Without a driver and without a catalog entry there is nothing to estimate with.
+        return GpuProbe(notes=(f"{note} Its PCI id is not in the catalog.",), pci_addresses=(device.address,))
+    return GpuProbe((info,), (note, *notes), (device.address,))
+
+
+def _driver_state(device: PciDevice) -> str:
+    if device.driver is None:
+        return "no kernel driver is bound to it"
+    if device.driver in _RESERVED:
+        return f"{device.driver} keeps it for a virtual machine"
+    return f"the {device.driver} driver is bound to it but no compute interface answers"
+
+
+def _advice(device: PciDevice) -> str:
+    if device.driver in _RESERVED:
+        return "release it from the virtual machine to use it here"
+    if device.driver == "nvidia":
+        return "run `nvidia-smi`; in a container pass the GPU through (`--gpus all`)"
+    if device.driver == "amdgpu":
+        return "in a container pass `--device /dev/kfd --device /dev/dri`"
+    return _DRIVER_ADVICE[device.vendor]
+
+
+def _intel(device: PciDevice) -> GpuProbe:
+    """An Intel GPU: VRAM from the xe or i915 driver, everything else from the catalog."""
+    entries = accelerators_by_pci_id(device.device_id)
+    vram, source = _intel_vram(device.path)
+    discrete = vram is not None or any(not e.unified for e in entries)
+    if not discrete:
+        if not entries:
+            return GpuProbe(
+                notes=(
+                    f"Intel integrated graphics {device.device_id} (PCI {device.address}): shares system RAM "
+                    "and is not in the catalog; it is left out.",
+                ),
+                pci_addresses=(device.address,),
+            )
+        reading = GpuReading(
+            source="pci",
+            vendor="Intel",
+            pci_id=device.device_id,
+            unified=True,
+            pcie_reason="the GPU is part of the chip",
+            driver=device.driver,
+            backend="vulkan" if device.driver in ("i915", "xe") else None,
+            vram_reason="shares system RAM",
+            bandwidth_reason="the bandwidth of system RAM",
+        )
+        info, notes = accelerator_from_reading(reading)
+        return GpuProbe((info,), notes, (device.address,))
+    reading = GpuReading(
+        source=source or "pci",
+        vendor="Intel",
+        pci_id=device.device_id,
+        vram_bytes=vram,
+        unified=False,
+        pcie=pcie_link(device.path),
+        driver=device.driver,
+        backend="vulkan" if device.driver in ("i915", "xe") else None,
+        vram_reason="this kernel does not export it",
+    )
+    info, notes = accelerator_from_reading(reading)
+    if device.driver not in ("i915", "xe"):
+        name = info.name.value or "Intel card"
+        notes = (f"{name} ({device.address}): card present, driver missing; {_advice(device)}.", *notes)
+    return GpuProbe((info,), notes, (device.address,))
+
+
+def _intel_vram(path: Path) -> tuple[int | None, str | None]:
+    """(bytes, source): xe's tiles, i915's local memory, else a large BAR 2 (resizable BAR)."""
+    tiles = [v for v in map(read_int, sorted(path.glob("tile*/physical_vram_size_bytes"))) if v]
+    if tiles:
+        return sum(tiles), "xe"
+    for card in sorted(path.glob("drm/card*/lmem_total_bytes")):
+        value = read_int(card)
+        if value:
+            return value, "i915"
+    lines = (read_text(path / "resource") or "").splitlines()
+    if len(lines) > 2:
+        bounds = re.findall(r"0x([0-9a-fA-F]+)", lines[2])
+        if len(bounds) >= 2:
+            size = int(bounds[1], 16) - int(bounds[0], 16) + 1
+            # 256 MiB is the window without resizable BAR; integrated graphics have the same.
+            if size >= 2 * GIB and size % MIB == 0:
+                return size, "pci BAR 2"
+    return None, None

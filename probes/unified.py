@@ -1,0 +1,77 @@
+"""GPUs that use system RAM: one pool, one bandwidth, told once for both sides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from probes.types import AcceleratorInfo, Fact, MemoryInfo
+
+DEFAULT_SHARE = {"NVIDIA": 1.0, "AMD": 0.5, "Intel": 0.5, "Apple": 0.75}
+"""What a GPU may use of RAM when its driver does not say: CUDA on Tegra and GB10 sees all of it; the
+Linux graphics memory manager allows half of RAM by default (``ttm.pages_limit``); macOS about three
+quarters (two thirds on machines up to 36 GB)."""
+
+APPLE_SMALL_BYTES = 36 * 10**9
+APPLE_SMALL_SHARE = 2 / 3
+
+
+def share_of_ram(vendor: str | None, ram_bytes: int) -> int:
+    """Bytes of RAM that a unified GPU may use by its driver's default."""
+    share = DEFAULT_SHARE.get(vendor or "", 0.5)
+    if vendor == "Apple" and ram_bytes <= APPLE_SMALL_BYTES:
+        share = APPLE_SMALL_SHARE
+    return int(ram_bytes * share)
+
+
+def settle_unified(
+    memory: MemoryInfo, gpus: tuple[AcceleratorInfo, ...], carve_out_bytes: int | None = None
+) -> tuple[MemoryInfo, tuple[AcceleratorInfo, ...], tuple[str, ...]]:
+    """Fill in what either side of a unified pool knows of the other.
+
+    - The GPU's bandwidth is the RAM's: the RAM's reading replaces one derived from the GPU's clock, and
+      where RAM could not be read, the GPU's (or the chip's in the catalog) stands for both.
+    - A GPU whose share of RAM is unknown gets its driver's default, as a guess.
+    - ``carve_out_bytes`` is RAM that the BIOS keeps for the GPU and that the system's total lacks.
+
+    Returns the memory, the GPUs and notes.
+    """
+    notes: list[str] = []
+    settled: list[AcceleratorInfo] = []
+    total = memory.total_bytes.value
+    if carve_out_bytes and total is not None and not memory.installed_bytes.known:
+        installed = Fact(total + carve_out_bytes, "system total + BIOS carve-out of the GPU", "derived")
+        memory = replace(memory, installed_bytes=installed)
+    for gpu in gpus:
+        if gpu.unified.value is not True:
+            settled.append(gpu)
+            continue
+        gpu = _with_share(gpu, memory)
+        ram, own = memory.bandwidth_bytes_per_s, gpu.bandwidth_bytes_per_s
+        if ram.value is not None and own.value is not None and abs(own.value / ram.value - 1) > 0.15:
+            notes.append(
+                f"{gpu.name.value or 'GPU'}: {own.source} gives {own.value / 1e9:.0f} GB/s, the RAM modules "
+                f"{ram.value / 1e9:.0f} GB/s for the same memory; `rig-advisor probe --measure` decides."
+            )
+        if ram.value is not None and own.confidence != "table":
+            gpu = replace(gpu, bandwidth_bytes_per_s=Fact(ram.value, "system RAM", ram.confidence))
+        elif ram.value is None and own.value is not None:
+            shared = Fact(
+                own.value, f"same memory as {gpu.name.value or 'the GPU'}: {own.source}", own.confidence
+            )
+            memory = replace(memory, bandwidth_bytes_per_s=shared)
+        settled.append(gpu)
+    return memory, tuple(settled), tuple(notes)
+
+
+def _with_share(gpu: AcceleratorInfo, memory: MemoryInfo) -> AcceleratorInfo:
+    if gpu.vram_bytes.known:
+        return gpu
+    ram = memory.total_bytes.value
+    if ram is None:
+        return gpu
+    pool = share_of_ram(gpu.vendor.value, ram)
+    gpu = replace(gpu, vram_bytes=Fact(pool, "the driver's default share of system RAM", "guess"))
+    available = memory.available_bytes.value
+    if not gpu.free_bytes.known and available is not None:
+        gpu = replace(gpu, free_bytes=Fact(min(available, pool), "available system RAM", "derived"))
+    return gpu
