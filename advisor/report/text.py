@@ -59,8 +59,8 @@ def rig_lines(rig: Rig, machine: Machine) -> list[str]:
     """The rig in a few lines: GPUs, CPU, RAM."""
     lines = []
     for gpu in machine.gpus:
-        memory = f"{f.gib_unit(gpu.memory_bytes)} ({f.gib(gpu.usable_bytes)} usable)"
-        lines.append(f"GPU  {gpu.name}  {memory}  {f.gbs(gpu.bandwidth)}  {gpu.backend}")
+        size = f"{f.gib_unit(gpu.memory_bytes)} ({f.gib(gpu.usable_bytes)} usable)"
+        lines.append(f"GPU  {gpu.name}  {size}  {f.gbs(gpu.bandwidth)}  {gpu.backend}")
     cores = rig.cpu.physical_cores.value
     lines.append(f"CPU  {rig.cpu.name.value or 'unknown'}" + (f"  {cores} cores" if cores else ""))
     memory = rig.memory

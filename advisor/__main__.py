@@ -1,0 +1,53 @@
+"""Entry point: ``rig-advisor`` and ``python -m advisor``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; expected failures become one line on stderr."""
+    from advisor.cli.arguments import build_parser
+    from advisor.cli.exits import Exit, complain
+    from advisor.cli.run import run
+
+    try:
+        arguments = build_parser().parse_args(argv)
+        code = run(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (head, less): not an error of ours. Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except Exception as error:
+        code = _expected(error)
+        if code is None:
+            raise
+        complain(str(error))
+        return code
+
+
+def _expected(error: Exception) -> int | None:
+    """The exit code of an expected failure; ``None`` for a defect of ours."""
+    from advisor.cli.exits import Exit
+    from catalog.types import CatalogError, LookupFailedError
+    from probes.types import RigError
+
+    if isinstance(error, CatalogError):
+        return Exit.BAD_CATALOG
+    if isinstance(error, RigError | LookupFailedError):
+        return Exit.BAD_INPUT
+    from advisor.core.filter import FilterError
+    from advisor.core.question import QuestionError
+    from advisor.core.whatif import WhatIfError
+
+    return Exit.BAD_INPUT if isinstance(error, FilterError | QuestionError | WhatIfError) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The command line: arguments in, one document on stdout, narration on stderr, an exit code."""

@@ -1,0 +1,170 @@
+"""The arguments of every command.  Imports nothing heavy: ``--help`` must be instant."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import NoReturn
+
+from advisor import __version__
+from advisor.cli.exits import Exit, complain
+
+USES = ("chat", "coding", "agent", "rag", "reasoning")
+_COUNT = re.compile(r"^(-?\d+)\s*([km]?)$", re.IGNORECASE)
+_SCALE = {"": 1, "k": 1024, "m": 1024 * 1024}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line that says what to do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit with the code for bad input."""
+        complain(f"{message}; see '{self.prog} --help'")
+        raise SystemExit(Exit.BAD_INPUT)
+
+
+def token_count(text: str) -> int:
+    """``8192``, ``8k`` or ``1M`` tokens (k and M are powers of 1024)."""
+    match = _COUNT.match(text.strip())
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens; write 8192, 8k or 1M")
+    return int(match.group(1)) * _SCALE[match.group(2).lower()]
+
+
+def build_parser() -> Parser:
+    """The parser of ``rig-advisor``."""
+    parser = Parser(
+        prog="rig-advisor",
+        description="Which language models run on this machine, how fast, why, and what would change "
+        "if the machine did. Without a command: the terminal app, or the ranking when stdout is not a "
+        "terminal.",
+    )
+    parser.add_argument("--version", action="version", version=f"rig-advisor {__version__}")
+    _question(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    probe = commands.add_parser("probe", help="what this machine is, and how sure that is")
+    probe.add_argument("--measure", action="store_true", help="measure the RAM bandwidth (up to 2 s)")
+    probe.add_argument(
+        "--from",
+        dest="captures",
+        nargs="+",
+        metavar="FILE",
+        help="read captured files instead of this machine",
+    )
+    _json(probe)
+
+    rig = commands.add_parser("rig", help="describe a machine you do not have, from the catalog")
+    rig.add_argument("--gpu", action="append", default=[], metavar="[Nx] NAME", help="repeatable")
+    rig.add_argument("--ram", metavar="2x32GB:DDR5-6000", help="modules, their size, kind and MT/s")
+    rig.add_argument("--cpu", metavar="NAME")
+    rig.add_argument("--name", help="what to call it")
+    _json(rig)
+
+    rank = commands.add_parser("rank", help="models by how well they run here")
+    _question(rank)
+    rank.add_argument("--filter", default="", metavar="EXPR", help="e.g. 'qwen params<40 fit:full tok>20'")
+    rank.add_argument("--limit", type=int, metavar="N", help="rows to list")
+    output = rank.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    output.add_argument("--csv", action="store_true")
+    output.add_argument("--markdown", action="store_true")
+
+    explain = commands.add_parser("explain", help="why a model runs as it does, with every quantization")
+    explain.add_argument("model", metavar="MODEL")
+    explain.add_argument("--quant", metavar="Q", help="e.g. Q4_K_M; default: the best one")
+    _question(explain)
+    _json(explain)
+
+    what_if = commands.add_parser(
+        "what-if",
+        help="what would change if the rig did",
+        description="Changes apply together; --or starts another scenario beside the first.",
+    )
+    _question(what_if)
+    what_if.add_argument("--model", action="append", default=[], metavar="MODEL", help="compare these models")
+    _changes(what_if)
+    _json(what_if)
+
+    model = commands.add_parser("model", help="what the catalog knows of a model, with sources")
+    model.add_argument("name", metavar="NAME")
+    _json(model)
+
+    hardware = commands.add_parser("hardware", help="what the catalog knows of a GPU, chip or CPU")
+    hardware.add_argument("name", metavar="NAME")
+    _json(hardware)
+
+    validate = commands.add_parser(
+        "validate", help="predictions against measured rows, with error statistics"
+    )
+    validate.add_argument("files", nargs="+", metavar="FILE.csv")
+    validate.add_argument("--rig", metavar="FILE", help="the rig that the rows were measured on")
+    _json(validate)
+
+    schema = commands.add_parser("schema", help="JSON Schemas of everything printed with --json")
+    schema.add_argument("name", nargs="?", metavar="NAME")
+    return parser
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _question(parser: argparse.ArgumentParser) -> None:
+    # Defaults are suppressed so that options given before a command are not overwritten by it.
+    default = argparse.SUPPRESS
+    add = parser.add_argument
+    add(
+        "--rig",
+        metavar="FILE",
+        default=default,
+        help="a Rig as 'probe --json' or 'rig --json' prints it; - for stdin",
+    )
+    add("--context", type=token_count, metavar="N", default=default, help="tokens per user, e.g. 8192 or 32k")
+    add("--users", type=int, metavar="N", default=default, help="simultaneous users")
+    add("--use", metavar="USE", default=default, help=", ".join(USES))
+    add("--kv-type", metavar="TYPE", default=default, help="KV cache type: f16, q8_0, q4_0, …")
+    add(
+        "--depth",
+        type=token_count,
+        metavar="N",
+        default=default,
+        help="tokens in the cache at the quoted speed",
+    )
+    add("--prompt", type=token_count, metavar="N", default=default, help="tokens of the prompt that is timed")
+    add("--runtime", metavar="R", default=default, help="llama.cpp")
+
+
+class _Change(argparse.Action):
+    """Collect changes in the order given, scenario by scenario."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        scenarios: list[list[tuple[str, str]]] = getattr(namespace, "scenarios", None) or [[]]
+        name = (option_string or "").lstrip("-")
+        if name == "or":
+            scenarios.append([])
+        else:
+            scenarios[-1].append((name, str(values)))
+        namespace.scenarios = scenarios
+
+
+def _changes(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    for option, metavar, text in (
+        ("--ram", "4x32GB:DDR5-5600", "other memory modules"),
+        ("--mts", "N", "the present modules at another speed"),
+        ("--channels", "N", "another number of channels populated"),
+        ("--add-gpu", "[Nx] NAME", "one more GPU"),
+        ("--replace-gpu", "[Nx] NAME", "this GPU instead of the present ones"),
+        ("--remove-gpu", "N", "without the GPU of this number (from 1)"),
+        ("--cpu", "NAME", "another CPU"),
+        ("--link", "KIND", "nvlink, or a PCIe link such as pcie5x16"),
+    ):
+        add(option, action=_Change, metavar=metavar, dest="scenarios", help=text)
+    add("--or", action=_Change, nargs=0, dest="scenarios", help="start another scenario")

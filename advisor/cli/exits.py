@@ -1,0 +1,24 @@
+"""Exit codes, and the one place that turns expected failures into one line on stderr."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the process returns."""
+
+    OK = 0
+    NOTHING = 1
+    """Nothing fits, or nothing was found."""
+    BAD_INPUT = 2
+    NO_HARDWARE = 3
+    """Neither RAM nor a GPU could be found, and no rig was given."""
+    BAD_CATALOG = 4
+    INTERRUPTED = 130
+
+
+def complain(message: str) -> None:
+    """One line on stderr."""
+    print(f"rig-advisor: {' '.join(message.split())}", file=sys.stderr)

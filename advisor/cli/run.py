@@ -1,0 +1,264 @@
+"""What each command does: thin calls into probes, pipeline and reports, imported when needed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advisor.cli.exits import Exit, complain
+
+if TYPE_CHECKING:
+    from advisor.core.question import Question
+    from probes.types import Rig
+
+_MARKDOWN_ROWS = 40
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Dispatch to the command's function; without a command, the app or the ranking."""
+    commands: Mapping[str | None, Callable[[argparse.Namespace], int]] = {
+        None: _default,
+        "probe": _probe,
+        "rig": _rig,
+        "rank": _rank,
+        "explain": _explain,
+        "what-if": _what_if,
+        "model": _model,
+        "hardware": _hardware,
+        "validate": _validate,
+        "schema": _schema,
+    }
+    return commands[arguments.command](arguments)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One document on stdout. NaN is a defect and refused."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def _default(arguments: argparse.Namespace) -> int:
+    if sys.stdout.isatty() and sys.stdin.isatty():
+        from advisor.tui.app import run as run_app
+
+        return run_app(getattr(arguments, "rig", None), question_of(arguments), "")
+    arguments.filter, arguments.limit = "", None
+    arguments.json = arguments.csv = arguments.markdown = False
+    return _rank(arguments)
+
+
+def question_of(arguments: argparse.Namespace) -> Question:
+    """The question in the arguments.
+
+    Raises:
+        QuestionError: a value is out of range or unknown.
+    """
+    from advisor.core.question import Question
+
+    given = {
+        field: getattr(arguments, name)
+        for field, name in (
+            ("context", "context"),
+            ("users", "users"),
+            ("use", "use"),
+            ("kv_type", "kv_type"),
+            ("runtime", "runtime"),
+            ("depth_tokens", "depth"),
+            ("prompt_tokens", "prompt"),
+        )
+        if hasattr(arguments, name)
+    }
+    return Question(**given)
+
+
+def rig_of(arguments: argparse.Namespace) -> Rig:
+    """The rig named by ``--rig``, or this machine."""
+    path = getattr(arguments, "rig", None)
+    if path:
+        from probes.rigfile import load_rig
+
+        return load_rig(path)
+    from probes.probe import probe_rig
+
+    return probe_rig()
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    from probes.rigfile import rig_to_document
+
+    if arguments.captures:
+        from probes.capture import rig_from_captures
+
+        rig = rig_from_captures([Path(p) for p in arguments.captures])
+    else:
+        from probes.probe import probe_rig
+
+        rig = probe_rig(measure=arguments.measure)
+    if arguments.json:
+        print_json(rig_to_document(rig))
+    else:
+        from advisor.report.rig_text import probe_text
+
+        print(probe_text(rig))
+    known = rig.memory.total_bytes.known or rig.accelerators or rig.cpu.name.known
+    return Exit.OK if known else Exit.NO_HARDWARE
+
+
+def _rig(arguments: argparse.Namespace) -> int:
+    from probes.hypothetical import hypothetical_rig
+
+    from probes.rigfile import rig_to_document
+
+    if not arguments.gpu and not arguments.ram and not arguments.cpu:
+        complain('name at least one part, for example: rig --gpu "RTX 4090" --ram 2x32GB:DDR5-6000')
+        return Exit.BAD_INPUT
+    rig = hypothetical_rig(arguments.gpu, arguments.ram, arguments.cpu, name=arguments.name)
+    if arguments.json:
+        print_json(rig_to_document(rig))
+    else:
+        from advisor.report.rig_text import probe_text
+
+        print(probe_text(rig))
+    return Exit.OK
+
+
+def _rank(arguments: argparse.Namespace) -> int:
+    from advisor.core.question import QuestionError
+
+    if arguments.limit is not None and arguments.limit < 1:
+        raise QuestionError(f"--limit must be at least 1, not {arguments.limit}")
+    question = question_of(arguments)
+    rig = rig_of(arguments)
+    if not _has_hardware(rig):
+        return Exit.NO_HARDWARE
+    from advisor.pipeline import rank_rig
+
+    result = rank_rig(rig, question, arguments.filter)
+    if arguments.json:
+        from advisor.report.documents import rank_document
+
+        print_json(rank_document(result, arguments.limit))
+    else:
+        from advisor.report import text
+
+        if arguments.csv:
+            print(text.rank_csv(result, arguments.limit))
+        elif arguments.markdown:
+            print(text.rank_markdown(result, arguments.limit or _MARKDOWN_ROWS))
+        else:
+            size = shutil.get_terminal_size((100, 40))
+            print(text.rank_text(result, arguments.limit or max(size.lines - 12, 20), size.columns))
+    return Exit.OK if result.ranking.fitting else Exit.NOTHING
+
+
+def _has_hardware(rig: Rig) -> bool:
+    if rig.memory.total_bytes.known or any(a.vram_bytes.known for a in rig.accelerators):
+        return True
+    complain(
+        "neither RAM nor a GPU could be found here; describe the machine with 'rig-advisor rig' "
+        "and pass it with --rig"
+    )
+    return False
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    question = question_of(arguments)
+    from catalog.models import find_model
+
+    model = find_model(arguments.model)
+    rig = rig_of(arguments)
+    if not _has_hardware(rig):
+        return Exit.NO_HARDWARE
+    from advisor.pipeline import explain
+
+    explanation = explain(rig, question, model, arguments.quant)
+    if arguments.json:
+        from advisor.report.documents import explain_document
+
+        print_json(explain_document(explanation))
+    else:
+        from advisor.report.text import explain_text
+
+        print(explain_text(explanation))
+    return Exit.OK if explanation.table.fits[explanation.row] else Exit.NOTHING
+
+
+def _what_if(arguments: argparse.Namespace) -> int:
+    question = question_of(arguments)
+    edits = [scenario for scenario in (arguments.scenarios or []) if scenario]
+    if not edits:
+        complain("what-if needs a change, for example: what-if --ram 4x32GB:DDR5-5600")
+        return Exit.BAD_INPUT
+    from catalog.models import find_model
+
+    models = [find_model(name) for name in arguments.model] or None
+    rig = rig_of(arguments)
+    if not _has_hardware(rig):
+        return Exit.NO_HARDWARE
+    from advisor.pipeline import Scenario, compare
+    from advisor.scenario import make_scenario
+
+    scenarios = [Scenario("now", rig, ()), *(make_scenario(edit, rig) for edit in edits)]
+    comparison = compare(scenarios, question, models)
+    if arguments.json:
+        from advisor.report.documents import what_if_document
+
+        print_json(what_if_document(comparison))
+    else:
+        from advisor.report.text import what_if_text
+
+        print(what_if_text(comparison))
+    return Exit.OK if any(r.fitting for r in comparison.rankings) else Exit.NOTHING
+
+
+def _model(arguments: argparse.Namespace) -> int:
+    from advisor.report.facts import model_document, model_text
+    from catalog.models import find_model
+
+    document = model_document(find_model(arguments.name))
+    if arguments.json:
+        print_json(document)
+    else:
+        print(model_text(document))
+    return Exit.OK
+
+
+def _hardware(arguments: argparse.Namespace) -> int:
+    from advisor.report.facts import hardware_document, hardware_text
+
+    document = hardware_document(arguments.name)
+    if arguments.json:
+        print_json(document)
+    else:
+        print(hardware_text(document))
+    return Exit.OK
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from advisor.report.validation import validation_document, validation_text
+    from advisor.validation import validate_files
+
+    rig = rig_of(arguments) if arguments.rig else None
+    results = validate_files([Path(p) for p in arguments.files], rig)
+    if arguments.json:
+        print_json(validation_document(results))
+    else:
+        print(validation_text(results))
+    return Exit.OK if any(r.status == "ok" for r in results) else Exit.NOTHING
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from advisor.report.schemas import schema_document, schema_names
+
+    if arguments.name is None:
+        print_json({name: schema_document(name) for name in schema_names()})
+        return Exit.OK
+    if arguments.name not in schema_names():
+        complain(f"no schema is called {arguments.name!r}; known: {', '.join(schema_names())}")
+        return Exit.BAD_INPUT
+    print_json(schema_document(arguments.name))
+    return Exit.OK

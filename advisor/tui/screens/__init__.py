@@ -1,0 +1,1 @@
+"""Screens: each owns its bindings and draws the app's state."""

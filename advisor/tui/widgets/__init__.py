@@ -1,0 +1,1 @@
+"""Widgets: pure line-drawing functions and the thin widgets that show them."""
