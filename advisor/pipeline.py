@@ -12,8 +12,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from catalog.hardware import match_cpu_family
-from catalog.models import load_models
 from catalog.quality import model_quality, quant_loss
 
 from advisor.core.candidates import Candidates, Floats, assemble, build_candidates
@@ -32,6 +30,8 @@ from advisor.core.ranking import Ranking, rank
 from advisor.core.score import Scores, score
 from advisor.core.timing import format_costs
 from catalog.efficiency import Efficiencies, load_efficiencies
+from catalog.hardware import match_cpu_family
+from catalog.models import load_models
 from catalog.types import CpuFamily, LookupFailedError, Model, Role
 from probes.types import Rig
 

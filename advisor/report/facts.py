@@ -1,0 +1,208 @@
+"""``model`` and ``hardware``: what the catalog knows, with sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from advisor.core.kv import cache_shape
+from advisor.report import format as f
+from catalog.types import Accelerator, Cpu, CpuFamily, LookupFailedError, Model
+
+Document = dict[str, Any]
+
+
+def model_document(model: Model) -> Document:
+    """``model --json``: identity, shape, cache and exact sizes of every file type."""
+    roles: list[Document] = []
+    quants: list[Document] = []
+    kv = state = None
+    if model.not_estimated_because is None:
+        from catalog.mixing import FILE_TYPES
+        from catalog.weights import weights_for
+
+        from catalog.tensors import tensor_table
+
+        totals: dict[str, int] = {}
+        for tensor in tensor_table(model):
+            totals[tensor.role.value] = totals.get(tensor.role.value, 0) + tensor.n_elements
+        roles = [{"role": role, "params": count} for role, count in totals.items()]
+        for quant in FILE_TYPES:
+            size = sum(weights_for(model, quant).values())
+            quants.append(
+                {
+                    "quant": quant,
+                    "tensor_bytes": size,
+                    "bits_per_weight": round(size * 8 / model.total_params, 4),
+                }
+            )
+        shape = cache_shape(model)
+        kv = 2 * (shape.full_elements + shape.window_elements)
+        state = shape.state_bytes
+    return {
+        "schema": "rig-advice/model/1",
+        "id": model.id,
+        "name": model.name,
+        "organization": model.organization,
+        "family": model.family,
+        "architecture": model.architecture,
+        "license": model.license,
+        "release_date": model.release_date,
+        "context_length_tokens": model.context_length,
+        "modality": list(model.modality),
+        "tool_use": model.tool_use,
+        "stage": model.stage,
+        "total_params": model.total_params,
+        "active_params": model.active_params,
+        "published_params": model.published_params,
+        "check": model.check,
+        "layers": model.layers,
+        "hidden_size": model.hidden_size,
+        "heads": model.n_heads,
+        "kv_heads": model.n_kv_heads,
+        "vocab_size": model.vocab_size,
+        "sliding_window_tokens": model.sliding_window,
+        "experts": model.n_experts,
+        "experts_active": model.n_experts_active,
+        "kv_bytes_per_token_f16": kv,
+        "state_bytes_per_sequence": state,
+        "roles": roles,
+        "quants": quants,
+        "native_quant": model.native_quant,
+        "gguf_repos": list(model.gguf_repos),
+        "aliases": list(model.aliases),
+        "not_estimated_because": model.not_estimated_because,
+        "source": model.source,
+    }
+
+
+def model_text(document: Document) -> str:
+    """The same as lines."""
+    lines = [
+        f"{document['name']}  ({document['id']})",
+        f"  by {document['organization']}, {document['release_date'] or 'date unknown'}, "
+        f"{document['license'] or 'licence unknown'}, {document['stage']}",
+        f"  {f.params(document['total_params'])} parameters, {f.params(document['active_params'])} active; "
+        f"published {f.params(document['published_params']) if document['published_params'] else 'unknown'} "
+        f"({document['check']})",
+        f"  {document['architecture']}, {len(document['layers'])} layers, hidden {document['hidden_size']}, "
+        f"{document['heads']} heads / {document['kv_heads']} KV heads, vocabulary {document['vocab_size']:,}",
+    ]
+    if document["experts"]:
+        lines.append(f"  {document['experts_active']} of {document['experts']} experts per token")
+    if document["context_length_tokens"]:
+        lines.append(f"  context {document['context_length_tokens']:,} tokens")
+    if document["kv_bytes_per_token_f16"] is not None:
+        lines.append(f"  KV cache {document['kv_bytes_per_token_f16'] / 1024:g} KiB per token at f16")
+    if document["state_bytes_per_sequence"]:
+        lines.append(f"  recurrent state {f.gib_unit(document['state_bytes_per_sequence'])} per sequence")
+    if document["not_estimated_because"]:
+        lines.append(f"  not estimated, because {document['not_estimated_because']}")
+    if document["quants"]:
+        lines.append("  tensor GiB by file type:")
+        cells = [f"{q['quant']} {f.gib(q['tensor_bytes'])}" for q in document["quants"]]
+        lines += ["    " + "  ".join(cells[i : i + 6]) for i in range(0, len(cells), 6)]
+    if document["aliases"]:
+        lines.append(f"  also called {', '.join(document['aliases'])}")
+    if document["gguf_repos"]:
+        lines.append(f"  GGUF files: {', '.join(document['gguf_repos'])}")
+    lines.append(f"  source: {document['source']}")
+    return "\n".join(lines)
+
+
+def hardware_document(name: str) -> Document:
+    """``hardware --json``: an accelerator if one is called so, else a CPU.
+
+    Raises:
+        LookupFailedError: neither knows the name; the text lists the nearest of both.
+    """
+    from catalog.hardware import find_accelerator, find_cpu, find_cpu_family
+
+    try:
+        return _accelerator_document(find_accelerator(name))
+    except LookupFailedError as gpu_error:
+        if gpu_error.ambiguous:
+            raise
+        try:
+            cpu = find_cpu(name)
+        except LookupFailedError as cpu_error:
+            if cpu_error.ambiguous:
+                raise
+            nearest = (*gpu_error.candidates[:3], *cpu_error.candidates[:3])
+            raise LookupFailedError("hardware", name, nearest, False) from cpu_error
+        return _cpu_document(cpu, find_cpu_family(cpu.family))
+
+
+def _accelerator_document(a: Accelerator) -> Document:
+    return {
+        "schema": "rig-advice/hardware/1",
+        "kind": "accelerator",
+        "name": a.name,
+        "facts": {
+            "vendor": a.vendor,
+            "architecture": a.architecture,
+            "memory_bytes": list(a.memory_bytes),
+            "memory_type": a.memory_type,
+            "bus_bits": a.bus_bits,
+            "bandwidth_bytes_per_s": a.bandwidth_gbs * 1e9,
+            "fp16_flop_per_s": a.fp16_tflops * 1e12 if a.fp16_tflops is not None else None,
+            "unified": a.unified,
+            "laptop": a.laptop,
+            "pcie_generation": a.pcie_generation,
+            "pcie_lanes": a.pcie_lanes,
+            "nvlink_bytes_per_s": a.nvlink_gbs * 1e9 if a.nvlink_gbs is not None else None,
+            "tdp_w": a.tdp_w,
+            "compute_capability": a.compute_capability,
+            "pci_ids": list(a.pci_ids),
+            "released": a.released,
+            "aliases": list(a.aliases),
+            "note": a.note,
+        },
+        "source": a.source,
+    }
+
+
+def _cpu_document(cpu: Cpu, family: CpuFamily) -> Document:
+    return {
+        "schema": "rig-advice/hardware/1",
+        "kind": "cpu",
+        "name": cpu.name,
+        "facts": {
+            "family": family.name,
+            "vendor": family.vendor,
+            "platform": family.platform,
+            "cores": cpu.cores,
+            "threads": cpu.threads,
+            "isa": list(cpu.isa),
+            "memory_type": family.memory_type,
+            "channels": family.channels,
+            "max_mts": family.max_mts,
+            "max_mts_two_modules_per_channel": family.max_mts_2dpc,
+            "max_bandwidth_bytes_per_s": family.max_bandwidth_gbs * 1e9 if family.max_bandwidth_gbs else None,
+            "slots_per_channel": family.slots_per_channel,
+        },
+        "source": f"{cpu.source}; family: {family.source}",
+    }
+
+
+def hardware_text(document: Document) -> str:
+    """The same as lines; facts that are unknown are said to be."""
+    lines = [f"{document['name']}  ({document['kind']})"]
+    for key, value in document["facts"].items():
+        title = key.replace("_bytes_per_s", "").replace("_bytes", "").replace("_", " ")
+        if value is None or value in ([], ""):
+            shown = "unknown" if value is None else "–"
+        elif key == "memory_bytes":
+            shown = ", ".join(f.gib_unit(v) for v in value)
+        elif key.endswith("_bytes_per_s"):
+            shown = f.gbs(value)
+        elif key == "fp16_flop_per_s":
+            title, shown = "FP16", f.tflops(value)
+        elif isinstance(value, list):
+            shown = ", ".join(str(v) for v in value)
+        elif isinstance(value, bool):
+            shown = "yes" if value else "no"
+        else:
+            shown = str(value)
+        lines.append(f"  {title:<34}{shown}")
+    lines.append(f"  source: {document['source']}")
+    return "\n".join(lines)

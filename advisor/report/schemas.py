@@ -1,0 +1,362 @@
+"""JSON Schemas (2020-12) of everything printed with ``--json``.
+
+All properties are required and no others allowed: a document says everything or ``null``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+Schema = dict[str, Any]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def _object(**properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _array(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _nullable(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _one_of(*values: str) -> Schema:
+    return {"enum": list(values)}
+
+
+_TEXT: Schema = {"type": "string"}
+_BOOLEAN: Schema = {"type": "boolean"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_POSITIVE: Schema = {"type": "number", "exclusiveMinimum": 0}
+_NUMBER: Schema = {"type": "number"}
+_AMOUNT: Schema = {"type": "number", "minimum": 0}
+_SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 100}
+_FIT = _one_of("full", "offload", "cpu", "none")
+_STRATEGY = _one_of("accelerator", "experts_in_ram", "layers_split", "cpu")
+
+_SPEED: dict[str, Schema] = {
+    "decode_tokens_per_s": _nullable(_POSITIVE),
+    "decode_low_tokens_per_s": _nullable(_POSITIVE),
+    "decode_high_tokens_per_s": _nullable(_POSITIVE),
+    "system_tokens_per_s": _nullable(_POSITIVE),
+    "prefill_tokens_per_s": _nullable(_POSITIVE),
+    "ttft_s": _nullable(_POSITIVE),
+}
+_MEMORY = _object(
+    total_bytes=_COUNT,
+    weights_bytes=_COUNT,
+    kv_bytes=_COUNT,
+    compute_bytes=_COUNT,
+    missing_bytes=_COUNT,
+    file_bytes=_COUNT,
+)
+_QUESTION = _object(
+    context_tokens=_COUNT,
+    users=_COUNT,
+    use=_TEXT,
+    kv_type=_TEXT,
+    runtime=_TEXT,
+    depth_tokens=_COUNT,
+    prompt_tokens=_COUNT,
+)
+_RIG = _object(
+    name=_TEXT,
+    cpu=_nullable(_TEXT),
+    cpu_cores=_nullable(_COUNT),
+    memory_bytes=_nullable(_COUNT),
+    memory_type=_nullable(_TEXT),
+    memory_channels=_nullable(_COUNT),
+    memory_mts=_nullable(_COUNT),
+    memory_bandwidth_bytes_per_s=_nullable(_POSITIVE),
+    memory_bandwidth_basis=_one_of("measured", "specified", "assumed"),
+    memory_usable_bytes=_COUNT,
+    accelerators=_array(
+        _object(
+            name=_TEXT,
+            kind=_one_of("gpu", "unified"),
+            memory_bytes=_COUNT,
+            usable_bytes=_COUNT,
+            bandwidth_bytes_per_s=_nullable(_POSITIVE),
+            backend=_nullable(_TEXT),
+        )
+    ),
+    assumptions=_array(_TEXT),
+    notes=_array(_TEXT),
+)
+_MODEL = _object(
+    id=_TEXT,
+    name=_TEXT,
+    organization=_TEXT,
+    architecture=_TEXT,
+    total_params=_COUNT,
+    active_params=_COUNT,
+    context_length_tokens=_nullable(_COUNT),
+    license=_nullable(_TEXT),
+    release_date=_nullable(_TEXT),
+    stage=_TEXT,
+)
+_PARTS = _object(quality=_SCORE, decode=_SCORE, prefill=_SCORE, fit=_SCORE, context=_SCORE)
+
+
+def _rank() -> Schema:
+    row = _object(
+        rank=_COUNT,
+        model=_MODEL,
+        quant=_TEXT,
+        fit=_FIT,
+        score=_nullable(_SCORE),
+        parts=_nullable(_PARTS),
+        **_SPEED,
+        memory=_MEMORY,
+        bottleneck=_nullable(_TEXT),
+        bottleneck_share=_nullable(_AMOUNT),
+        context_exceeds_model=_BOOLEAN,
+    )
+    return _object(
+        schema={"const": "rig-advice/rank/1"},
+        rig=_RIG,
+        question=_QUESTION,
+        filter=_nullable(_TEXT),
+        considered=_COUNT,
+        matching=_COUNT,
+        fitting=_COUNT,
+        listed=_COUNT,
+        rows=_array(row),
+    )
+
+
+def _explain() -> Schema:
+    terms = _object(weights_s=_AMOUNT, kv_s=_AMOUNT, compute_s=_AMOUNT, launch_s=_AMOUNT, link_s=_AMOUNT)
+    device = _object(
+        device=_TEXT,
+        kind=_one_of("gpu", "unified", "cpu"),
+        layers=_COUNT,
+        expert_layers=_AMOUNT,
+        head=_BOOLEAN,
+        weights_bytes=_COUNT,
+        kv_bytes=_COUNT,
+        compute_bytes=_COUNT,
+        usable_bytes=_COUNT,
+        terms=terms,
+    )
+    return _object(
+        schema={"const": "rig-advice/explain/1"},
+        rig=_RIG,
+        question=_QUESTION,
+        model=_MODEL,
+        quant=_TEXT,
+        bits_per_weight=_nullable(_POSITIVE),
+        fit=_FIT,
+        score=_nullable(_SCORE),
+        parts=_nullable(_PARTS),
+        **_SPEED,
+        interval=_object(coverage=_POSITIVE, spread_log=_nullable(_AMOUNT)),
+        step_s=_nullable(_POSITIVE),
+        prefill_s=_nullable(_POSITIVE),
+        memory=_MEMORY,
+        placement=_object(strategy=_nullable(_STRATEGY), devices=_array(device)),
+        bottleneck=_nullable(_TEXT),
+        bottleneck_share=_nullable(_AMOUNT),
+        sensitivities=_nullable(
+            _object(
+                vram_bandwidth=_NUMBER,
+                ram_bandwidth=_NUMBER,
+                cores=_NUMBER,
+                compute=_NUMBER,
+                link=_NUMBER,
+                launch=_NUMBER,
+            )
+        ),
+        decode_by_depth=_array(_object(depth_tokens=_COUNT, decode_tokens_per_s=_nullable(_POSITIVE))),
+        quality=_object(score=_nullable(_SCORE), basis=_TEXT, detail=_TEXT, source=_TEXT),
+        strategies=_array(
+            _object(
+                strategy=_STRATEGY,
+                decode_tokens_per_s=_nullable(_POSITIVE),
+                missing_bytes=_nullable(_COUNT),
+            )
+        ),
+        quants=_array(
+            _object(
+                quant=_TEXT,
+                file_bytes=_COUNT,
+                fit=_FIT,
+                missing_bytes=_COUNT,
+                decode_tokens_per_s=_nullable(_POSITIVE),
+                quality=_nullable(_SCORE),
+                score=_nullable(_SCORE),
+            )
+        ),
+        efficiencies=_array(
+            {
+                **_object(
+                    device=_TEXT,
+                    level=_TEXT,
+                    bandwidth_share=_nullable(_POSITIVE),
+                    rows=_nullable(_COUNT),
+                    source=_TEXT,
+                    **{"class": _nullable(_TEXT)},
+                )
+            }
+        ),
+        launch_command=_nullable(_TEXT),
+        benchmark_command=_nullable(_TEXT),
+    )
+
+
+def _what_if() -> Schema:
+    cell = _nullable(
+        _object(
+            quant=_TEXT,
+            fit=_FIT,
+            score=_nullable(_SCORE),
+            **_SPEED,
+            memory_bytes=_COUNT,
+            bottleneck=_TEXT,
+            bottleneck_share=_nullable(_AMOUNT),
+        )
+    )
+    return _object(
+        schema={"const": "rig-advice/what-if/1"},
+        question=_QUESTION,
+        scenarios=_array(
+            _object(
+                name=_TEXT,
+                rig=_RIG,
+                remarks=_array(_TEXT),
+                fitting=_COUNT,
+                unlocked=_array(_TEXT),
+                lost=_array(_TEXT),
+            )
+        ),
+        models=_array(_object(model=_MODEL, best=_array(cell), same_quant=_array(cell))),
+    )
+
+
+def _model() -> Schema:
+    return _object(
+        schema={"const": "rig-advice/model/1"},
+        id=_TEXT,
+        name=_TEXT,
+        organization=_TEXT,
+        family=_TEXT,
+        architecture=_TEXT,
+        license=_nullable(_TEXT),
+        release_date=_nullable(_TEXT),
+        context_length_tokens=_nullable(_COUNT),
+        modality=_array(_TEXT),
+        tool_use=_nullable(_BOOLEAN),
+        stage=_TEXT,
+        total_params=_COUNT,
+        active_params=_COUNT,
+        published_params=_nullable(_COUNT),
+        check=_TEXT,
+        layers=_TEXT,
+        hidden_size=_COUNT,
+        heads=_COUNT,
+        kv_heads=_COUNT,
+        vocab_size=_COUNT,
+        sliding_window_tokens=_nullable(_COUNT),
+        experts=_COUNT,
+        experts_active=_COUNT,
+        kv_bytes_per_token_f16=_nullable(_COUNT),
+        state_bytes_per_sequence=_nullable(_COUNT),
+        roles=_array(_object(role=_TEXT, params=_COUNT)),
+        quants=_array(_object(quant=_TEXT, tensor_bytes=_COUNT, bits_per_weight=_POSITIVE)),
+        native_quant=_nullable(_TEXT),
+        gguf_repos=_array(_TEXT),
+        aliases=_array(_TEXT),
+        not_estimated_because=_nullable(_TEXT),
+        source=_TEXT,
+    )
+
+
+def _hardware() -> Schema:
+    return _object(
+        schema={"const": "rig-advice/hardware/1"},
+        kind=_one_of("accelerator", "cpu"),
+        name=_TEXT,
+        facts={"type": "object"},
+        source=_TEXT,
+    )
+
+
+def _validate() -> Schema:
+    row = _object(
+        id=_TEXT,
+        status=_one_of("ok", "skipped"),
+        reason=_nullable(_TEXT),
+        measured_tokens_per_s=_nullable(_NUMBER),
+        predicted_tokens_per_s=_nullable(_NUMBER),
+        low_tokens_per_s=_nullable(_NUMBER),
+        high_tokens_per_s=_nullable(_NUMBER),
+        measured_prefill_tokens_per_s=_nullable(_NUMBER),
+        predicted_prefill_tokens_per_s=_nullable(_NUMBER),
+        measured_weights_bytes=_nullable(_NUMBER),
+        predicted_weights_bytes=_nullable(_NUMBER),
+        measured_kv_bytes=_nullable(_NUMBER),
+        predicted_kv_bytes=_nullable(_NUMBER),
+        measured_compute_bytes=_nullable(_NUMBER),
+        predicted_compute_bytes=_nullable(_NUMBER),
+        measured_bytes=_nullable(_NUMBER),
+        predicted_bytes=_nullable(_NUMBER),
+    )
+    row["required"] = ["id", "status", "reason"]
+    statistics = _object(
+        slice=_TEXT,
+        quantity=_TEXT,
+        n=_COUNT,
+        median_error=_nullable(_AMOUNT),
+        mean_error=_nullable(_AMOUNT),
+        within_15_percent=_nullable(_AMOUNT),
+        within_25_percent=_nullable(_AMOUNT),
+        off_by_2x=_nullable(_AMOUNT),
+        interval_coverage=_nullable(_AMOUNT),
+        bias=_nullable(_NUMBER),
+    )
+    return _object(
+        schema={"const": "rig-advice/validate/1"},
+        files=_array(_object(file=_TEXT, kind=_TEXT, rows=_COUNT, ok=_COUNT, skipped=_COUNT)),
+        statistics=_array(statistics),
+        rows=_array(row),
+    )
+
+
+_BUILDERS = {
+    "rank": _rank,
+    "explain": _explain,
+    "what-if": _what_if,
+    "model": _model,
+    "hardware": _hardware,
+    "validate": _validate,
+}
+
+
+def schema_names() -> tuple[str, ...]:
+    """Names of the documents that have a schema."""
+    return ("rig", *_BUILDERS)
+
+
+@cache
+def _rig_schema_text() -> str:
+    return resources.files("probes").joinpath("rig.schema.json").read_text("utf-8")
+
+
+def schema_document(name: str) -> Schema:
+    """The JSON Schema of one document."""
+    if name == "rig":
+        schema: Schema = json.loads(_rig_schema_text())
+        return schema
+    return {"$schema": _DIALECT, "title": f"rig-advice/{name}/1", **_BUILDERS[name]()}
