@@ -27,6 +27,8 @@ CACHE_MULTIPLE = 4
 MIN_GAIN = 1.03
 """More threads are tried while they bring at least this factor."""
 REPEATS = 5
+PASSES = 3
+"""Reads of the array per repeat, so that starting the threads together weighs little."""
 
 _WORKER_TIMEOUT_S = 30.0
 
@@ -69,13 +71,12 @@ class _Readers:
     """A fixed number of threads, each with its own array, that read together on command."""
 
     def __init__(self, threads: int, size_bytes: int) -> None:
-        self.total_bytes = threads * size_bytes
+        self.bytes_per_repeat = threads * size_bytes * PASSES
+        self._spans = [(0.0, 0.0)] * threads
         self._start = threading.Barrier(threads + 1)
         self._done = threading.Barrier(threads + 1)
-        self._stop = False
-        self._failed = False
         self._threads = [
-            threading.Thread(target=self._work, args=(size_bytes,), daemon=True, name=f"bandwidth-{n}")
+            threading.Thread(target=self._work, args=(n, size_bytes), daemon=True, name=f"bandwidth-{n}")
             for n in range(threads)
         ]
 
@@ -94,14 +95,13 @@ class _Readers:
 
     def close(self) -> None:
         """Lets the threads end, whatever they are waiting for."""
-        self._stop = True
         self._start.abort()
         self._done.abort()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(_WORKER_TIMEOUT_S)
 
-    def _work(self, size_bytes: int) -> None:
+    def _work(self, number: int, size_bytes: int) -> None:
         try:
             import numpy
 
@@ -110,7 +110,10 @@ class _Readers:
             self._done.wait(_WORKER_TIMEOUT_S)
             while True:
                 self._start.wait(_WORKER_TIMEOUT_S)
-                numpy.bitwise_or.reduce(data)
+                started = time.perf_counter()
+                for _ in range(PASSES):
+                    numpy.bitwise_or.reduce(data)
+                self._spans[number] = (started, time.perf_counter())
                 self._done.wait(_WORKER_TIMEOUT_S)
         except threading.BrokenBarrierError:
             return
@@ -118,14 +121,14 @@ class _Readers:
             self._done.abort()
 
     def read_once(self) -> float:
-        """All threads read their array once; bytes/s over all of them."""
+        """All threads read their array; bytes/s from the first to start until the last to finish."""
         try:
             self._start.wait(_WORKER_TIMEOUT_S)
-            started = time.perf_counter()
             self._done.wait(_WORKER_TIMEOUT_S)
         except threading.BrokenBarrierError as error:
             raise MeasurementSkippedError("a thread of the bandwidth measurement did not answer") from error
-        return self.total_bytes / (time.perf_counter() - started)
+        window = max(end for _, end in self._spans) - min(start for start, _ in self._spans)
+        return self.bytes_per_repeat / window
 
 
 def _thread_counts(max_threads: int) -> list[int]:
