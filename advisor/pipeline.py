@@ -12,7 +12,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from catalog.quality import model_quality, quant_loss
 
 from advisor.core.candidates import Candidates, Floats, assemble, build_candidates
 from advisor.core.commands import benchmark_command, launch_command
@@ -32,6 +31,7 @@ from advisor.core.timing import format_costs
 from catalog.efficiency import Efficiencies, load_efficiencies
 from catalog.hardware import match_cpu_family
 from catalog.models import load_models
+from catalog.quality import model_quality, quant_loss
 from catalog.types import CpuFamily, LookupFailedError, Model, Role
 from probes.types import Rig
 

@@ -1,0 +1,160 @@
+"""Predictions for cases: the estimator on an array of one, with caches for what repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+from catalog.weights import weights_for
+
+from advisor.core.candidates import Candidates, build_candidates
+from advisor.core.estimate import EstimateTable, estimate
+from advisor.core.memory import compute_buffer_bytes, kv_bytes
+from advisor.pipeline import machine_of
+from advisor.validation.quants import UnknownQuantError, file_type
+from advisor.validation.rows import Case, SkipRowError, read_cases
+from catalog.efficiency import load_efficiencies
+from catalog.models import find_model
+from catalog.types import LookupFailedError, Model, Role
+from probes.types import Rig, RigError
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """One row of a validation: what was measured and what is predicted.
+
+    ``values`` holds ``measured_*`` and ``predicted_*`` pairs (and the interval of the speed).
+    """
+
+    id: str
+    status: str
+    reason: str | None
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """All rows of one file."""
+
+    path: str
+    kind: str
+    rows: tuple[RowResult, ...]
+
+    @property
+    def status(self) -> str:
+        """``ok`` if at least one row was answered."""
+        return "ok" if any(r.status == "ok" for r in self.rows) else "skipped"
+
+
+def validate_files(paths: Sequence[Path], rig: Rig | None) -> list[FileResult]:
+    """Predict every row of measurement files, in order.
+
+    Raises:
+        RigError: a file cannot be read or is of no known kind.
+    """
+    results = []
+    for path in paths:
+        kind, cases = read_cases(path, rig)
+        rows = tuple(
+            RowResult(name, "skipped", case) if isinstance(case, str) else _answer(case)
+            for name, case in cases
+        )
+        results.append(FileResult(str(path), kind, rows))
+    return results
+
+
+def _answer(case: Case) -> RowResult:
+    try:
+        return RowResult(case.id, "ok", None, _predict(case), case.labels)
+    except (SkipRowError, UnknownQuantError, LookupFailedError, RigError) as error:
+        return RowResult(case.id, "skipped", str(error), labels=case.labels)
+
+
+@cache
+def _model(name: str) -> Model:
+    model = find_model(name)
+    if model.not_estimated_because:
+        raise SkipRowError(f"{model.name} is not estimated: {model.not_estimated_because}")
+    return model
+
+
+@lru_cache(maxsize=4096)
+def _weights(name: str, quant: str, imatrix: bool) -> dict[tuple[Role, str], int]:
+    return weights_for(_model(name), quant, imatrix)
+
+
+def _predict(case: Case) -> dict[str, float | None]:
+    model = _model(case.model)
+    quant, exact = file_type(case.quant)
+    if quant == "MXFP4_MOE" and not model.is_moe:
+        raise SkipRowError(f"{model.name} has no experts: MXFP4 is not one of its file types")
+    weights = _weights(case.model, quant, case.imatrix)
+    counted = sum(weights.values())
+    if case.rig is None:
+        return _predict_sizes(case, model, quant, weights, counted, exact)
+    scale = 1.0
+    if case.tensor_bytes and not exact and 0.5 < case.tensor_bytes / counted < 2:
+        # A hand-made mix: the format is known and the file's size stated, so the bytes follow.
+        scale = case.tensor_bytes / counted
+    table = _estimate(case, model, quant, weights, scale)
+    speed = float(table.tokens_per_s[0])
+    total = speed * case.question.users
+    ratio = total / speed
+    return {
+        "measured_tokens_per_s": case.measured_tokens_per_s,
+        "predicted_tokens_per_s": total,
+        "low_tokens_per_s": float(table.low_tokens_per_s[0]) * ratio,
+        "high_tokens_per_s": float(table.high_tokens_per_s[0]) * ratio,
+        "measured_prefill_tokens_per_s": case.measured_prefill_tokens_per_s,
+        "predicted_prefill_tokens_per_s": case.question.prompt / float(table.prefill_s[0]),
+    }
+
+
+def _candidates(
+    model: Model, quant: str, weights: Mapping[tuple[Role, str], int], scale: float
+) -> Candidates:
+    scaled = {key: round(size * scale) for key, size in weights.items()}
+    return build_candidates([(model, quant, scaled)])
+
+
+def _estimate(
+    case: Case, model: Model, quant: str, weights: Mapping[tuple[Role, str], int], scale: float
+) -> EstimateTable:
+    assert case.rig is not None
+    machine = machine_of(case.rig)
+    if case.strategy is not None and case.strategy.name != "CPU" and not machine.gpus:
+        raise SkipRowError("the GPU's memory or bandwidth is not known to the catalog")
+    return estimate(
+        _candidates(model, quant, weights, scale),
+        machine,
+        case.question,
+        load_efficiencies(),
+        only=case.strategy,
+    )
+
+
+def _predict_sizes(
+    case: Case,
+    model: Model,
+    quant: str,
+    weights: Mapping[tuple[Role, str], int],
+    counted: int,
+    exact: bool,
+) -> dict[str, float | None]:
+    if case.measured_bytes is not None:
+        if not exact:
+            raise SkipRowError(f"{case.quant} is a hand-made mix whose size cannot be derived")
+        return {"measured_bytes": case.measured_bytes, "predicted_bytes": float(counted)}
+    c = _candidates(model, quant, weights, 1.0)
+    return {
+        "measured_weights_bytes": case.measured_weights_bytes,
+        "predicted_weights_bytes": float(counted) if exact else None,
+        "measured_kv_bytes": case.measured_kv_bytes,
+        "predicted_kv_bytes": float(np.asarray(kv_bytes(c, case.question))[0]),
+        "measured_compute_bytes": case.measured_compute_bytes,
+        "predicted_compute_bytes": float(np.asarray(compute_buffer_bytes(c, case.question))[0]),
+    }
