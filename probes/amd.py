@@ -122,16 +122,19 @@ def architecture(gfx: str | None) -> str | None:
         return None
     for prefix, name in (
         ("gfx12", "rdna4"),
-        ("gfx115", "rdna3.5"),
+        ("gfx115", "rdna3.5-apu"),
+        ("gfx1103", "rdna3-apu"),
         ("gfx11", "rdna3"),
+        *((apu, "rdna2-apu") for apu in ("gfx1033", "gfx1035", "gfx1036", "gfx1037", "gfx1013")),
         ("gfx103", "rdna2"),
         ("gfx10", "rdna1"),
         ("gfx95", "cdna4"),
         ("gfx94", "cdna3"),
         ("gfx90a", "cdna2"),
         ("gfx908", "cdna1"),
+        ("gfx906", "vega20"),
         ("gfx9", "gcn5"),
-        ("gfx8", "gcn4"),
+        ("gfx803", "gcn4"),
     ):
         if gfx.startswith(prefix):
             return name
@@ -313,13 +316,11 @@ def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
     )
     info, more = accelerator_from_reading(reading)
     name = info.name.value or "AMD GPU"
-    return GpuProbe(
-        (info,), (*(f"{name}: {n}" for n in notes), *more), tuple({card.address, *_addresses(card)})
-    )
+    return GpuProbe((info,), (*(f"{name}: {n}" for n in notes), *more), _addresses(card))
 
 
 def _addresses(card: _Card) -> tuple[str, ...]:
-    return tuple(n.address for n in card.nodes)
+    return tuple(dict.fromkeys((card.address, *(n.address for n in card.nodes))))
 
 
 def _link(card: _Card) -> PcieLink | None:
@@ -356,7 +357,7 @@ def _apu(card: _Card, reading: GpuReading, root: Path | None) -> GpuProbe:
     pool = (carve_out or 0) + (gtt or 0) or None
     used = card.files.get("mem_info_vram_used", 0) + card.files.get("mem_info_gtt_used", 0)
     entries = accelerators_by_pci_id(card.pci_id)
-    soldered = bool(entries) and all((e.memory_type or "").startswith(("LPDDR", "HBM")) for e in entries)
+    soldered = bool(entries) and all(e.memory_type not in (None, "system") for e in entries)
     second = bandwidth(reading.bus_bits, reading.memory_mhz, reading.clock_factor)
     reading = replace(
         reading,
@@ -386,12 +387,4 @@ def _apu(card: _Card, reading: GpuReading, root: Path | None) -> GpuProbe:
             f"{gtt / GIB:.1f} GiB on demand; a small carve-out and a large ttm.pages_limit"
             f"{now} give it more.",
         )
-    return GpuProbe((info,), notes, tuple({card.address, *_addresses(card)}))
-
-
-def carve_out_bytes(root: Path = Path("/")) -> int | None:
-    """RAM that an APU's BIOS setting takes from the system (``MemTotal`` does not include it)."""
-    for card in _drm_cards(root).values():
-        if card.pci_id in APU_PCI_IDS or any(e.unified for e in accelerators_by_pci_id(card.pci_id)):
-            return card.files.get("mem_info_vram_total")
-    return None
+    return GpuProbe((info,), notes, _addresses(card), carve_out)

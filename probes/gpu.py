@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from catalog.types import Accelerator, CatalogError, LookupFailedError
+from catalog.types import Accelerator, LookupFailedError
 from probes.files import read_line, read_text
 from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, unknown
 
@@ -37,12 +37,14 @@ class GpuProbe:
     """What a GPU probe found.
 
     ``pci_addresses`` are the addresses (``0000:01:00.0``) of the cards it accounts for, so that a
-    later probe does not list them again.
+    later probe does not list them again.  ``carve_out_bytes`` is RAM that an APU's BIOS setting takes
+    from the system (``MemTotal`` does not include it).
     """
 
     accelerators: tuple[AcceleratorInfo, ...] = ()
     notes: tuple[str, ...] = ()
     pci_addresses: tuple[str, ...] = ()
+    carve_out_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +111,28 @@ def accelerators_by_pci_id(pci_id: str | None) -> tuple[Accelerator, ...]:
     return hardware.accelerators_by_pci_id(pci_id.upper())
 
 
-def accelerator_by_name(name: str) -> tuple[Accelerator, ...]:
-    """Catalog entries that a name may mean: one, several when it is ambiguous, or none."""
+def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerator, ...]:
+    """Catalog entries that a name may mean: one, several when it is ambiguous, or none.
+
+    When the one that is found is not sold with ``size`` bytes, products whose names only add to it
+    (``Jetson AGX Orin`` -> ``Jetson AGX Orin 32GB``) and that are, take its place.
+    """
     from catalog import hardware
 
     try:
-        return (hardware.find_accelerator(name),)
+        found = hardware.find_accelerator(name)
     except LookupFailedError as error:
-        if not error.ambiguous:
-            return ()
-        found: list[Accelerator] = []
-        for candidate in error.candidates:
-            try:
-                found.append(hardware.find_accelerator(candidate))
-            except (LookupFailedError, CatalogError):
-                continue
-        return tuple(found)
+        wanted = set(error.candidates) if error.ambiguous else set()
+        return tuple(card for card in hardware.load_accelerators() if card.name in wanted)
+    if size is None or _has_memory(found, size):
+        return (found,)
+    plain = plain_name(name)
+    fitting = tuple(
+        card
+        for card in hardware.load_accelerators()
+        if card.vendor == found.vendor and plain_name(card.name).startswith(plain) and _has_memory(card, size)
+    )
+    return fitting or (found,)
 
 
 _NAME_NOISE = re.compile(
@@ -144,6 +152,7 @@ def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match
 
     ``memory_bytes`` replaces the reading's VRAM as the size to compare with (unified memory: RAM).
     """
+    size = memory_bytes or reading.vram_bytes
     entries = [e for e in accelerators_by_pci_id(reading.pci_id) if e.vendor == reading.vendor]
     generic = reading.name is None or plain_name(reading.name) in ("", "device", "vga", "ipdiscovery")
     if reading.name and not generic:
@@ -152,7 +161,7 @@ def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match
         if named:
             entries = named
         else:
-            by_name = [e for e in accelerator_by_name(reading.name) if e.vendor == reading.vendor]
+            by_name = [e for e in accelerators_by_name(reading.name, size) if e.vendor == reading.vendor]
             if entries:
                 both = [e for e in by_name if e in entries]
                 entries = both or entries
@@ -160,7 +169,6 @@ def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match
                 entries = by_name
     if not entries:
         return None
-    size = memory_bytes or reading.vram_bytes
     if size:
         entries = _narrow(entries, [e for e in entries if _has_memory(e, size)])
     if reading.bus_bits:
@@ -227,7 +235,7 @@ def accelerator_from_reading(
         architecture=Fact(entry.architecture, "catalog", table)
         if entry
         else fact(reading.architecture, reading.source, "derived", no_entry),
-        fp16_flops=Fact(entry.fp16_tflops * 1e12, "catalog", table)
+        fp16_flops=Fact(round(entry.fp16_tflops * 1e12, -6), "catalog", table)
         if entry and entry.fp16_tflops
         else unknown(no_entry if not entry else "the catalog has no FP16 rate for it"),
         nvlink_bytes_per_s=fact(reading.nvlink_bytes_per_s, reading.source, "derived", reading.nvlink_reason),
@@ -341,8 +349,10 @@ def merge(probes: Iterable[GpuProbe]) -> GpuProbe:
     accelerators: list[AcceleratorInfo] = []
     notes: list[str] = []
     addresses: list[str] = []
+    carve_outs: list[int] = []
     for probe in probes:
         accelerators += probe.accelerators
         notes += [n for n in probe.notes if n not in notes]
         addresses += probe.pci_addresses
-    return GpuProbe(tuple(accelerators), tuple(notes), tuple(addresses))
+        carve_outs += [probe.carve_out_bytes] if probe.carve_out_bytes else []
+    return GpuProbe(tuple(accelerators), tuple(notes), tuple(addresses), max(carve_outs, default=None))

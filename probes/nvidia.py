@@ -60,13 +60,19 @@ _LIBRARY_FOLDERS = (
 
 _ARCHITECTURES = {
     (5, 0): "maxwell",
-    (6, 0): "pascal",
+    (6, 0): "pascal-gp100",
+    (6, 1): "pascal",
     (7, 0): "volta",
     (7, 5): "turing",
-    (8, 0): "ampere",
+    (8, 0): "ampere-ga100",
+    (8, 6): "ampere",
+    (8, 7): "ampere-jetson",
     (8, 9): "ada",
     (9, 0): "hopper",
-    (10, 0): "blackwell",
+    (10, 0): "blackwell-dc",
+    (11, 0): "blackwell-jetson",
+    (12, 0): "blackwell",
+    (12, 1): "blackwell-gb10",
 }
 """First compute capability of each architecture (CUDA C++ Programming Guide, compute capabilities)."""
 
@@ -118,6 +124,10 @@ class _Driver:
         return value.strip() or None if isinstance(value, str) else None
 
 
+NO_DRIVER = "NVIDIA: no driver on this system (neither /dev/nvidiactl nor libnvidia-ml)."
+"""The note of a machine without an NVIDIA driver; of interest only when no other GPU is found."""
+
+
 def driver_is_there(root: Path = Path("/")) -> bool:
     """Whether anything of an NVIDIA driver is on this system: a few ``stat`` calls, no import."""
     for path in ("proc/driver/nvidia", "dev/nvidiactl", "dev/dxg"):
@@ -138,9 +148,9 @@ def probe_nvidia(nvml: Any | None = None, root: Path = Path("/")) -> GpuProbe:
     """
     if nvml is None:
         if sys.platform == "linux" and not driver_is_there(root):
-            return _without_nvml(root, ())
+            return _without_nvml(root, (NO_DRIVER,), ask_smi=False)
         if root != Path("/"):
-            return GpuProbe(notes=("NVIDIA: the driver of another system cannot be asked.",))
+            return _without_nvml(root, (), ask_smi=False)  # another system's driver cannot be asked
         try:
             nvml = importlib.import_module("pynvml")
         except ImportError:
@@ -169,7 +179,7 @@ def _without_nvml(root: Path, notes: tuple[str, ...], ask_smi: bool = True) -> G
     jetson = _jetson(root)
     if jetson is not None:
         return jetson
-    if ask_smi and notes and root == Path("/"):
+    if ask_smi and root == Path("/"):
         from probes.nvidia_text import probe_nvidia_smi
 
         found = probe_nvidia_smi()

@@ -36,6 +36,7 @@ _DRIVER_ADVICE = {
     "AMD": "load the amdgpu driver (part of the kernel) to use it",
     "Intel": "load the i915 or xe driver (part of the kernel) to use it",
 }
+_BACKENDS = {"nvidia": "cuda", "amdgpu": "rocm"}
 _RESERVED = ("vfio-pci", "pci-stub", "xen-pciback")
 
 
@@ -131,12 +132,13 @@ def pcie_link(device: Path) -> PcieLink | None:
     )
 
 
-def probe_pci(root: Path = Path("/"), known: Collection[str] = ()) -> GpuProbe:
+def probe_pci(root: Path = Path("/"), known: Collection[str] = (), *, live: bool = True) -> GpuProbe:
     """GPUs on the PCI bus that no other probe accounts for.
 
     ``known`` are the PCI addresses that other probes have listed.  Intel GPUs come with their VRAM
     from the driver and their bandwidth from the catalog; a card of any vendor without a working
-    driver is listed with the catalog's figures and a note that says so.
+    driver is listed with the catalog's figures and a note that says so.  With ``live`` off (a captured
+    tree) a bound driver counts as working although it could not be asked.
     """
     taken = {address.lower() for address in known}
     found: list[GpuProbe] = []
@@ -145,6 +147,8 @@ def probe_pci(root: Path = Path("/"), known: Collection[str] = ()) -> GpuProbe:
             continue
         if device.vendor == "Intel":
             found.append(_intel(device))
+        elif not live and device.driver in _BACKENDS:
+            found.append(_captured(device))
         else:
             found.append(_without_driver(device))
     return merge(found)
@@ -171,6 +175,25 @@ def _without_driver(device: PciDevice) -> GpuProbe:
     if not entries:
         # Without a driver and without a catalog entry there is nothing to estimate with.
         return GpuProbe(notes=(f"{note} Its PCI id is not in the catalog.",), pci_addresses=(device.address,))
+    return GpuProbe((info,), (note, *notes), (device.address,))
+
+
+def _captured(device: PciDevice) -> GpuProbe:
+    """A card of another machine whose driver was bound when the tree was copied."""
+    reading = GpuReading(
+        source="pci",
+        vendor=device.vendor,
+        pci_id=device.device_id,
+        pcie=pcie_link(device.path),
+        driver=device.driver,
+        backend=_BACKENDS.get(device.driver or ""),
+        vram_reason="not in the captured tree",
+    )
+    info, notes = accelerator_from_reading(reading)
+    note = (
+        f"{info.name.value}: only its PCI id {device.device_id} is in the captured tree; `nvidia-smi -q -x` "
+        "or the KFD topology would tell its memory and clocks."
+    )
     return GpuProbe((info,), (note, *notes), (device.address,))
 
 

@@ -1,0 +1,290 @@
+"""All probes of this machine, each isolated, joined into one Rig.
+
+A probe that raises or hangs costs its own facts and leaves a note; the others go on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from probes.gpu import GpuProbe
+from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, SystemInfo, unknown
+
+if TYPE_CHECKING:
+    from probes.bandwidth import BandwidthMeasurement
+
+T = TypeVar("T")
+
+STEPS = ("system", "cpu", "memory", "nvidia", "amd", "pci", "bandwidth")
+"""Names given to ``on_step``, in the order in which they finish."""
+
+TIMEOUTS_S = {"system": 3.0, "cpu": 5.0, "memory": 5.0, "nvidia": 20.0, "amd": 5.0, "pci": 5.0}
+"""NVML takes a second or two per GPU when no persistence daemon keeps the driver awake."""
+
+MEASURE_BUDGET_S = 2.0
+MEASURE_TIMEOUT_S = 30.0
+
+OnStep = Callable[[str, str], None]
+"""Called with the step and ``running``, ``done``, ``skipped``, ``failed`` or ``timeout``."""
+
+
+class _Step(Generic[T]):
+    """One probe in a thread of its own, so that a hanging driver cannot hang the program."""
+
+    def __init__(self, name: str, probe: Callable[[], T], on_step: OnStep | None) -> None:
+        self.name = name
+        self._probe = probe
+        self._on_step = on_step
+        self._result: T | None = None
+        self._error: BaseException | None = None
+        self._started = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=f"probe-{name}", daemon=True)
+        _tell(on_step, name, "running")
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._probe()
+        except BaseException as error:
+            self._error = error
+
+    def result(self, timeout_s: float, otherwise: Callable[[str], T]) -> tuple[T, tuple[str, ...]]:
+        """The probe's result, or ``otherwise(reason)`` and a note when it failed or took too long."""
+        left = max(0.0, timeout_s - (time.monotonic() - self._started))
+        self._thread.join(left)
+        if self._thread.is_alive():
+            _tell(self._on_step, self.name, "timeout")
+            reason = f"the {self.name} probe did not answer within {timeout_s:g} s"
+        elif self._error is not None:
+            _tell(self._on_step, self.name, "failed")
+            text = " ".join(str(self._error).split())[:200]
+            reason = (
+                f"the {self.name} probe failed: {type(self._error).__name__}{': ' + text if text else ''}"
+            )
+        else:
+            _tell(self._on_step, self.name, "done")
+            result: T = self._result  # type: ignore[assignment]  # set by the thread that has ended
+            return result, ()
+        return otherwise(reason), (f"{reason}; its facts are unknown.",)
+
+
+def _tell(on_step: OnStep | None, step: str, status: str) -> None:
+    if on_step is not None:
+        on_step(step, status)
+
+
+def probe_rig(
+    root: Path = Path("/"),
+    *,
+    measure: bool = False,
+    use_cache: bool = True,
+    on_step: OnStep | None = None,
+) -> Rig:
+    """Everything that can be found out of this machine without privileges.  Never raises for hardware.
+
+    Args:
+        root: the file system to read; another folder is a captured tree of another machine.
+        measure: measure the memory bandwidth now (about two seconds) and remember it.
+        use_cache: use a remembered measurement when there is one.
+        on_step: told about each step as it starts and ends.
+    """
+    here = root == Path("/")
+    nvidia = _Step("nvidia", lambda: _nvidia(root), on_step)  # the slow one: beside the others
+    notes: list[str] = []
+
+    def wait(step: _Step[T], otherwise: Callable[[str], T]) -> T:
+        result, added = step.result(TIMEOUTS_S[step.name], otherwise)
+        notes.extend(added)
+        return result
+
+    system = wait(_Step("system", lambda: _system(root), on_step), _unknown_system)
+    cpu = wait(_Step("cpu", lambda: _cpu(root), on_step), _unknown_cpu)
+    memory, memory_notes = wait(
+        _Step("memory", lambda: _memory(root, cpu, system), on_step), lambda why: (_unknown_memory(why), ())
+    )
+    notes.extend(memory_notes)
+    found = [
+        wait(nvidia, lambda _: GpuProbe()),
+        wait(_Step("amd", lambda: _amd(root), on_step), lambda _: GpuProbe()),
+    ]
+    known = [address for probe in found for address in probe.pci_addresses]
+    found.append(wait(_Step("pci", lambda: _pci(root, known, here), on_step), lambda _: GpuProbe()))
+    gpus, gpu_notes, carve_out = _join_gpus(found, system)
+    notes.extend(gpu_notes)
+    memory, gpus, pool_notes = _settle(memory, gpus, carve_out)
+    notes.extend(pool_notes)
+    if here and (measure or use_cache):
+        memory, measured_notes = _measured(cpu, memory, measure, use_cache, on_step)
+        notes.extend(measured_notes)
+    else:
+        _tell(on_step, "bandwidth", "skipped")
+    notes.extend(_unknown_notes(cpu, memory, system))
+    rig = Rig(
+        name="this machine" if here else "captured machine",
+        system=system,
+        cpu=cpu,
+        memory=memory,
+        accelerators=gpus,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+    from probes.rigchecks import without_contradictions
+
+    return without_contradictions(rig)
+
+
+def _system(root: Path) -> SystemInfo:
+    from probes.system import probe_system
+
+    return probe_system(root)
+
+
+def _cpu(root: Path) -> CpuInfo:
+    from probes.cpu import probe_cpu
+
+    return probe_cpu(root)
+
+
+def max_channels(cpu_name: str | None) -> int | None:
+    """64-bit channels per socket of a CPU's family, ``None`` when the catalog does not know it."""
+    if not cpu_name:
+        return None
+    from catalog.hardware import match_cpu_family
+
+    family = match_cpu_family(cpu_name)
+    return family.channels if family else None
+
+
+def _memory(root: Path, cpu: CpuInfo, system: SystemInfo) -> tuple[MemoryInfo, tuple[str, ...]]:
+    from catalog.types import CatalogError
+    from probes.memory import probe_memory
+
+    channels: int | None = None
+    notes: tuple[str, ...] = ()
+    if system.virtualization.value in (None, "none"):  # a virtual machine's module list is not used
+        try:
+            channels = max_channels(cpu.name.value)
+        except CatalogError as error:
+            notes = (f"the CPU's memory channels are not looked up: {error}",)
+    memory, more = probe_memory(root, cpu, system, channels)
+    return memory, (*notes, *more)
+
+
+def _nvidia(root: Path) -> GpuProbe:
+    from probes.nvidia import probe_nvidia
+
+    return probe_nvidia(root=root)
+
+
+def _amd(root: Path) -> GpuProbe:
+    from probes.amd import probe_amd
+
+    return probe_amd(root)
+
+
+def _pci(root: Path, known: list[str], here: bool) -> GpuProbe:
+    from probes.pci import probe_pci
+
+    return probe_pci(root, known, live=here)
+
+
+def _join_gpus(
+    found: list[GpuProbe], system: SystemInfo
+) -> tuple[tuple[AcceleratorInfo, ...], tuple[str, ...], int | None]:
+    """All GPUs, the notes that matter, and the largest BIOS carve-out."""
+    from probes.gpu import merge
+    from probes.nvidia import NO_DRIVER
+
+    joined = merge(found)
+    if joined.accelerators:
+        return joined.accelerators, tuple(n for n in joined.notes if n != NO_DRIVER), joined.carve_out_bytes
+    container = system.container.value not in (None, "none")
+    none = "no GPU found: no NVIDIA driver, no AMD GPU driver, and no usable NVIDIA, AMD or Intel card on the PCI bus"
+    if container:
+        none += (
+            "; a container must be given its GPUs (`--gpus all`, or `--device /dev/kfd --device /dev/dri`)"
+        )
+    return (), (*(n for n in joined.notes if n != NO_DRIVER), f"{none}."), None
+
+
+def _settle(
+    memory: MemoryInfo, gpus: tuple[AcceleratorInfo, ...], carve_out: int | None
+) -> tuple[MemoryInfo, tuple[AcceleratorInfo, ...], tuple[str, ...]]:
+    if not any(g.unified.value for g in gpus):
+        return memory, gpus, ()
+    from probes.unified import settle_unified
+
+    return settle_unified(memory, gpus, carve_out)
+
+
+def _measured(
+    cpu: CpuInfo, memory: MemoryInfo, measure: bool, use_cache: bool, on_step: OnStep | None
+) -> tuple[MemoryInfo, tuple[str, ...]]:
+    """The memory with a measured bandwidth: a remembered one, or a new one when asked for."""
+    from probes.cache import load_measurement, measurement_key, store_measurement
+
+    key = measurement_key(cpu, memory)
+    if not measure:
+        kept = load_measurement(key) if use_cache else None
+        _tell(on_step, "bandwidth", "done" if kept else "skipped")
+        if kept is not None:
+            memory = replace(memory, measured_bandwidth_bytes_per_s=kept.as_fact())
+        return memory, ()
+    from probes.bandwidth import measure_ram_bandwidth
+
+    limit = cpu.usable_cores.value or cpu.logical_cores.value or 1
+    threads = max(1, min(int(limit), cpu.physical_cores.value or int(limit)))
+    available = memory.available_bytes.value
+
+    def run() -> BandwidthMeasurement | None:
+        return measure_ram_bandwidth(threads, available, MEASURE_BUDGET_S, cpu.caches)
+
+    measurement, notes = _Step("bandwidth", run, on_step).result(MEASURE_TIMEOUT_S, lambda _: None)
+    if measurement is None:
+        return memory, notes
+    if use_cache:
+        store_measurement(key, measurement)
+    return replace(memory, measured_bandwidth_bytes_per_s=measurement.as_fact()), notes
+
+
+def _unknown_notes(cpu: CpuInfo, memory: MemoryInfo, system: SystemInfo) -> list[str]:
+    """Notes for facts that everything else needs and no probe has commented on."""
+    notes = []
+    if not cpu.name.known:
+        notes.append(
+            f"CPU name unknown ({cpu.name.source}); its class and memory channels are not looked up."
+        )
+    if not cpu.physical_cores.known:
+        notes.append(f"physical cores unknown ({cpu.physical_cores.source}).")
+    if not memory.total_bytes.known:
+        notes.append(f"RAM size unknown ({memory.total_bytes.source}).")
+    if system.virtualization.value in ("WSL2", "wsl", "wsl2"):
+        notes.append(
+            "WSL2: the RAM seen is the virtual machine's share (half of the host's by default); `memory=` in "
+            ".wslconfig changes it."
+        )
+    return notes
+
+
+def _unknown_system(why: str) -> SystemInfo:
+    return SystemInfo(unknown(why), unknown(why), unknown(why), unknown(why))
+
+
+def _unknown_cpu(why: str) -> CpuInfo:
+    return CpuInfo(unknown(why), unknown(why), unknown(why), unknown(why), unknown(why))
+
+
+def _unknown_memory(why: str) -> MemoryInfo:
+    return MemoryInfo(
+        total_bytes=unknown(why),
+        available_bytes=unknown(why),
+        type=unknown(why),
+        channels=unknown(why),
+        mts=unknown(why),
+        bandwidth_bytes_per_s=unknown(why),
+        measured_bandwidth_bytes_per_s=unknown(why),
+    )
