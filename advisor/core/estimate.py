@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import SENSITIVITY_PARAMETERS, Machine, perturbed
-from advisor.core.placement import Placement, Strategy, place, strategies
+from advisor.core.placement import Placement, Strategy, gpu_choices, place, strategies
 from advisor.core.question import Question
 from advisor.core.timing import FormatCosts, Term, decode_terms, format_costs, prefill_seconds
 from catalog.efficiency import Efficiencies
@@ -99,20 +99,29 @@ def estimate(
     """
     costs = format_costs(candidates.types, efficiencies)
     gather = efficiencies.number("prefill", "expert_gather_factor")
-    options = [only] if only is not None else list(strategies(machine))
+    options = (
+        [(only, gpus) for gpus in gpu_choices(machine, only)]
+        if only is not None
+        else [(strategy, gpus) for strategy in strategies(machine) for gpus in gpu_choices(machine, strategy)]
+    )
     n = len(candidates)
     best: list[NDArray[np.float64]] | None = None
     best_time = np.full(n, np.inf)
     best_missing = np.full(n, np.inf)
     chosen = np.full(n, -1, dtype=np.int64)
-    tried: list[tuple[Strategy, Floats, Floats]] = []
-    for option in options:
-        placement = place(candidates, machine, question, option)
+    tried: dict[Strategy, tuple[Floats, Floats]] = {}
+    for option, gpus in options:
+        placement = place(candidates, machine, question, option, gpus)
         terms = decode_terms(candidates, machine, placement, question, costs, question.depth)
         time = terms.sum(axis=(1, 2))
         prefill = prefill_seconds(candidates, machine, placement, question, gather)
         feasible = placement.feasible
-        tried.append((option, np.where(feasible, time, np.inf), placement.missing_bytes))
+        time_if_fits = np.where(feasible, time, np.inf)
+        known_time, known_missing = tried.get(option, (time_if_fits, placement.missing_bytes))
+        tried[option] = (
+            np.minimum(known_time, time_if_fits),
+            np.minimum(known_missing, placement.missing_bytes),
+        )
         better = (feasible & (time < best_time)) | (
             (chosen < 0) & ~feasible & (placement.missing_bytes < best_missing)
         )
@@ -143,7 +152,7 @@ def estimate(
         kv_bytes=kv,
         compute_bytes=compute,
         missing_bytes=np.maximum(missing, 0.0),
-        tried=tuple(tried),
+        tried=tuple((strategy, *parts) for strategy, parts in tried.items()),
     )
 
 
@@ -227,7 +236,7 @@ def sensitivities(table: EstimateTable, row: int, costs: FormatCosts) -> dict[st
             table, row, table.question.depth, costs, perturbed(table.machine, name, 1 / step)
         )
         slope = -(np.log(up) - np.log(down)) / (2 * np.log(step))
-        result[name] = float(-slope if name == "launch" else slope) + 0.0
+        result[name] = float(slope) + 0.0
     return result
 
 

@@ -62,12 +62,26 @@ def strategies(machine: Machine) -> tuple[Strategy, ...]:
     return tuple(Strategy)
 
 
-def place(c: Candidates, machine: Machine, q: Question, strategy: Strategy) -> Placement:
-    """Place all candidates with one strategy."""
+def gpu_choices(machine: Machine, strategy: Strategy) -> tuple[tuple[int, ...], ...]:
+    """Sets of GPUs to try, as device indices: each alone, and the fastest two, three, …
+
+    Strategies that spill into RAM use all GPUs.
+    """
+    everything = tuple(range(len(machine.gpus)))
+    if strategy is not Strategy.ACCELERATOR or not everything:
+        return (everything,)
+    alone = tuple((g,) for g in everything)
+    return alone + tuple(everything[:count] for count in range(2, len(everything) + 1))
+
+
+def place(
+    c: Candidates, machine: Machine, q: Question, strategy: Strategy, gpus: tuple[int, ...]
+) -> Placement:
+    """Place all candidates with one strategy on a set of GPUs (from ``gpu_choices``)."""
     if strategy is Strategy.CPU:
         return _on_cpu(c, machine, q)
     if strategy is Strategy.ACCELERATOR:
-        return _on_accelerators(c, machine, q)
+        return _on_accelerators(c, machine, q, gpus)
     if strategy is Strategy.EXPERTS_IN_RAM:
         return _experts_in_ram(c, machine, q)
     return _layers_split(c, machine, q)
@@ -142,39 +156,24 @@ def _on_cpu(c: Candidates, machine: Machine, q: Question) -> Placement:
     return _finish(c, machine, s, Strategy.CPU, dense, experts, head, np.zeros(len(c)))
 
 
-def _on_accelerators(c: Candidates, machine: Machine, q: Question) -> Placement:
-    """Greedy: the smallest prefix of the GPUs, fastest first, that holds everything."""
+def _on_accelerators(c: Candidates, machine: Machine, q: Question, gpus: tuple[int, ...]) -> Placement:
+    """Fill the GPUs in order, fastest first, with whole layers."""
     s = _sizes(c, q)
     share = np.where(c.layers > 0, c.expert_layers / c.layers, 0.0)
     layer = s.dense_layer + s.expert_layer * share + s.kv_layer
-    n, d = len(c), len(machine.devices)
-    best_layers = np.zeros((n, d))
-    best_head = np.zeros((n, d))
-    done = np.zeros(n, dtype=bool)
-    short = np.full(n, np.inf)
-    for first in range(len(machine.gpus)):
-        # A single later GPU may be larger than the fastest one.
-        layers, head, left = _fill(layer, s, c.layers, machine, range(first, first + 1))
-        fits = (left <= 0) & ~done
-        best_layers[fits], best_head[fits] = layers[fits], head[fits]
-        done |= fits
-        short = np.minimum(short, left)
-    for count in range(2, len(machine.gpus) + 1):
-        layers, head, left = _fill(layer, s, c.layers, machine, range(count))
-        fits = (left <= 0) & ~done
-        best_layers[fits], best_head[fits] = layers[fits], head[fits]
-        done |= fits
-        short = np.where(done, 0.0, left)
-    short = np.where(done, 0.0, short)
-    unplaced = ~done
-    best_layers[unplaced, 0] = c.layers[unplaced]
-    best_head[unplaced, 0] = 1.0
-    experts = best_layers * share[:, None]
-    return _finish(c, machine, s, Strategy.ACCELERATOR, best_layers, experts, best_head, short)
+    layers, head, short = _fill(layer, s, c.layers, machine, gpus)
+    unplaced = short > 0
+    # What does not fit is shown as if all of it lay on the first GPU.
+    layers[unplaced] = 0.0
+    head[unplaced] = 0.0
+    layers[unplaced, gpus[0]] = c.layers[unplaced]
+    head[unplaced, gpus[0]] = 1.0
+    experts = layers * share[:, None]
+    return _finish(c, machine, s, Strategy.ACCELERATOR, layers, experts, head, short)
 
 
 def _fill(
-    layer: Floats, s: _Sizes, n_layers: Floats, machine: Machine, gpus: range
+    layer: Floats, s: _Sizes, n_layers: Floats, machine: Machine, gpus: tuple[int, ...]
 ) -> tuple[Floats, Floats, Floats]:
     """Fill GPUs in order with whole layers; the one that takes the last layer takes the head.
 
@@ -194,12 +193,8 @@ def _fill(
         head[:, g] = last
         rest = rest - take
         placed |= last
-    short = np.where(placed, 0.0, _short_of(rest, layer, s))
+    short = np.where(placed, 0.0, rest * layer + s.head)
     return layers, head, short
-
-
-def _short_of(rest: Floats, layer: Floats, s: _Sizes) -> Floats:
-    return rest * layer + s.head
 
 
 def _experts_in_ram(c: Candidates, machine: Machine, q: Question) -> Placement:
