@@ -1,0 +1,116 @@
+"""The tensor table: every tensor of a model's text part as a GGUF file holds it.
+
+One table per model is the base of all counting: parameters, bytes per quantization, bytes read per
+token.  An architecture that is not understood is refused (``UnsupportedArchitectureError``), never
+approximated.  Vision and audio parts live in a separate projector file and are not in the table;
+neither are multi-token-prediction layers, which plain decoding does not read (see ``mtp_tensors``).
+
+With tied embeddings there is no ``output.weight``: the output head reads ``token_embd.weight``, whose
+role is ``EMBEDDING`` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from catalog.tensors.base import TableBuilder, UnsupportedArchitectureError
+from catalog.tensors.gemma import gemma3n, gemma4
+from catalog.tensors.hybrid import falcon_h1, granite_hybrid, lfm2, nemotron_h, qwen_delta
+from catalog.tensors.latent import deepseek, sparse_deepseek
+from catalog.tensors.mamba import falcon_mamba, jamba, kimi_linear
+from catalog.tensors.transformer import BLUEPRINTS, transformer
+from catalog.types import Model, Role, Tensor
+
+__all__ = [
+    "SUPPORTED_ARCHITECTURES",
+    "Params",
+    "UnsupportedArchitectureError",
+    "count_params",
+    "tensor_table",
+]
+
+_BUILDERS: dict[str, Callable[[TableBuilder], None]] = {
+    "deepseek_v2": deepseek,
+    "deepseek_v3": deepseek,
+    "kimi_k2": deepseek,
+    "kimi_k25": deepseek,
+    "kimi_vl": deepseek,
+    "glm4_moe_lite": deepseek,
+    "deepseek_v32": sparse_deepseek,
+    "glm_moe_dsa": sparse_deepseek,
+    "qwen3_next": qwen_delta,
+    "qwen3_5": qwen_delta,
+    "qwen3_5_moe": qwen_delta,
+    "qwen3_5_moe_text": qwen_delta,
+    "nemotron_h": nemotron_h,
+    "granitemoehybrid": granite_hybrid,
+    "falcon_h1": falcon_h1,
+    "lfm2": lfm2,
+    "lfm2_vl": lfm2,
+    "lfm2_moe": lfm2,
+    "jamba": jamba,
+    "falcon_mamba": falcon_mamba,
+    "kimi_linear": kimi_linear,
+    "gemma3n": gemma3n,
+    "gemma4": gemma4,
+    "gemma4_unified": gemma4,
+}
+
+SUPPORTED_ARCHITECTURES = frozenset(BLUEPRINTS) | frozenset(_BUILDERS)
+"""Hugging Face ``model_type`` of every architecture whose tensors are understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Parameter counts of a text model.
+
+    ``active`` is everything but the experts that a token does not choose; ``embedding`` are the token
+    and per-layer embeddings, ``experts`` all routed experts.
+    """
+
+    total: int
+    active: int
+    embedding: int
+    experts: int
+
+
+def tensor_table(model: Model) -> tuple[Tensor, ...]:
+    """Tensors of the text model, in the order of the layers.
+
+    Raises:
+        UnsupportedArchitectureError: the architecture or its layout is not understood.
+    """
+    if not model.layers:
+        raise UnsupportedArchitectureError(model, "the layout of its layers is not known")
+    builder = TableBuilder(model)
+    plan = BLUEPRINTS.get(model.architecture)
+    if plan is not None:
+        transformer(builder, plan)
+    elif model.architecture in _BUILDERS:
+        _BUILDERS[model.architecture](builder)
+    else:
+        raise UnsupportedArchitectureError(model, f"the tensors of {model.architecture!r} are not understood")
+    return tuple(builder.tensors)
+
+
+def count_params(model: Model, tensors: tuple[Tensor, ...] | None = None) -> Params:
+    """Parameters of a model, counted from its tensor table.
+
+    active = total - experts + experts x chosen / all.  Rotary factors are constants and do not count.
+
+    Raises:
+        UnsupportedArchitectureError: the architecture is not understood.
+    """
+    total = embedding = routed = 0
+    for tensor in tensors if tensors is not None else tensor_table(model):
+        if tensor.name.startswith("rope_"):
+            continue
+        n = tensor.n_elements
+        total += n
+        if tensor.role is Role.EXPERTS:
+            routed += n
+        elif tensor.role in (Role.EMBEDDING, Role.PER_LAYER_EMBEDDING):
+            embedding += n
+    chosen = routed * model.n_experts_active // model.n_experts if model.n_experts else 0
+    return Params(total, total - routed + chosen, embedding, routed)

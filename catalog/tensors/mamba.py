@@ -1,0 +1,118 @@
+"""Models with Mamba 1 layers (Jamba, Falcon Mamba) and Kimi Linear."""
+
+from __future__ import annotations
+
+from catalog.tensors.base import (
+    TableBuilder,
+    UnsupportedArchitectureError,
+    attention,
+    embedding_and_head,
+    experts,
+    gated_ffn,
+    is_moe_layer,
+    shared_width,
+)
+from catalog.tensors.latent import latent_attention
+from catalog.types import LayerKind, Role
+
+_JAMBA_EXPERT_PERIOD = 2
+"""Every second layer of Jamba has experts (expert_layer_period of its configuration)."""
+
+
+def _mamba1(t: TableBuilder, norms: bool) -> None:
+    """Mamba 1 mixer; the rank of the time step is a sixteenth of the hidden size, rounded up."""
+    m = t.model
+    d = m.hidden_size
+    inner = m.extra.get("mamba_expand", m.extra.get("expand", 2)) * d
+    state = m.extra.get("mamba_d_state", m.extra.get("state_size", 0))
+    rank = -(-d // 16)
+    t.matrix("ssm_in", Role.ATTENTION, d, 2 * inner)
+    t.matrix(
+        "ssm_conv1d",
+        Role.ATTENTION,
+        m.extra.get("mamba_d_conv", m.extra.get("conv_kernel", 4)),
+        inner,
+        bias=True,
+    )
+    t.matrix("ssm_x", Role.ATTENTION, inner, rank + 2 * state)
+    t.matrix("ssm_dt", Role.ATTENTION, rank, inner, bias=True)
+    if norms:
+        t.norm("ssm_dt_norm", rank)
+        t.norm("ssm_b_norm", state)
+        t.norm("ssm_c_norm", state)
+    t.add("ssm_a", Role.ATTENTION, state, inner)
+    t.add("ssm_d", Role.ATTENTION, inner)
+    t.matrix("ssm_out", Role.ATTENTION, inner, d)
+
+
+def jamba(t: TableBuilder) -> None:
+    """Jamba: Mamba 1 and attention layers, each with a feed-forward part; experts in every second layer."""
+    m = t.model
+    embedding_and_head(t)
+    for i, kind in enumerate(m.layers):
+        t.layer = i
+        t.norm("attn_norm", m.hidden_size)
+        if kind == LayerKind.SSM:
+            _mamba1(t, norms=True)
+        else:
+            attention(t)
+        t.norm("ffn_norm", m.hidden_size)
+        if m.n_experts and (i + 1) % (m.moe_layer_step or _JAMBA_EXPERT_PERIOD) == 0:
+            experts(t, m.moe_ffn_size)
+        else:
+            gated_ffn(t, m.ffn_size)
+    t.layer = None
+
+
+def falcon_mamba(t: TableBuilder) -> None:
+    """Falcon Mamba: Mamba 1 layers only."""
+    m = t.model
+    embedding_and_head(t)
+    for i in range(m.n_layers):
+        t.layer = i
+        t.norm("attn_norm", m.hidden_size)
+        _mamba1(t, norms=False)
+    t.layer = None
+
+
+def _delta_attention(t: TableBuilder) -> None:
+    """Kimi delta attention: separate convolutions for q, k and v, low-rank decay and output gates."""
+    m = t.model
+    d = m.hidden_size
+    head = m.v_head_dim
+    width = m.n_heads * head
+    kernel = m.extra.get("linear_conv_kernel_dim", 0)
+    for part in "qkv":
+        t.add(f"ssm_conv1d_{part}.weight", Role.ATTENTION, kernel, 1, width)
+    for part in "qkv":
+        t.matrix(f"attn_{part}", Role.ATTENTION, d, width)
+    t.matrix("ssm_f_a", Role.ATTENTION, d, head)
+    t.matrix("ssm_f_b", Role.ATTENTION, head, width)
+    t.matrix("ssm_beta", Role.ATTENTION, d, m.n_heads)
+    t.add("ssm_a", Role.ATTENTION, 1, m.n_heads)
+    t.add("ssm_dt.bias", Role.ATTENTION, width)
+    t.matrix("ssm_g_a", Role.ATTENTION, d, head)
+    t.matrix("ssm_g_b", Role.ATTENTION, head, width)
+    t.norm("ssm_norm", head)
+    t.matrix("attn_output", Role.ATTENTION, width, d)
+
+
+def kimi_linear(t: TableBuilder) -> None:
+    """Kimi Linear: three layers of delta attention, then one of latent attention."""
+    m = t.model
+    if not m.first_dense_layers:
+        raise UnsupportedArchitectureError(m, "the width of its dense first layer is not known")
+    embedding_and_head(t)
+    for i, kind in enumerate(m.layers):
+        t.layer = i
+        t.norm("attn_norm", m.hidden_size)
+        if kind == LayerKind.LATENT:
+            latent_attention(t)
+        else:
+            _delta_attention(t)
+        t.norm("ffn_norm", m.hidden_size)
+        if is_moe_layer(m, i):
+            experts(t, m.moe_ffn_size, shared_width=shared_width(m), correction=True)
+        else:
+            gated_ffn(t, m.ffn_size)
+    t.layer = None
