@@ -109,21 +109,19 @@ class NameIndex(Generic[T]):
     ) -> None:
         self.kind = kind
         self.entries = tuple(entries)
+        self._optional = frozenset(optional)
         self._ignorable = frozenset(ignorable)
         self._exact: dict[str, list[int]] = {}
         self._variants: list[_Variant] = []
         self._postings: dict[str, set[int]] = {}
-        skip = frozenset(optional)
         for number, entry in enumerate(self.entries):
             for name in (entry.name, *entry.aliases):
                 self._exact.setdefault(_squeeze(name), []).append(number)
                 for form in _forms(name):
-                    self._add(number, form, skip, entry.implied)
+                    self._add(number, form, entry.implied)
 
-    def _add(
-        self, number: int, words: tuple[str, ...], skip: frozenset[str], implied: tuple[str, ...]
-    ) -> None:
-        mandatory = frozenset(words) - skip or frozenset(words)
+    def _add(self, number: int, words: tuple[str, ...], implied: tuple[str, ...]) -> None:
+        mandatory = frozenset(words) - self._optional or frozenset(words)
         where = len(self._variants)
         self._variants.append(_Variant(number, words, mandatory))
         reachable = {*words, *implied, *_joins(words)}
@@ -211,22 +209,23 @@ class NameIndex(Generic[T]):
         """Names that may have been meant: those that share tokens first, then the nearest spelling."""
         import difflib  # only wrong names pay for it
 
-        shared: dict[int, int] = {}
-        for word in set(asked):
-            for where in self._postings.get(word, ()):
-                entry = self._variants[where].entry
-                shared[entry] = shared.get(entry, 0) + (2 if word[0].isdigit() else 1)
-        pool = sorted(shared, key=lambda entry: (-shared[entry], entry))[:60] or range(len(self.entries))
-        wanted = _squeeze(query)
-        scored = []
-        for entry in pool:
-            ratio = max(
-                difflib.SequenceMatcher(None, wanted, _squeeze(name)).ratio()
-                for name in self._spellings(entry)
-            )
-            if ratio >= 0.4:
-                scored.append((-ratio, entry))
-        return tuple(self.entries[entry].name for _, entry in sorted(scored)[:5])
+        shared = {
+            self._variants[where].entry
+            for word in asked
+            if word[0].isdigit()
+            for where in self._postings.get(word, ())
+        }
+        firm = " ".join(word for word in asked if word not in self._optional) or _squeeze(query)
+        matcher = difflib.SequenceMatcher(b=firm)
+        scored: dict[int, float] = {}
+        for variant in self._variants:
+            matcher.set_seq1(" ".join(word for word in variant.words if word in variant.mandatory))
+            bonus = 0.3 if variant.entry in shared else 0.0
+            if matcher.real_quick_ratio() + bonus >= 0.6 and matcher.quick_ratio() + bonus >= 0.6:
+                ratio = matcher.ratio() + bonus
+                scored[variant.entry] = max(ratio, scored.get(variant.entry, 0.0))
+        best = sorted(scored, key=lambda entry: (-scored[entry], entry))
+        return tuple(self.entries[entry].name for entry in best[:5] if scored[entry] >= 0.6)
 
     def _names(self, entries: Iterable[int]) -> tuple[str, ...]:
         ordered = sorted(entries, key=lambda entry: (-self.entries[entry].weight, entry))

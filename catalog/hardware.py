@@ -1,0 +1,325 @@
+"""The hardware half of the catalog: accelerators, CPUs, memory technologies, links.
+
+The tables are comma-separated files under ``catalog/data``; each states its own grammar in its header.
+They are read once, when first asked for.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from catalog.names import Entry, NameIndex, tokens
+from catalog.types import Accelerator, CatalogError, Cpu, CpuFamily, Link, LookupFailedError, MemoryKind
+
+GIB = 1024**3
+
+_DATA = Path(__file__).parent / "data"
+
+_ACCELERATOR_WORDS = frozenset(
+    tokens(
+        "nvidia geforce rtx gtx gt tesla amd ati radeon rx instinct intel arc apple qualcomm broadcom "
+        "ryzen ai gpu graphics generation edition core cores card series jetson"
+    )
+)
+"""Words of an accelerator's name that a person may leave out."""
+
+_CPU_WORDS = frozenset(
+    tokens(
+        "amd intel apple qualcomm ampere ryzen core xeon epyc threadripper processor cpu scalable "
+        "platinum gold silver bronze snapdragon broadcom"
+    )
+)
+
+_CPU_NOISE = re.compile(
+    r"\(r\)|\(tm\)|\(c\)|®|™|@.*$|\bw/.*$|\bwith radeon.*$|\b\d+-cores?\b( processor)?|\bprocessor\b|\bcpu\b"
+    r"|\b\d+(st|nd|rd|th) gen\b|\b(six|eight|twelve|sixteen|quad|dual)-core\b",
+    re.IGNORECASE,
+)
+"""What brand strings carry beside the name: marks, clocks, core counts, the integrated GPU."""
+
+
+def _rows(file_name: str) -> Iterator[dict[str, str]]:
+    """The rows of a data file as dictionaries; ``CatalogError`` when it cannot be read."""
+    path = _DATA / file_name
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CatalogError(f"{path.name} cannot be read ({error.strerror}); reinstall the package") from error
+    lines = iter(line for line in text.splitlines() if line and not line.startswith("#"))
+    reader = csv.reader(lines)
+    columns = next(reader, None)
+    if columns is None:
+        raise CatalogError(f"{path.name} is empty; reinstall the package")
+    for number, values in enumerate(reader, 1):
+        if len(values) != len(columns):
+            raise CatalogError(f"{path.name}, row {number}: {len(values)} fields instead of {len(columns)}")
+        yield dict(zip(columns, values, strict=True))
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(text.split(";")) if text else ()
+
+
+@cache
+def load_accelerators() -> tuple[Accelerator, ...]:
+    """All accelerators, ordered by vendor and name."""
+    return tuple(
+        Accelerator(
+            name=row["name"],
+            vendor=row["vendor"],
+            architecture=row["architecture"],
+            memory_bytes=tuple(int(size) * GIB for size in _list(row["memory_gib"])),
+            memory_type=row["memory_type"] or None,
+            bus_bits=_count(row["bus_bits"]),
+            bandwidth_gbs=float(row["bandwidth_gbs"]),
+            fp16_tflops=_number(row["fp16_tflops"]),
+            unified=row["unified"] == "yes",
+            laptop=row["laptop"] == "yes",
+            pcie_generation=_number(row["pcie_generation"]),
+            pcie_lanes=_count(row["pcie_lanes"]),
+            nvlink_gbs=_number(row["nvlink_gbs"]),
+            tdp_w=_number(row["tdp_w"]),
+            compute_capability=_number(row["compute_capability"]),
+            pci_ids=tuple(row["pci_ids"].split()),
+            released=row["released"] or None,
+            aliases=_list(row["aliases"]),
+            source=row["source"],
+            note=row["note"] or None,
+        )
+        for row in _rows("accelerators.csv")
+    )
+
+
+@cache
+def load_cpu_families() -> tuple[CpuFamily, ...]:
+    """All CPU families, the more specific pattern first."""
+    return tuple(
+        CpuFamily(
+            name=row["name"],
+            pattern=row["pattern"],
+            vendor=row["vendor"],
+            platform=row["platform"],
+            memory_type=row["memory_type"],
+            channels=int(row["channels"]),
+            max_mts=int(row["max_mts"]),
+            max_mts_2dpc=_count(row["max_mts_2dpc"]),
+            max_bandwidth_gbs=_number(row["max_bandwidth_gbs"]),
+            slots_per_channel=_count(row["slots_per_channel"]),
+            source=row["source"],
+        )
+        for row in _rows("cpu_families.csv")
+    )
+
+
+@cache
+def load_cpus() -> tuple[Cpu, ...]:
+    """The CPUs that can be named."""
+    return tuple(
+        Cpu(
+            name=row["name"],
+            family=row["family"],
+            cores=_count(row["cores"]),
+            threads=_count(row["threads"]),
+            isa=tuple(row["isa"].split()),
+            source=row["source"],
+        )
+        for row in _rows("cpus.csv")
+    )
+
+
+@cache
+def load_memory_kinds() -> tuple[MemoryKind, ...]:
+    """The memory technologies with the data rates that are sold."""
+    return tuple(
+        MemoryKind(
+            name=row["name"],
+            rates_mts=tuple(int(rate) for rate in row["rates_mts"].split()),
+            jedec_floor_mts=int(row["jedec_floor_mts"]),
+            module_bits=int(row["module_bits"]),
+            source=row["source"],
+        )
+        for row in _rows("memory_kinds.csv")
+    )
+
+
+@cache
+def load_links() -> tuple[Link, ...]:
+    """The connections between devices, per direction."""
+    return tuple(
+        Link(
+            name=row["name"],
+            bandwidth_gbs=float(row["bandwidth_gbs"]),
+            latency_us=_number(row["latency_us"]),
+            source=row["source"],
+        )
+        for row in _rows("links.csv")
+    )
+
+
+@cache
+def _accelerator_index() -> NameIndex[Accelerator]:
+    entries = [
+        Entry(
+            name=card.name,
+            value=card,
+            aliases=card.aliases,
+            implied=(
+                *(f"{size // GIB}gb" for size in card.memory_bytes),
+                *(("igpu", "apu") if card.unified else ()),
+                *(("laptop", "mobile") if card.laptop else ()),
+                *(("workstation",) if "PRO" in card.name else ()),
+            ),
+        )
+        for card in load_accelerators()
+    ]
+    return NameIndex(
+        "accelerator", entries, optional=_ACCELERATOR_WORDS, ignorable=("gpu", "core", "cores", "card")
+    )
+
+
+def find_accelerator(query: str, *, memory_gib: float | None = None, any_memory: bool = False) -> Accelerator:
+    """The accelerator that ``query`` names.
+
+    ``memory_gib`` decides between products of one name (a 4060 Ti with 8 or 16 GiB).  With
+    ``any_memory`` products that differ in nothing but memory count as one, and the largest is given.
+    Raises ``LookupFailedError``.
+    """
+    try:
+        return _accelerator_index().resolve(query)
+    except LookupFailedError as error:
+        if not error.ambiguous:
+            raise
+        by_name = {card.name: card for card in load_accelerators()}
+        cards = [by_name[name] for name in error.candidates]
+        if memory_gib is not None:
+            # A driver reports up to 8 % less than the size on the box (ECC, reserved memory).
+            near = [c for c in cards if any(0.9 * s <= memory_gib * GIB <= 1.01 * s for s in c.memory_bytes)]
+            if len(near) == 1:
+                return near[0]
+            cards = near or cards
+        if any_memory and len({(c.architecture, c.bandwidth_gbs, c.fp16_tflops) for c in cards}) == 1:
+            return max(cards, key=lambda c: c.memory_bytes)
+        raise
+
+
+def accelerators_by_pci_id(device_id: str) -> tuple[Accelerator, ...]:
+    """The accelerators with a PCI device id (hex, ``0x`` allowed); several products share some ids."""
+    return _by_pci_id().get(device_id.strip().removeprefix("0x").removeprefix("0X").upper(), ())
+
+
+@cache
+def _by_pci_id() -> dict[str, tuple[Accelerator, ...]]:
+    found: dict[str, tuple[Accelerator, ...]] = {}
+    for card in load_accelerators():
+        for device_id in card.pci_ids:
+            found[device_id] = (*found.get(device_id, ()), card)
+    return found
+
+
+def plain_cpu_name(brand: str) -> str:
+    """A CPU's brand string without marks, clock, core count and integrated GPU."""
+    return " ".join(_CPU_NOISE.sub(" ", brand).split())
+
+
+@cache
+def _family_patterns() -> tuple[tuple[re.Pattern[str], CpuFamily], ...]:
+    return tuple((re.compile(family.pattern, re.IGNORECASE), family) for family in load_cpu_families())
+
+
+def match_cpu_family(brand: str) -> CpuFamily | None:
+    """The family of a CPU's brand string, ``None`` if no pattern matches; the first match wins."""
+    plain = plain_cpu_name(brand)
+    for pattern, family in _family_patterns():
+        if pattern.search(plain):
+            return family
+    return None
+
+
+def find_cpu_family(name: str) -> CpuFamily:
+    """The family with this name; ``LookupFailedError`` if there is none."""
+    for family in load_cpu_families():
+        if family.name == name:
+            return family
+    return _family_index().resolve(name)
+
+
+@cache
+def _family_index() -> NameIndex[CpuFamily]:
+    return NameIndex(
+        "CPU family", [Entry(family.name, family) for family in load_cpu_families()], optional=_CPU_WORDS
+    )
+
+
+def memory_types(family: CpuFamily) -> tuple[str, ...]:
+    """The memory technologies a family accepts, the one that ``max_mts`` is stated for first."""
+    return tuple(family.memory_type.split("/"))
+
+
+@cache
+def _cpu_index() -> NameIndex[Cpu]:
+    return NameIndex(
+        "CPU", [Entry(cpu.name, cpu) for cpu in load_cpus()], optional=_CPU_WORDS, ignorable=("cpu", "core")
+    )
+
+
+def find_cpu(query: str) -> Cpu:
+    """The CPU that ``query`` (a name or a brand string) names; raises ``LookupFailedError``."""
+    return _cpu_index().resolve(plain_cpu_name(query) or query)
+
+
+@cache
+def _cpus_by_gpu() -> dict[str, Cpu]:
+    by_name = {cpu.name: cpu for cpu in load_cpus()}
+    return {gpu: by_name[row["name"]] for row in _rows("cpus.csv") for gpu in _list(row["gpus"])}
+
+
+def cpu_of_accelerator(name: str) -> Cpu | None:
+    """The CPU on the same chip as a unified-memory GPU, ``None`` where it is not one chip."""
+    return _cpus_by_gpu().get(name)
+
+
+def memory_kind(name: str) -> MemoryKind:
+    """The memory technology called ``name`` (``DDR5``, ``lpddr5x``); raises ``LookupFailedError``."""
+    wanted = re.sub(r"[^A-Z0-9]", "", name.upper())
+    for kind in load_memory_kinds():
+        if kind.name == wanted:
+            return kind
+    raise LookupFailedError(
+        "memory kind", name, tuple(kind.name for kind in load_memory_kinds()), ambiguous=False
+    )
+
+
+def find_link(query: str) -> Link:
+    """The link that ``query`` names, such as ``PCIe 4.0 x8``; raises ``LookupFailedError``."""
+    return _link_index().resolve(query)
+
+
+@cache
+def _link_index() -> NameIndex[Link]:
+    return NameIndex("link", [Entry(link.name, link) for link in load_links()])
+
+
+def pcie_bandwidth_gbs(generation: float, lanes: int) -> float:
+    """Data rate of a PCIe link per direction: lanes x GT/s x encoding / 8, in GB/s.
+
+    2.5, 5, 8, 16, 32, 64 GT/s for generations 1 to 6; encoding 8b/10b up to 2.0, 128b/130b up to 5.0,
+    242 of 256 bytes of a FLIT in 6.0 (PCI-SIG base specifications).
+    """
+    rates = {1: (2.5, 0.8), 2: (5.0, 0.8), 3: (8.0, 128 / 130), 4: (16.0, 128 / 130), 5: (32.0, 128 / 130)}
+    rates[6] = (64.0, 242 / 256)
+    if int(generation) not in rates or lanes <= 0:
+        raise LookupFailedError("PCIe link", f"{generation} x{lanes}", (), ambiguous=False)
+    transfers, encoding = rates[int(generation)]
+    return lanes * transfers * encoding / 8
