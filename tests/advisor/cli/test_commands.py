@@ -1,0 +1,272 @@
+"""Every command in process: documents validate, errors are one line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from advisor.__main__ import main
+from advisor.report.schemas import schema_document, schema_names
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def invoke(*arguments: str) -> tuple[int, str, str]:
+        try:
+            code = main(list(arguments))
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def rigs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Rig files as ``rig --json`` writes them."""
+    from probes.hypothetical import hypothetical_rig
+
+    from probes.rigfile import rig_to_document
+
+    folder = tmp_path_factory.mktemp("rigs")
+    specs: dict[str, tuple[list[str], str | None, str | None]] = {
+        "4090": (["RTX 4090"], "2x32GB:DDR5-6000", "Ryzen 9 7950X"),
+        "m3max": (["M3 Max 40-core"], "64GB", None),
+        "2x3090": (["2x RTX 3090"], "4x32GB:DDR4-3200", "Ryzen 9 5950X"),
+        "strix": (["Ryzen AI Max+ 395"], "128GB:LPDDR5X-8000", None),
+        "epyc": ([], "12x64GB:DDR5-4800", "EPYC 9554"),
+        "laptop": ([], "2x8GB:DDR5-4800", "Core i7-13700H"),
+    }
+    paths = {}
+    for name, (gpus, ram, cpu) in specs.items():
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(rig_to_document(hypothetical_rig(gpus, ram, cpu))))
+        paths[name] = path
+    return paths
+
+
+def document(name: str, text: str) -> Any:
+    """The parsed document, valid under its schema and free of NaN."""
+    parsed = json.loads(text, parse_constant=lambda c: pytest.fail(f"{c} in JSON"))
+    jsonschema.validate(parsed, schema_document(name))
+    return parsed
+
+
+@pytest.mark.parametrize("rig", ["4090", "m3max", "2x3090", "strix", "epyc", "laptop"])
+def test_rank_considers_hundreds_of_models_on_every_example_rig(
+    run: Run, rigs: dict[str, Path], rig: str
+) -> None:
+    code, out, _ = run("rank", "--rig", str(rigs[rig]), "--json")
+    ranked = document("rank", out)
+    assert code == 0
+    assert ranked["considered"] >= 300
+    assert ranked["fitting"] > 50
+    fitting = [row for row in ranked["rows"] if row["fit"] != "none"]
+    scores = [row["score"] for row in fitting]
+    assert scores == sorted(scores, reverse=True)
+    assert fitting[0]["decode_tokens_per_s"] > 4
+    assert max(scores) < 100
+    assert len({row["model"]["id"] for row in ranked["rows"]}) == len(ranked["rows"])
+
+
+@pytest.mark.parametrize("rig", ["4090", "m3max", "2x3090", "strix", "epyc", "laptop"])
+def test_explained_terms_add_up_to_the_step(run: Run, rigs: dict[str, Path], rig: str) -> None:
+    for model in ("llama 3.1 8b", "qwen3 30b a3b", "gpt-oss 20b", "gemma 3 12b"):
+        _, out, _ = run("explain", model, "--rig", str(rigs[rig]), "--json")
+        e = document("explain", out)
+        if e["fit"] == "none":
+            continue
+        terms = sum(sum(device["terms"].values()) for device in e["placement"]["devices"])
+        assert terms == pytest.approx(e["step_s"], rel=1e-4)
+        assert 1 / e["step_s"] == pytest.approx(e["decode_tokens_per_s"], rel=1e-4)
+        parts = e["memory"]["weights_bytes"] + e["memory"]["kv_bytes"] + e["memory"]["compute_bytes"]
+        assert parts == e["memory"]["total_bytes"]
+
+
+def test_what_if_says_before_and_after_and_what_it_unlocks(run: Run, rigs: dict[str, Path]) -> None:
+    code, out, _ = run(
+        "what-if", "--rig", str(rigs["4090"]), "--add-gpu", "RTX 4090", "--or", "--ram", "4x32GB:DDR5-6000",
+        "--json",
+    )  # fmt: skip
+    compared = document("what-if", out)
+    assert code == 0
+    assert [s["name"] for s in compared["scenarios"]] == ["now", "add-gpu RTX 4090", "ram 4x32GB:DDR5-6000"]
+    assert compared["scenarios"][1]["unlocked"]
+    assert any("3600" in remark for remark in compared["scenarios"][2]["remarks"])
+
+
+def test_a_model_inside_vram_does_not_move_with_the_ram(run: Run, rigs: dict[str, Path]) -> None:
+    _, out, _ = run(
+        "what-if",
+        "--rig",
+        str(rigs["4090"]),
+        "--ram",
+        "2x32GB:DDR5-5200",
+        "--model",
+        "llama 3.1 8b",
+        "--json",
+    )
+    (model,) = document("what-if", out)["models"]
+    before, after = model["same_quant"]
+    assert before["decode_tokens_per_s"] == after["decode_tokens_per_s"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("rig", ("rig", "--gpu", "RTX 4090", "--ram", "2x32GB:DDR5-6000", "--cpu", "Ryzen 9 7950X")),
+        ("model", ("model", "qwen3 30b a3b")),
+        ("hardware", ("hardware", "RTX 3090")),
+        ("hardware", ("hardware", "Ryzen 9 7950X")),
+    ],
+)
+def test_other_documents_validate(run: Run, name: str, arguments: tuple[str, ...]) -> None:
+    code, out, _ = run(*arguments, "--json")
+    assert code == 0
+    document(name, out)
+
+
+def test_this_machine_is_probed_without_a_complaint(run: Run) -> None:
+    code, out, err = run("probe", "--json")
+    assert code == 0
+    assert err == ""
+    document("rig", out)
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_schemas_are_valid_schemas(run: Run, name: str) -> None:
+    code, out, _ = run("schema", name)
+    assert code == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(out))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rank", "--rig", "{missing}"),
+        ("rank", "--rig", "{truncated}"),
+        ("rank", "--rig", "{folder}"),
+        ("rank", "--rig", "{contradictory}"),
+        ("rank", "--context", "-5"),
+        ("rank", "--context", "many"),
+        ("rank", "--users", "0"),
+        ("rank", "--limit", "0"),
+        ("rank", "--use", "gaming"),
+        ("rank", "--kv-type", "q1"),
+        ("rank", "--filter", "parms<4"),
+        ("rank", "--colour"),
+        ("explain", "no such model at all"),
+        ("explain", "llama 3.1 8b", "--quant", "Q99"),
+        ("explain",),
+        ("what-if",),
+        ("what-if", "--rig", "{4090}", "--ram", "two sticks"),
+        ("what-if", "--rig", "{4090}", "--ram", "2x32GB:DDR4-3200"),
+        ("what-if", "--rig", "{4090}", "--channels", "4"),
+        ("what-if", "--rig", "{4090}", "--add-gpu", "RTX 9999"),
+        ("what-if", "--rig", "{4090}", "--remove-gpu", "7"),
+        ("rig",),
+        ("rig", "--gpu", "RTX 9999"),
+        ("rig", "--ram", "-4x32GB:DDR5-6000"),
+        ("rig", "--cpu", "Abacus 3000"),
+        ("model", "no such model at all"),
+        ("hardware", "no such part"),
+        ("schema", "nothing"),
+        ("probe", "--from", "{missing}"),
+        ("probe", "--from", "{truncated}"),
+        ("validate", "{missing}"),
+        ("validate", "{truncated}"),
+        ("dance",),
+    ],
+)
+def test_bad_input_gives_one_line_and_exit_code_2(
+    run: Run, rigs: dict[str, Path], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    good = json.loads(rigs["4090"].read_text())
+    truncated = tmp_path / "truncated.json"
+    truncated.write_text(rigs["4090"].read_text()[:400])
+    contradictory = tmp_path / "contradictory.json"
+    good["memory"]["bandwidth_bytes_per_s"]["value"] = 9e13
+    contradictory.write_text(json.dumps(good))
+    places = {
+        "{missing}": str(tmp_path / "missing.json"),
+        "{truncated}": str(truncated),
+        "{folder}": str(tmp_path),
+        "{contradictory}": str(contradictory),
+        "{4090}": str(rigs["4090"]),
+    }
+    code, out, err = run(*(places.get(word, word) for word in command))
+    assert code == 2, (out, err)
+    assert out == ""
+    assert err.startswith("rig-advisor: ")
+    assert err.count("\n") == 1
+    assert len(err) < 700
+
+
+def test_an_ambiguous_name_lists_the_candidates(run: Run) -> None:
+    code, _, err = run("hardware", "M3 Max")
+    assert code == 2
+    assert "30" in err
+    assert "40" in err
+
+
+def test_csv_and_markdown_have_a_row_per_model(run: Run, rigs: dict[str, Path]) -> None:
+    _, csv_text, _ = run("rank", "--rig", str(rigs["4090"]), "--csv", "--limit", "5")
+    assert csv_text.count("\n") == 6
+    _, markdown, _ = run("rank", "--rig", str(rigs["4090"]), "--markdown", "--limit", "5")
+    assert markdown.count("\n") == 7
+
+
+def test_the_text_ranking_fits_eighty_columns(
+    run: Run, rigs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    _, out, _ = run("rank", "--rig", str(rigs["4090"]))
+    table = [line for line in out.splitlines() if line[:3].strip().isdigit()]
+    assert table
+    assert all(len(line) <= 100 for line in table)
+
+
+def test_the_same_question_gives_the_same_answer(run: Run, rigs: dict[str, Path]) -> None:
+    first = run("rank", "--rig", str(rigs["2x3090"]), "--json")
+    second = run("rank", "--rig", str(rigs["2x3090"]), "--json")
+    assert first == second
+
+
+def test_a_filter_narrows_and_the_best_come_first(run: Run, rigs: dict[str, Path]) -> None:
+    _, out, _ = run("rank", "--rig", str(rigs["4090"]), "--filter", "qwen params<20 tok>30", "--json")
+    ranked = document("rank", out)
+    assert 0 < ranked["matching"] < ranked["considered"]
+    for row in ranked["rows"]:
+        assert row["model"]["total_params"] < 20e9
+        assert row["decode_tokens_per_s"] > 30
+
+
+def test_nothing_matching_exits_with_1(run: Run, rigs: dict[str, Path]) -> None:
+    code, out, _ = run("rank", "--rig", str(rigs["laptop"]), "--filter", "params>500", "--json")
+    assert code == 1
+    assert document("rank", out)["fitting"] == 0
+
+
+def test_validate_answers_rows_in_file_order(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "sizes.csv"
+    path.write_text(
+        "model,arch,n_params,quant,imatrix,tensor_bytes,bpw,requires_imatrix,fallback_tensors,types\n"
+        "llama-3.2-1b,llama,1235814432,Q8_0,0,1313251456,8.5013,0,0,\n"
+        "no-such-model,llama,1,Q8_0,0,1,8.5,0,0,\n"
+    )
+    code, out, _ = run("validate", str(path), "--json")
+    result = document("validate", out)
+    assert code == 0
+    assert [row["status"] for row in result["rows"]] == ["ok", "skipped"]
+    assert result["rows"][0]["predicted_bytes"] == 1_313_250_000 or math.isclose(
+        result["rows"][0]["predicted_bytes"], 1_313_251_456, rel_tol=1e-5
+    )
