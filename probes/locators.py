@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probes.dmi import MemoryDevice
 
@@ -24,6 +24,8 @@ _CONTROLLER_CHANNEL = re.compile(
 """Intel 11th generation on: the same channel letter occurs once per memory controller."""
 _CHANNEL = re.compile(r"CHANNEL[-_ ]?(?!DIMM)([A-P]|\d{1,2})")
 _CH = re.compile(r"(?<![A-Z])CH(?:AN)?[-_ ]?([A-P]|\d{1,2})(?![A-Z0-9])")
+_C_D = re.compile(r"(?<![A-Z0-9])C(\d{1,2})_?D\d{1,2}(?!\d)")
+"""Inspur and Quanta servers: ``CPU0_C1D0``."""
 _SOCKET = re.compile(r"(?<![A-Z])(?:(?:CPU|PROC|PROCESSOR|SOCKET)[-_ ]?(\d{1,2})(?!\d)|P(\d{1,2})(?=[-_ ]))")
 _LETTER_SLOT = re.compile(r"(?:SO-?)?DIMM[-_ ]?(?:P\d[-_ ])?([A-Z])(\d{0,2})(?![A-Z0-9])")
 _BARE_LETTER = re.compile(r"(?:(?:CPU|P)\d[-_ ])?([A-Z])(\d{1,2})(?:[-_]DIMM\d)?")
@@ -78,7 +80,7 @@ def named_channel(device: MemoryDevice) -> ChannelKey | None:
         match = _CONTROLLER_CHANNEL.search(text)
         if match is not None:
             return ChannelKey(socket_label(device), f"C{match[1]}/{match[2]}")
-    for pattern in (_CHANNEL, _CH):
+    for pattern in (_CHANNEL, _CH, _C_D):
         for text in texts:
             match = pattern.search(text)
             if match is not None:
@@ -94,21 +96,38 @@ def _letter(device: MemoryDevice) -> str | None:
 
 def _named(populated: Sequence[MemoryDevice]) -> SlotKeys | None:
     places = Counter((d.array, d.locator, d.bank) for d in populated)
-    if any(n > 1 for n in places.values()):
-        return None  # the firmware gives two modules one name: it numbers neither
-    keys = [named_channel(d) for d in populated]
-    if None in keys:
-        return None
-    return SlotKeys(tuple(k for k in keys if k is not None), "channel names")
+    repeated = Counter((d.array, socket_label(d), d.locator) for d in populated)
+    keys: list[ChannelKey] = []
+    for device in populated:
+        key = named_channel(device)
+        if key is None or places[device.array, device.locator, device.bank] > 1:
+            return None  # two modules with one name: the firmware numbers neither
+        alone = named_channel(replace(device, bank=""))
+        if alone is not None and repeated[device.array, socket_label(device), device.locator] > 1:
+            return None
+        keys.append(key)
+    return SlotKeys(tuple(keys), "channel names")
 
 
 def _lettered(slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevice]) -> SlotKeys | None:
-    """``DIMM_A1``: letter = channel, if the letters of all slots, empty ones included, look like that."""
+    """``DIMM_A1``: letter = channel, if the letters of all slots, empty ones included, look like that.
+
+    Boards with two sockets may name the slots of both alike; the bank name then tells them apart.
+    """
+    names = Counter((slot.locator, socket_label(slot)) for slot in slots)
+    groups = Counter((slot.locator, socket_label(slot), slot.bank) for slot in slots)
+    if max(groups.values()) > 1:
+        return None
+
+    def group(slot: MemoryDevice) -> str | None:
+        label = socket_label(slot)
+        return slot.bank if label is None and names[slot.locator, label] > 1 else label
+
     shape: Counter[tuple[str | None, str]] = Counter()
     for slot in slots:
         letter = _letter(slot)
         if letter is not None:
-            shape[socket_label(slot), letter] += 1
+            shape[group(slot), letter] += 1
     letters = {letter for _, letter in shape}
     if not shape or max(shape.values()) > _MAX_SLOTS_PER_CHANNEL or (len(letters) < 2 and len(slots) > 1):
         return None
@@ -117,7 +136,7 @@ def _lettered(slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevice]) 
         letter = _letter(device)
         if letter is None:
             return None
-        keys.append(ChannelKey(socket_label(device), letter))
+        keys.append(ChannelKey(group(device), letter))
     return SlotKeys(tuple(keys), "slot letters")
 
 

@@ -136,6 +136,37 @@ def test_modules_with_one_name_between_them_do_not_tell_channels() -> None:
     assert layout.channels.value is None
 
 
+@pytest.mark.parametrize(
+    ("locators", "keys"),
+    [
+        (("CPU0_C0D0", "CPU0_C1D0", "CPU1_C0D0"), ("P0/0", "P0/1", "P1/0")),
+        (("DIMM CHA3", "DIMM CHB1", "DIMM4 CHB"), None),
+        (("DIMM3 CHA", "DIMM1 CHB"), ("A", "B")),
+        (("MC0-ChA-DIMM0", "MC1-ChA-DIMM0"), ("C0/A", "C1/A")),
+        (("Slot 8 (Channel A / DIMM 1", "Slot 7 (Channel B / DIMM 1"), ("A", "B")),
+        (("BANK 0/ChannelA-DIMM0", "BANK 2/ChannelB-DIMM0"), ("A", "B")),
+        (("DIMM_P0_A0", "DIMM_P0_B0", "DIMM_P1_A0"), ("P0/A", "P0/B", "P1/A")),
+        (("DIMM A", "DIMM B"), ("A", "B")),
+        (("DIMM1", "DIMM2"), None),
+        (("Bottom-Slot 1(left)", "Bottom-Slot 2(right)"), None),
+    ],
+)
+def test_slot_name_grammars(locators: tuple[str, ...], keys: tuple[str, ...] | None) -> None:
+    layout = analyse_memory(records(*map(slot, locators)))
+    found = tuple(m.channel for m in layout.modules)
+    assert found == (keys or (None,) * len(locators))
+
+
+def test_two_sockets_that_name_their_slots_alike_are_told_apart_by_the_bank() -> None:
+    devices = [slot(f"DIMM_{c}1", f"NODE {n}") for n in (1, 2) for c in "ABCD"]
+    assert analyse_memory(records(*devices), sockets=2, max_channels_per_socket=4).channels.value == 8
+
+
+def test_a_channel_name_that_repeats_with_other_banks_is_not_trusted() -> None:
+    layout = analyse_memory(records(slot("ChannelA-DIMM0", "BANK 0"), slot("ChannelA-DIMM0", "BANK 2")))
+    assert layout.channels.value is None
+
+
 def test_node_numbers_alone_are_not_channels() -> None:
     layout = analyse_memory(
         records(slot("DIMM_A1", "NODE 1"), slot("DIMM_B1", "NODE 1"), slot("DIMM_C1", "NODE 2"))
