@@ -11,6 +11,8 @@ from probes.types import Fact, SystemInfo, unknown
 from probes.virtual import hypervisor_from_names
 
 _OS_NAMES = {"linux": "linux", "darwin": "macos", "win32": "windows"}
+_CLOCKS = (("kvm-clock", "KVM"), ("hyperv", "Hyper-V"), ("xen", "Xen"))
+"""Clock sources that only exist under one hypervisor."""
 _CONTAINER_WORDS = (
     ("docker", "docker"),
     ("libpod", "podman"),
@@ -57,6 +59,10 @@ def _virtualization(root: Path) -> Fact[str]:
             return Fact("none", "the privileged Xen domain", "reported")
         return Fact(xen.capitalize(), "/sys/hypervisor/type", "reported")
     if flag:
+        clocks = read_line(root / "sys/devices/system/clocksource/clocksource0/available_clocksource") or ""
+        for clock, name in _CLOCKS:
+            if clock in clocks:
+                return Fact(name, "hypervisor flag of the CPU, clock source", "derived")
         return Fact("unnamed hypervisor", "hypervisor flag of the CPU", "reported")
     if flag is False:
         return Fact("none", "no hypervisor flag of the CPU", "derived")

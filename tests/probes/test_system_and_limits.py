@@ -69,6 +69,14 @@ def test_a_bare_cloud_machine_is_virtual_by_its_cpu_flag(tmp_path: Path) -> None
     assert not system.product.known
 
 
+def test_the_clock_source_names_the_hypervisor(tmp_path: Path) -> None:
+    clocks = "sys/devices/system/clocksource/clocksource0/available_clocksource"
+    put(
+        tmp_path, {"proc/cpuinfo": "processor: 0\nflags: fpu hypervisor\n", clocks: "kvm-clock tsc acpi_pm\n"}
+    )
+    assert probe_system(tmp_path).virtualization.value == "KVM"
+
+
 def test_wsl_is_named(tmp_path: Path) -> None:
     put(tmp_path, {"proc/sys/kernel/osrelease": "5.15.153.1-microsoft-standard-WSL2\n"})
     assert probe_system(tmp_path).virtualization.value == "WSL2"
