@@ -168,9 +168,14 @@ def assemble(
 
 
 def _expert_layers(model: Model) -> int:
-    """Layers with routed experts: all but the dense first ones, every ``moe_layer_step``-th."""
+    """Layers with routed experts: all but the dense first ones, every ``moe_layer_step``-th.
+
+    Where mixers and FFNs are layers of their own (Nemotron-H), the FFN layers hold the experts.
+    """
     if not model.is_moe:
         return 0
+    if LayerKind.NONE in model.layers:
+        return model.layers.count(LayerKind.NONE)
     return sum(
         1
         for i in range(model.first_dense_layers, model.n_layers)
