@@ -37,7 +37,7 @@ from probes.gpu import (
     read_int,
 )
 from probes.pci import driver_name, pcie_link, resolved
-from probes.types import Fact, PcieLink
+from probes.types import Fact, PcieLink, RigError
 
 AMD_VENDOR = 0x1002
 
@@ -76,6 +76,8 @@ class KfdNode:
     memory_bytes: int | None
     bus_bits: int | None
     memory_mhz: int | None
+    compute_units: int | None = None
+    engine_mhz: int | None = None
 
     @property
     def address(self) -> str:
@@ -175,12 +177,34 @@ def clock_factor(gfx: str | None, memory_type: str | None, mhz: float | None, ap
 
 def _properties(path: Path) -> dict[str, int]:
     """A KFD ``properties`` file: lines of a name and a decimal number."""
+    return _parse_properties(read_text(path) or "")
+
+
+def _parse_properties(text: str) -> dict[str, int]:
     found = {}
-    for line in (read_text(path) or "").splitlines():
+    for line in text.splitlines():
         name, _, value = line.strip().partition(" ")
         if value.strip().isdecimal():
             found[name] = int(value)
     return found
+
+
+def _gpu_node(
+    number: int, properties: Mapping[str, int], size: int | None, bank: Mapping[str, int]
+) -> KfdNode:
+    per_unit = properties.get("simd_per_cu", 0)
+    return KfdNode(
+        node=number,
+        gfx=gfx_target(properties.get("gfx_target_version", 0)),
+        pci_id=f"{properties.get('device_id', 0):04X}",
+        domain=properties.get("domain", 0),
+        location=properties.get("location_id", 0),
+        memory_bytes=size,
+        bus_bits=bank.get("width") or None,
+        memory_mhz=bank.get("mem_clk_max") or None,
+        compute_units=properties.get("simd_count", 0) // per_unit if per_unit else None,
+        engine_mhz=properties.get("max_engine_clk_fcompute") or None,
+    )
 
 
 def read_topology(topology: Path) -> KfdTopology:
@@ -198,18 +222,8 @@ def read_topology(topology: Path) -> KfdTopology:
             own = [b for b in banks if b.get("heap_type") in (1, 2)]
             bank = own[0] if own else {}
             size = sum(b.get("size_in_bytes", 0) for b in own) or properties.get("local_mem_size", 0)
-            gpus.append(
-                KfdNode(
-                    node=int(folder.name) if folder.name.isdecimal() else len(gpus),
-                    gfx=gfx_target(properties.get("gfx_target_version", 0)),
-                    pci_id=f"{properties.get('device_id', 0):04X}",
-                    domain=properties.get("domain", 0),
-                    location=properties.get("location_id", 0),
-                    memory_bytes=size or None,
-                    bus_bits=bank.get("width") or None,
-                    memory_mhz=bank.get("mem_clk_max") or None,
-                )
-            )
+            number = int(folder.name) if folder.name.isdecimal() else len(gpus)
+            gpus.append(_gpu_node(number, properties, size or None, bank))
         elif properties.get("cpu_cores_count", 0) > 0:
             cpu_nodes += 1
             logical += properties["cpu_cores_count"]
@@ -272,6 +286,19 @@ def gpus_from_topology(folder: Path) -> GpuProbe:
     return merge(_probe_card(card, None) for card in _cards(read_topology(folder), {}))
 
 
+def gpus_from_properties(text: str) -> GpuProbe:
+    """The GPU in one captured KFD ``properties`` file: its kind, without memory size and clock.
+
+    Raises:
+        RigError: the file is not of an AMD GPU.
+    """
+    properties = _parse_properties(text)
+    if properties.get("simd_count", 0) <= 0 or properties.get("vendor_id") != AMD_VENDOR:
+        raise RigError("KFD properties: not of an AMD GPU node; give the whole topology folder")
+    node = _gpu_node(0, properties, properties.get("local_mem_size") or None, {})
+    return merge(_probe_card(card, None) for card in _cards(KfdTopology((node,)), {}))
+
+
 def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
     node = card.nodes[0] if card.nodes else None
     gfx = node.gfx if node else None
@@ -300,6 +327,7 @@ def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
         driver="amdgpu",
         backend="rocm" if card.nodes else "vulkan",
         architecture=architecture(gfx),
+        shader_flops=_shader_flops(card),
         trust_derived=False,
         vram_reason="neither KFD nor the DRM files tell it",
     )
@@ -317,6 +345,16 @@ def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
     info, more = accelerator_from_reading(reading)
     name = info.name.value or "AMD GPU"
     return GpuProbe((info,), (*(f"{name}: {n}" for n in notes), *more), _addresses(card))
+
+
+def _shader_flops(card: _Card) -> float | None:
+    """FP16 FLOP/s of the shaders: compute units x 512 (RDNA 3 and 4, dual issue) or 256 x clock."""
+    units = sum(n.compute_units or 0 for n in card.nodes)
+    if not units or not card.nodes[0].engine_mhz:
+        return None
+    gfx = card.nodes[0].gfx or ""
+    per_clock = 512 if gfx.startswith(("gfx11", "gfx12")) else 256
+    return units * per_clock * card.nodes[0].engine_mhz * 1e6
 
 
 def _addresses(card: _Card) -> tuple[str, ...]:

@@ -78,6 +78,8 @@ class GpuReading:
     bandwidth_reason: str | None = None
     """Set when the bandwidth must stay unknown (a MIG slice, an APU's RAM), with the reason."""
     vram_reason: str = "not reported"
+    shader_flops: float | None = None
+    """Rough FP16 rate from compute units and clock: tells apart products that share a PCI id."""
     trust_derived: bool = True
     """False: a derived bandwidth more than 15 % off the catalog is rejected in its favour."""
 
@@ -148,7 +150,7 @@ def plain_name(name: str) -> str:
 
 def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match | None:
     """The catalog entry for a reading: by PCI id, else by name; several are told apart by name,
-    memory size, bus width and derived bandwidth, in this order.
+    memory size, bus width, derived bandwidth and compute units, in this order.
 
     ``memory_bytes`` replaces the reading's VRAM as the size to compare with (unified memory: RAM).
     """
@@ -177,6 +179,10 @@ def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match
     if derived and len(entries) > 1:
         nearest = min(abs(e.bandwidth_gbs * 1e9 - derived) for e in entries)
         entries = [e for e in entries if abs(e.bandwidth_gbs * 1e9 - derived) <= nearest * 1.001]
+    flops = reading.shader_flops
+    if flops and len(entries) > 1 and all(e.fp16_tflops for e in entries):
+        near = min(abs((e.fp16_tflops or 0) * 1e12 / flops - 1) for e in entries)
+        entries = [e for e in entries if abs((e.fp16_tflops or 0) * 1e12 / flops - 1) <= near + 0.001]
     best = entries[0]
     if len(entries) > 1 and any(_differs(best, e) for e in entries[1:]):
         # Nothing tells them apart: take the slowest, so that no promise is made that fails.

@@ -175,10 +175,10 @@ def probe_nvidia(nvml: Any | None = None, root: Path = Path("/")) -> GpuProbe:
 
 
 def _without_nvml(root: Path, notes: tuple[str, ...], ask_smi: bool = True) -> GpuProbe:
-    """What can be said without NVML: a Jetson by its device tree, else what ``nvidia-smi`` prints."""
-    jetson = _jetson(root)
-    if jetson is not None:
-        return jetson
+    """What can be said without NVML: a Jetson or Spark by its board, else what ``nvidia-smi`` prints."""
+    board = _unified_board(root)
+    if board is not None:
+        return board
     if ask_smi and root == Path("/"):
         from probes.nvidia_text import probe_nvidia_smi
 
@@ -188,16 +188,18 @@ def _without_nvml(root: Path, notes: tuple[str, ...], ask_smi: bool = True) -> G
     return GpuProbe(notes=notes)
 
 
-def _jetson(root: Path) -> GpuProbe | None:
-    model = read_line(root / "proc/device-tree/model") or ""
-    if "jetson" not in model.lower() and not (root / "etc/nv_tegra_release").exists():
-        return None
+def _unified_board(root: Path) -> GpuProbe | None:
+    """A Jetson or DGX Spark recognised by its board, for systems whose NVML is missing or elsewhere."""
+    model = _board(root)
+    if not re.search(r"jetson|dgx.?spark|\bgb10\b", model, re.IGNORECASE):
+        if not (root / "etc/nv_tegra_release").exists():
+            return None
+        model = model or "NVIDIA Tegra"
     total, available = meminfo(root)
-    name = re.sub(r"\s*(developer kit|engineering reference)\b.*", "", model, flags=re.IGNORECASE).strip()
     reading = GpuReading(
-        source="device tree",
+        source="board name",
         vendor="NVIDIA",
-        name=name or "NVIDIA Tegra",
+        name=model,
         vram_bytes=total,
         free_bytes=available,
         unified=True,
@@ -206,6 +208,18 @@ def _jetson(root: Path) -> GpuProbe | None:
     )
     info, notes = accelerator_from_reading(reading, memory_bytes=total)
     return GpuProbe((info,), notes)
+
+
+def _board(root: Path) -> str:
+    """What the board calls itself, without "Developer Kit": device tree, else DMI product name."""
+    model = (
+        read_line(root / "proc/device-tree/model")
+        or read_line(root / "sys/firmware/devicetree/base/model")
+        or read_line(root / "sys/class/dmi/id/product_name")
+        or ""
+    )
+    kit = r"\s*(developer kit|engineering reference)\b.*"
+    return re.sub(kit, "", model.replace("_", " "), flags=re.IGNORECASE).strip()
 
 
 def _probe_devices(driver: _Driver, root: Path) -> GpuProbe:
@@ -278,10 +292,10 @@ def _unified(
     reading: GpuReading, root: Path, total: int | None, available: int | None, addresses: tuple[str, ...]
 ) -> GpuProbe:
     """A chip whose GPU uses system RAM: all of RAM, what is available of it, the table's bandwidth."""
-    model = read_line(root / "proc/device-tree/model") or ""
+    model = _board(root)
     name = reading.name
     if "jetson" in model.lower() and re.search(r"orin|xavier|thor|tegra", name or "", re.IGNORECASE):
-        name = re.sub(r"\s*(developer kit|engineering reference)\b.*", "", model, flags=re.IGNORECASE).strip()
+        name = model  # NVML says only "Orin (nvgpu)"
     info, notes = accelerator_from_reading(
         GpuReading(
             source=reading.source,

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from probes.gpu import GpuProbe
-from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, SystemInfo, unknown
+from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, SystemInfo
+from probes.unknowns import unknown_cpu, unknown_memory, unknown_system
 
 if TYPE_CHECKING:
     from probes.bandwidth import BandwidthMeasurement
@@ -102,10 +103,10 @@ def probe_rig(
         notes.extend(added)
         return result
 
-    system = wait(_Step("system", lambda: _system(root), on_step), _unknown_system)
-    cpu = wait(_Step("cpu", lambda: _cpu(root), on_step), _unknown_cpu)
+    system = wait(_Step("system", lambda: _system(root), on_step), unknown_system)
+    cpu = wait(_Step("cpu", lambda: _cpu(root), on_step), unknown_cpu)
     memory, memory_notes = wait(
-        _Step("memory", lambda: _memory(root, cpu, system), on_step), lambda why: (_unknown_memory(why), ())
+        _Step("memory", lambda: _memory(root, cpu, system), on_step), lambda why: (unknown_memory(why), ())
     )
     notes.extend(memory_notes)
     found = [
@@ -203,7 +204,7 @@ def _join_gpus(
     if joined.accelerators:
         return joined.accelerators, tuple(n for n in joined.notes if n != NO_DRIVER), joined.carve_out_bytes
     container = system.container.value not in (None, "none")
-    none = "no GPU found: no NVIDIA driver, no AMD GPU driver, and no usable NVIDIA, AMD or Intel card on the PCI bus"
+    none = "no GPU found: no NVIDIA or AMD GPU driver, and no usable NVIDIA, AMD or Intel card on the PCI bus"
     if container:
         none += (
             "; a container must be given its GPUs (`--gpus all`, or `--device /dev/kfd --device /dev/dri`)"
@@ -268,23 +269,3 @@ def _unknown_notes(cpu: CpuInfo, memory: MemoryInfo, system: SystemInfo) -> list
             ".wslconfig changes it."
         )
     return notes
-
-
-def _unknown_system(why: str) -> SystemInfo:
-    return SystemInfo(unknown(why), unknown(why), unknown(why), unknown(why))
-
-
-def _unknown_cpu(why: str) -> CpuInfo:
-    return CpuInfo(unknown(why), unknown(why), unknown(why), unknown(why), unknown(why))
-
-
-def _unknown_memory(why: str) -> MemoryInfo:
-    return MemoryInfo(
-        total_bytes=unknown(why),
-        available_bytes=unknown(why),
-        type=unknown(why),
-        channels=unknown(why),
-        mts=unknown(why),
-        bandwidth_bytes_per_s=unknown(why),
-        measured_bandwidth_bytes_per_s=unknown(why),
-    )
