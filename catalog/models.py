@@ -1,0 +1,159 @@
+"""The models of the catalog, and finding one by the name a person types."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from catalog.names import Entry, NameIndex
+from catalog.types import CatalogError, LookupFailedError, Model
+
+DATA = Path(__file__).with_name("data") / "models.jsonl"
+
+_TUPLES = ("modality", "gguf_repos", "aliases")
+_EMPTY: dict[str, Any] = {
+    "license": None,
+    "release_date": None,
+    "context_length": None,
+    "tool_use": None,
+    "published_params": None,
+    "sliding_window": None,
+    "tied_embeddings": False,
+    "layers": "",
+    "n_kv_heads": 0,
+    "n_heads": 0,
+    "head_dim": 0,
+    "ffn_size": 0,
+    "n_experts": 0,
+    "n_experts_active": 0,
+    "n_shared_experts": 0,
+    "moe_ffn_size": 0,
+    "shared_expert_ffn_size": 0,
+    "first_dense_layers": 0,
+    "moe_layer_step": 0,
+    "q_lora_rank": 0,
+    "kv_lora_rank": 0,
+    "qk_nope_head_dim": 0,
+    "qk_rope_head_dim": 0,
+    "v_head_dim": 0,
+    "hidden_size": 0,
+    "vocab_size": 0,
+}
+"""What a field that a line leaves out means."""
+
+_GROUP = re.compile(r"\(([^()]*)\)(\d+)")
+_RUN = re.compile(r"(\d+)(\D)")
+
+
+@lru_cache(maxsize=512)
+def expand_layers(code: str) -> str:
+    """Layer letters of a run-length code: ``"(3LF)2"`` is ``LLLFLLLF``."""
+    grouped = _GROUP.sub(lambda match: match.group(1) * int(match.group(2)), code)
+    return _RUN.sub(lambda match: match.group(2) * int(match.group(1)), grouped)
+
+
+def parse_models(text: str) -> tuple[Model, ...]:
+    """Models from the text of a ``models.jsonl`` file.
+
+    Raises:
+        CatalogError: a line is not a JSON object with the fields of ``Model``.
+    """
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    models = []
+    try:
+        for record in json.loads("[" + ",".join(lines) + "]"):
+            fields = {**_EMPTY, **record}
+            for name in _TUPLES:
+                fields[name] = tuple(fields.get(name, ()))
+            fields["layers"] = expand_layers(fields["layers"])
+            models.append(Model(**fields))
+    except (ValueError, TypeError) as error:
+        raise CatalogError(
+            f"models.jsonl is broken ({error}); reinstall, or rebuild it from source"
+        ) from error
+    return tuple(models)
+
+
+@lru_cache(maxsize=1)
+def load_models() -> tuple[Model, ...]:
+    """All models, sorted by id; read once.
+
+    Raises:
+        CatalogError: the data file is missing or broken.
+    """
+    try:
+        text = DATA.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CatalogError(f"cannot read {DATA.name}: {error.strerror}; reinstall the package") from error
+    return parse_models(text)
+
+
+_OPTIONAL = frozenset(["instruct", "it", "chat", "base", "hf", "meta", "nvidia", "c4ai", "preview", "bf16"])
+"""Words that may be left out of a name: how a model is finished, and publishers inside names."""
+
+_IGNORED = frozenset(
+    [
+        *("gguf", "instruct", "it", "chat", "latest", "text", "model", "hf", "mlx", "the", "128k"),
+        *("uncensored", "abliterated", "heretic", "decensored"),
+    ]
+)
+"""Words that may be added to a name: they change the file or the manners, not the shape."""
+
+_FILE = re.compile(r"(?i)\.(gguf|safetensors|bin)$")
+_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+_REMARK = re.compile(r"\s*\([^)]*\)$")
+_QUANT = re.compile(
+    r"""(?ix) [-_.@:\ ]+ (?:
+        (?:ud|i1|imatrix|imat)? [-_.]?
+        (?:i?q\d(?:_[0-9a-z]+)*|tq\d_\d|mxfp\d(?:_moe)?|nvfp\d|f16|f32|fp16|bf16|fp8|fp4)
+        | gguf | awq | gptq | exl[23] | mlx | bnb | hqq | qat | i1 | ud | imatrix | autoround | dynamic | dwq
+        | mtp | int[48] | w\d+a\d+ | \d+bits? | \d(?:\.\d+)?bpw | g(?:s)?(?:32|64|128) | vllm
+    ) $""",
+)
+
+
+def strip_quant(name: str) -> str:
+    """A model name without file ending, shard number, trailing remark and quantization suffixes.
+
+    ``Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf`` becomes ``Meta-Llama-3.1-8B-Instruct``.
+    """
+    plain = _SHARD.sub("", _FILE.sub("", _REMARK.sub("", name.strip())))
+    while True:
+        shorter = _QUANT.sub("", plain)
+        if shorter == plain or not shorter:
+            return plain
+        plain = shorter
+
+
+def _weight(model: Model) -> float:
+    """Which of equally good matches is meant: the one with an estimate, then the more packaged one."""
+    return (0 if model.not_estimated_because else 10) + len(model.gguf_repos)
+
+
+@lru_cache(maxsize=1)
+def _index() -> NameIndex[Model]:
+    entries = [
+        Entry(name=model.name, value=model, aliases=(model.id, *model.aliases), weight=_weight(model))
+        for model in load_models()
+    ]
+    return NameIndex("model", entries, optional=_OPTIONAL, ignorable=_IGNORED)
+
+
+def find_model(query: str) -> Model:
+    """The one model that ``query`` names.
+
+    A query is an id, a name, an Ollama tag, a GGUF file name or what a person would type; file ending
+    and quantization suffix are ignored (``catalog.quants`` reads those).
+
+    Raises:
+        LookupFailedError: nothing matches, or several models do; it lists the candidates.
+    """
+    index = _index()
+    plain = strip_quant(query)
+    try:
+        return index.resolve(plain)
+    except LookupFailedError as error:
+        raise LookupFailedError("model", query, error.candidates, error.ambiguous) from None
