@@ -84,7 +84,7 @@ def quant_factors(candidates: Candidates) -> Floats:
     for i in range(len(candidates)):
         model = candidates.model(i)
         quant = candidates.quant(i)
-        if quant in _LOSSLESS or quant == model.native_quant:
+        if quant in _LOSSLESS or quant == native_file_type(model):
             continue
         key = (quant, round(float(bits[i]) * 50), round(np.log2(max(model.total_params, 1)) * 4))
         if key not in cached:
@@ -94,6 +94,15 @@ def quant_factors(candidates: Candidates) -> Floats:
 
 
 _LOSSLESS = ("F32", "F16", "BF16")
+_NATIVE_FILE_TYPES = {"MXFP4": "MXFP4_MOE"}
+
+
+def native_file_type(model: Model) -> str | None:
+    """The GGUF file type that keeps a model's published format, where there is one.
+
+    FP8 and INT4 checkpoints have none: packagers expand and quantize them like 16 bit ones.
+    """
+    return _NATIVE_FILE_TYPES.get(model.native_quant or "")
 
 
 @cache
@@ -276,7 +285,8 @@ def explain(
 
 
 def _offered(model: Model, quant: str) -> bool:
-    return quant == model.native_quant if model.native_quant else quant in RANKED_QUANTS
+    native = native_file_type(model)
+    return quant == native if native else quant in RANKED_QUANTS
 
 
 @dataclass(frozen=True, slots=True)
