@@ -19,6 +19,7 @@ from catalog.tensors.gemma import gemma3n, gemma4
 from catalog.tensors.hybrid import falcon_h1, granite_hybrid, lfm2, nemotron_h, qwen_delta
 from catalog.tensors.latent import deepseek, sparse_deepseek
 from catalog.tensors.mamba import falcon_mamba, jamba, kimi_linear
+from catalog.tensors.prediction import mtp_tensors
 from catalog.tensors.transformer import BLUEPRINTS, transformer
 from catalog.types import Model, Role, Tensor
 
@@ -27,6 +28,7 @@ __all__ = [
     "Params",
     "UnsupportedArchitectureError",
     "count_params",
+    "mtp_tensors",
     "tensor_table",
 ]
 

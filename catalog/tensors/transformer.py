@@ -78,12 +78,13 @@ def transformer(t: TableBuilder, plan: Blueprint) -> None:
     rope_frequencies(t)
     for i in range(m.n_layers):
         t.layer = i
-        _attention_part(t, plan)
-        _ffn_part(t, plan, i)
+        attention_part(t, plan, m.layers[i])
+        ffn_part(t, plan, i)
     t.layer = None
 
 
-def _attention_part(t: TableBuilder, plan: Blueprint) -> None:
+def attention_part(t: TableBuilder, plan: Blueprint, kind: str) -> None:
+    """Attention of one layer with the norms around it; ``kind`` is the letter of the layer."""
     m = t.model
     d = m.hidden_size
     if plan.attention_norm:
@@ -91,8 +92,9 @@ def _attention_part(t: TableBuilder, plan: Blueprint) -> None:
     if plan.extra_norm:
         t.norm(plan.extra_norm, d, plan.norm_bias)
     qkv_bias = bool(m.extra.get("attention_bias", plan.qkv_bias))
-    windowed = m.layers[t.layer or 0] == LayerKind.WINDOW
-    n_heads = m.extra.get("num_attention_heads_sliding", m.n_heads) if windowed else m.n_heads
+    n_heads = m.n_heads
+    if kind == LayerKind.WINDOW:
+        n_heads = m.extra.get("num_attention_heads_sliding", n_heads)
     attention(t, n_heads=n_heads, bias=qkv_bias, bias_out=plan.output_bias, fused=plan.fused_qkv)
     if m.extra.get("use_qk_norm", 1):
         _qk_norm(t, plan.qk_norm)
@@ -117,7 +119,8 @@ def _qk_norm(t: TableBuilder, kind: str | None) -> None:
         t.add("attn_k_norm.weight", Role.ATTENTION, m.head_dim, m.n_kv_heads)
 
 
-def _ffn_part(t: TableBuilder, plan: Blueprint, i: int) -> None:
+def ffn_part(t: TableBuilder, plan: Blueprint, i: int) -> None:
+    """Feed-forward part or experts of layer ``i`` with the norms around it."""
     m = t.model
     if plan.ffn_norm:
         t.norm(plan.ffn_norm, m.hidden_size, plan.norm_bias)

@@ -1,0 +1,136 @@
+"""Build ``catalog/data/weights.npz``: the bytes of every model in every file type.
+
+    python -m catalog.build.weights [--check]
+
+Everything follows from ``models.jsonl``, the tensor tables and the mixing rules, so the result is the
+same on every run; ``--check`` compares instead of writing and exits with 1 when the file would change.
+Models of the same shape share their rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from catalog.ggml import ggml_types
+from catalog.mixing import FILE_TYPES
+from catalog.models import load_models
+from catalog.tensors import UnsupportedArchitectureError
+from catalog.types import Model, Role
+from catalog.weights import DATA, Weighing
+
+Arrays = dict[str, np.ndarray]
+
+
+def shape_key(model: Model) -> str:
+    """Text that is equal for models whose tables and rules are equal."""
+    blank = replace(
+        model,
+        id="",
+        name="",
+        organization="",
+        family="",
+        license=None,
+        release_date=None,
+        modality=(),
+        tool_use=None,
+        stage="",
+        total_params=0,
+        active_params=0,
+        published_params=None,
+        check="",
+        gguf_repos=(),
+        aliases=(),
+        source="",
+        not_estimated_because=None,
+        extra=dict(sorted(model.extra.items())),
+    )
+    return repr(blank)
+
+
+def build(models: Sequence[Model]) -> tuple[Arrays, dict[str, str]]:
+    """Arrays of the file, and why models are missing."""
+    quants, roles, types = list(FILE_TYPES), list(Role), list(ggml_types())
+    shapes: dict[str, int] = {}
+    names: list[str] = []
+    shape_of: list[int] = []
+    starts = [0]
+    rows: list[tuple[int, int, int, int]] = []
+    left_out: dict[str, str] = {}
+    for model in sorted(models, key=lambda m: m.id):
+        key = shape_key(model)
+        if key not in shapes:
+            try:
+                rows += _rows_of(model, quants, roles, types)
+            except UnsupportedArchitectureError as error:
+                left_out[model.id] = error.reason
+                continue
+            shapes[key] = len(starts) - 1
+            starts.append(len(rows))
+        names.append(model.id)
+        shape_of.append(shapes[key])
+    quant_index, role_index, type_index, sizes = zip(*rows, strict=True)
+    arrays = {
+        "models": np.array(names),
+        "quants": np.array(quants),
+        "roles": np.array([role.value for role in roles]),
+        "types": np.array(types),
+        "shape_of": np.array(shape_of, dtype=np.uint16),
+        "starts": np.array(starts, dtype=np.uint32),
+        "quant_index": np.array(quant_index, dtype=np.uint8),
+        "role_index": np.array(role_index, dtype=np.uint8),
+        "type_index": np.array(type_index, dtype=np.uint8),
+        "bytes": np.array(sizes, dtype=np.int64),
+    }
+    return arrays, left_out
+
+
+def _rows_of(
+    model: Model, quants: Sequence[str], roles: Sequence[Role], types: Sequence[str]
+) -> list[tuple[int, int, int, int]]:
+    weighing = Weighing(model)
+    rows = []
+    for q, quant in enumerate(quants):
+        found = weighing.by_role_and_type(quant)
+        rows += sorted((q, roles.index(r), types.index(kind), size) for (r, kind), size in found.items())
+    return rows
+
+
+def same(path: Path, arrays: Arrays) -> bool:
+    """Whether a file holds exactly these arrays."""
+    if not path.exists():
+        return False
+    with np.load(path, allow_pickle=False) as data:
+        return set(data.files) == set(arrays) and all(np.array_equal(data[k], v) for k, v in arrays.items())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="catalog.build.weights", description=f"Build catalog/data/{DATA.name}"
+    )
+    parser.add_argument("--check", action="store_true", help="compare with the shipped file, write nothing")
+    options = parser.parse_args(arguments)
+    arrays, left_out = build([m for m in load_models() if m.not_estimated_because is None])
+    for identifier, reason in left_out.items():
+        print(f"left out: {identifier}: {reason}", file=sys.stderr)
+    print(
+        f"{len(arrays['models'])} models of {len(arrays['starts']) - 1} shapes, {len(arrays['bytes'])} rows",
+        file=sys.stderr,
+    )
+    unchanged = same(DATA, arrays)
+    if options.check:
+        print("unchanged" if unchanged else "would change", file=sys.stderr)
+        return 0 if unchanged else 1
+    if not unchanged:
+        np.savez_compressed(DATA, **arrays)  # type: ignore[arg-type]
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""Multi-token-prediction layers that a GGUF file holds beside the layers that decode."""
+
+from __future__ import annotations
+
+from catalog.tensors.base import TableBuilder, UnsupportedArchitectureError
+from catalog.tensors.transformer import BLUEPRINTS, attention_part, ffn_part
+from catalog.types import LayerKind, Model, Role, Tensor
+
+_IN_EVERY_FILE = frozenset({"glm4_moe"})
+"""Architectures whose converter always keeps these layers; of others there are separate files with them."""
+
+
+def mtp_tensors(model: Model) -> tuple[Tensor, ...]:
+    """Tensors of the prediction layers that every file of the model holds; empty for most models.
+
+    Plain decoding does not load them, but they count in the size of the file, and their number moves
+    the layers that get more bits.
+    """
+    extra_layers = model.extra.get("num_nextn_predict_layers", 0)
+    if model.architecture not in _IN_EVERY_FILE or not extra_layers:
+        return ()
+    if set(model.layers) != {LayerKind.FULL}:
+        raise UnsupportedArchitectureError(model, "its prediction layers are not understood")
+    t = TableBuilder(model)
+    plan = BLUEPRINTS[model.architecture]
+    d = model.hidden_size
+    for i in range(model.n_layers, model.n_layers + extra_layers):
+        t.layer = i
+        attention_part(t, plan, LayerKind.FULL)
+        ffn_part(t, plan, i)
+        t.matrix("nextn.eh_proj", Role.FFN, 2 * d, d)
+        t.matrix("nextn.embed_tokens", Role.EMBEDDING, d, model.vocab_size)
+        t.norm("nextn.enorm", d)
+        t.norm("nextn.hnorm", d)
+        t.matrix("nextn.shared_head_head", Role.HEAD, d, model.vocab_size)
+        t.norm("nextn.shared_head_norm", d)
+    return tuple(t.tensors)
