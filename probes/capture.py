@@ -8,19 +8,17 @@ GPUs from the capture that says most about them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from probes.gpu import GpuProbe
 from probes.types import AcceleratorInfo, CpuInfo, Fact, MemoryInfo, Rig, RigError, SystemInfo, unknown
-from probes.unknowns import unknown_cpu, unknown_memory, unknown_system
+from probes.unknowns import first_known, unknown_cpu, unknown_memory, unknown_system
 
 if TYPE_CHECKING:
     from probes.dmi import DmiRecords
-
-T = TypeVar("T")
 
 MAX_CAPTURE_BYTES = 64 * 1024**2
 
@@ -277,21 +275,6 @@ def _linux(source: str) -> SystemInfo:
 
 
 # --- joining ---------------------------------------------------------------------------------
-
-
-def first_known(items: Iterable[T], otherwise: T) -> T:
-    """One record with each fact from the first record that knows it (and the first non-empty tuple)."""
-    joined: Any = otherwise
-    for item in items:
-        changes: dict[str, Any] = {}
-        for f in fields(joined):
-            mine, theirs = getattr(joined, f.name), getattr(item, f.name)
-            missing = not mine.known if isinstance(mine, Fact) else not mine
-            there = theirs.known if isinstance(theirs, Fact) else bool(theirs)
-            if missing and there:
-                changes[f.name] = theirs
-        joined = replace(joined, **changes)
-    return joined  # type: ignore[no-any-return]
 
 
 def _join(findings: Findings) -> Rig:

@@ -17,7 +17,23 @@ MAX_MEMBER_BYTES = 16 * 1024**2
 MAX_TOTAL_BYTES = 256 * 1024**2
 """A snapshot of /sys and /proc is a few MiB; a compressed bomb is stopped here."""
 
-_SKIPPED = frozenset({"uevent", "power", "cpuidle", "cpufreq", "microcode", "thermal_throttle", "hugepages"})
+_SKIPPED = frozenset(
+    {
+        *(
+            "uevent",
+            "power",
+            "cpuidle",
+            "cpufreq",
+            "microcode",
+            "thermal_throttle",
+            "hugepages",
+            "cache_disable",
+        ),
+        *("ways_of_associativity", "number_of_sets", "coherency_line_size", "physical_line_partition"),
+        *("allocation_policy", "write_policy", "crash_notes", "crash_notes_size"),
+        *("core_cpus", "die_cpus", "package_cpus", "cluster_cpus", "thread_siblings", "core_siblings"),
+    }
+)
 """Parts of a sysfs snapshot that nothing reads and that are most of its files."""
 
 

@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from catalog.types import Accelerator, LookupFailedError
 from probes.files import read_line, read_text
 from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, unknown
+
+if TYPE_CHECKING:
+    from catalog.types import Accelerator
 
 T = TypeVar("T")
 
@@ -120,6 +122,7 @@ def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerato
     (``Jetson AGX Orin`` -> ``Jetson AGX Orin 32GB``) and that are, take its place.
     """
     from catalog import hardware
+    from catalog.types import LookupFailedError
 
     try:
         found = hardware.find_accelerator(name)

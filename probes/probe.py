@@ -5,6 +5,7 @@ A probe that raises or hangs costs its own facts and leaves a note; the others g
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,9 +23,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STEPS = ("system", "cpu", "memory", "nvidia", "amd", "pci", "bandwidth")
-"""Names given to ``on_step``, in the order in which they finish."""
+"""Names given to ``on_step``, in the order in which they finish; macOS and Windows have "desktop" after
+memory."""
 
-TIMEOUTS_S = {"system": 3.0, "cpu": 5.0, "memory": 5.0, "nvidia": 20.0, "amd": 5.0, "pci": 5.0}
+TIMEOUTS_S = {
+    "system": 3.0,
+    "desktop": 30.0,
+    "cpu": 10.0,
+    "memory": 10.0,
+    "nvidia": 20.0,
+    "amd": 5.0,
+    "pci": 5.0,
+}
 """NVML takes a second or two per GPU when no persistence daemon keeps the driver awake."""
 
 MEASURE_BUDGET_S = 2.0
@@ -109,12 +119,21 @@ def probe_rig(
         _Step("memory", lambda: _memory(root, cpu, system), on_step), lambda why: (unknown_memory(why), ())
     )
     notes.extend(memory_notes)
+    extra = GpuProbe()
+    if here and sys.platform in ("darwin", "win32"):
+        other = wait(_Step("desktop", lambda: _desktop(system, cpu, memory), on_step), lambda _: None)
+        if other is not None:
+            system, cpu, memory, extra = other
     found = [
         wait(nvidia, lambda _: GpuProbe()),
         wait(_Step("amd", lambda: _amd(root), on_step), lambda _: GpuProbe()),
     ]
     known = [address for probe in found for address in probe.pci_addresses]
     found.append(wait(_Step("pci", lambda: _pci(root, known, here), on_step), lambda _: GpuProbe()))
+    drivers = {g.vendor.value for probe in found for g in probe.accelerators}
+    # A driver's own account of a vendor's cards is better than the display adapter list.
+    kept = tuple(g for g in extra.accelerators if g.vendor.value not in drivers)
+    found.append(GpuProbe(kept, extra.notes))
     gpus, gpu_notes, carve_out = _join_gpus(found, system)
     notes.extend(gpu_notes)
     memory, gpus, pool_notes = _settle(memory, gpus, carve_out)
@@ -150,6 +169,39 @@ def _cpu(root: Path) -> CpuInfo:
     return probe_cpu(root)
 
 
+def _desktop(
+    system: SystemInfo, cpu: CpuInfo, memory: MemoryInfo
+) -> tuple[SystemInfo, CpuInfo, MemoryInfo, GpuProbe] | None:
+    """What macOS or Windows adds to what the portable probes know."""
+    from probes.unknowns import first_known
+
+    platform: str = sys.platform
+    if platform == "darwin":
+        from probes.macos import probe_mac
+
+        mac = probe_mac()
+        joined = first_known((mac.cpu,), cpu), first_known((mac.memory,), memory)
+        return first_known((mac.system,), system), *joined, mac.gpus
+    if platform != "win32":
+        return None
+    from probes.cpu import cpu_from_dmi
+    from probes.memory import memory_from_dmi
+    from probes.windows_live import probe_windows
+
+    windows = probe_windows()
+    if windows.records is not None:
+        cpu = first_known((cpu_from_dmi(windows.records),), cpu)
+        from_dmi, _ = memory_from_dmi(
+            windows.records,
+            cpu_name=cpu.name.value,
+            sockets=cpu.sockets.value,
+            max_channels_per_socket=max_channels(cpu.name.value),
+            total_bytes=memory.total_bytes.value,
+        )
+        memory = first_known((from_dmi,), memory)
+    return system, cpu, memory, windows.gpus
+
+
 def max_channels(cpu_name: str | None) -> int | None:
     """64-bit channels per socket of a CPU's family, ``None`` when the catalog does not know it."""
     if not cpu_name:
@@ -161,12 +213,13 @@ def max_channels(cpu_name: str | None) -> int | None:
 
 
 def _memory(root: Path, cpu: CpuInfo, system: SystemInfo) -> tuple[MemoryInfo, tuple[str, ...]]:
-    from catalog.types import CatalogError
     from probes.memory import probe_memory
 
     channels: int | None = None
     notes: tuple[str, ...] = ()
     if system.virtualization.value in (None, "none"):  # a virtual machine's module list is not used
+        from catalog.types import CatalogError
+
         try:
             channels = max_channels(cpu.name.value)
         except CatalogError as error:
@@ -182,6 +235,8 @@ def _nvidia(root: Path) -> GpuProbe:
 
 
 def _amd(root: Path) -> GpuProbe:
+    if not ((root / "sys/class/kfd").exists() or (root / "sys/class/drm").exists()):
+        return GpuProbe()  # spares the import
     from probes.amd import probe_amd
 
     return probe_amd(root)
