@@ -28,6 +28,10 @@ class GpuEfficiency:
     eta_kv: float
     launch_s_per_layer: float
     prefill_share: float
+    prefill_expert_share: float
+    """Of the prefill rate, what matrix products over gathered experts reach."""
+    prefill_attention_share: float
+    """Of the prefill rate, what attention reaches."""
     level: str
     """``architecture``, ``vendor`` or ``all``."""
     rows: int | None
@@ -76,10 +80,16 @@ class Efficiencies:
             eta_kv=row["eta_kv"],
             launch_s_per_layer=launch["value"],
             prefill_share=prefill["value"],
+            prefill_expert_share=self.prefill_part("expert_share", vendor),
+            prefill_attention_share=self.prefill_part("attention_share", vendor),
             level=level,
             rows=row["rows"],
             source=row["source"],
         )
+
+    def prefill_part(self, part: str, vendor: str) -> float:
+        """``expert_share`` or ``attention_share`` of a vendor's GPUs, or of ``cpu``."""
+        return float(_by_vendor(self.raw["prefill"][part], vendor, "*")["value"])
 
     def cpu(self, platform: str | None) -> CpuEfficiency:
         """The entry for a CPU platform class; the entry ``*`` for an unknown one."""
@@ -130,7 +140,7 @@ def _by_vendor(table: Sequence[Mapping[str, Any]], vendor: str, backend: str) ->
     for row in table:
         if row["vendor"] in (vendor, "*") and row["backend"] in (backend, "*"):
             return row
-    raise CatalogError("efficiencies.json: launch_s_per_layer has no entry '*'")
+    raise CatalogError("efficiencies.json: a table by vendor has no entry '*'")
 
 
 @cache

@@ -150,7 +150,7 @@ def assemble(
         vocab=per_model([m.vocab_size for m in models]),
         dense_matmul_params=per_model(
             [
-                max(m.active_params - e - (0 if m.tied_embeddings else m.vocab_size * m.hidden_size), 0)
+                max(m.active_params - e - _looked_up_params(m), 0)
                 for m, e in zip(models, expert_params, strict=True)
             ]
         ),
@@ -181,6 +181,15 @@ def _expert_layers(model: Model) -> int:
         for i in range(model.first_dense_layers, model.n_layers)
         if (i + 1) % max(model.moe_layer_step, 1) == 0
     )
+
+
+def _looked_up_params(model: Model) -> int:
+    """Parameters that are looked up, not multiplied: the input embedding unless it is also the head,
+    and per-layer embeddings."""
+    embedding = 0 if model.tied_embeddings else model.vocab_size * model.hidden_size
+    per_layer = model.extra.get("hidden_size_per_layer_input", 0)
+    vocabulary = model.extra.get("vocab_size_per_layer_input", model.vocab_size)
+    return embedding + per_layer * vocabulary * model.n_layers
 
 
 def _active_expert_params(model: Model) -> int:

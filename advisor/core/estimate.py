@@ -98,7 +98,6 @@ def estimate(
         only: consider just this strategy (a published placement, or "others on demand").
     """
     costs = format_costs(candidates.types, efficiencies)
-    gather = efficiencies.number("prefill", "expert_gather_factor")
     options = (
         [(only, gpus) for gpus in gpu_choices(machine, only)]
         if only is not None
@@ -114,7 +113,7 @@ def estimate(
         placement = place(candidates, machine, question, option, gpus)
         terms = decode_terms(candidates, machine, placement, question, costs, question.depth)
         time = terms.sum(axis=(1, 2))
-        prefill = prefill_seconds(candidates, machine, placement, question, gather)
+        prefill = prefill_seconds(candidates, machine, placement, question)
         feasible = placement.feasible
         time_if_fits = np.where(feasible, time, np.inf)
         known_time, known_missing = tried.get(option, (time_if_fits, placement.missing_bytes))

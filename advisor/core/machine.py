@@ -47,6 +47,9 @@ class Device:
     launch_s_per_layer: float
     prefill_flops: float
     """FLOP/s that prefill reaches."""
+    prefill_expert_share: float
+    prefill_attention_share: float
+    """Shares of ``prefill_flops`` that gathered experts and attention reach."""
     host_link: float
     """Bytes/s from host memory to the device; infinite for the CPU and unified memory."""
     cores: float = 0.0
@@ -190,6 +193,8 @@ def _cpu_device(
             eta_hybrid=eta_hybrid,
             launch_s_per_layer=efficiencies.number("cpu", "step_overhead_s_per_layer"),
             prefill_flops=per_core * cores,
+            prefill_expert_share=efficiencies.prefill_part("expert_share", "cpu"),
+            prefill_attention_share=efficiencies.prefill_part("attention_share", "cpu"),
             host_link=math.inf,
             cores=cores,
             isa_factor=factor,
@@ -267,6 +272,8 @@ def _gpu_device(
         eta_hybrid=entry.eta,
         launch_s_per_layer=entry.launch_s_per_layer,
         prefill_flops=flops * entry.prefill_share,
+        prefill_expert_share=entry.prefill_expert_share,
+        prefill_attention_share=entry.prefill_attention_share,
         host_link=math.inf if unified else _pcie_bandwidth(info, efficiencies, name, assumptions),
         architecture=architecture,
         vendor=vendor,

@@ -84,6 +84,8 @@ class Question:
     runtime: str = "llama.cpp"
     depth_tokens: int | None = None
     prompt_tokens: int | None = None
+    cached_tokens: int = 0
+    """Tokens already in the cache when the prompt arrives."""
     ubatch: int = 512
     flash_attention: bool = True
 
@@ -93,6 +95,7 @@ class Question:
         _within("ubatch", self.ubatch, 1, 65_536)
         if self.depth_tokens is not None:
             _within("depth", self.depth_tokens, 0, MAX_CONTEXT)
+        _within("cached tokens", self.cached_tokens, 0, MAX_CONTEXT)
         if self.prompt_tokens is not None:
             _within("prompt", self.prompt_tokens, 1, MAX_CONTEXT)
         _one_of("use case", self.use, tuple(USE_CASES))

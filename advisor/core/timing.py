@@ -164,44 +164,39 @@ def _hops(placement: Placement, machine: Machine) -> Floats:
     return link
 
 
-def prefill_seconds(
-    c: Candidates,
-    machine: Machine,
-    placement: Placement,
-    q: Question,
-    gather: float,
-) -> Floats:
+def prefill_seconds(c: Candidates, machine: Machine, placement: Placement, q: Question) -> Floats:
     """Seconds to process a prompt of ``q.prompt`` tokens for one user [n].
 
-    FLOPs = 2 x active parameters x tokens + attention, quadratic in the prompt.  Work whose weights
-    lie in RAM runs on the CPU or, if that is faster, on the first GPU with the weights streamed over
-    its link once per micro-batch.
-
-    Args:
-        gather: share of the dense rate that matrix products over gathered experts reach.
+    FLOPs = 2 x active parameters x tokens + attention, which is quadratic in the prompt; gathered
+    experts and attention reach only a share of the device's rate.  Work whose weights lie in RAM
+    runs on the CPU or, if that is faster, on the first GPU with the weights streamed over its link
+    once per micro-batch.
     """
     prompt = float(q.prompt)
-    dense_flops = 2 * c.dense_matmul_params * prompt
-    expert_flops = 2 * c.expert_matmul_params * prompt / gather
-    window = np.minimum(prompt / 2, np.maximum(c.window, 1))
-    attention = 2 * prompt * (c.attention_width * prompt / 2 + c.window_attention_width * window)
+    seen = q.cached_tokens + prompt / 2
+    window = np.minimum(seen, np.maximum(c.window, 1))
+    attention = 2 * prompt * (c.attention_width * seen + c.window_attention_width * window)
+    dense = 2 * c.dense_matmul_params * prompt
+    experts = 2 * c.expert_matmul_params * prompt
     dense_share = placement.dense_layers / c.layers[:, None]
     expert_share = placement.expert_layers / np.maximum(c.expert_layers, 1)[:, None]
     ubatches = np.ceil(prompt / q.ubatch)
     touched = experts_read_share(c.n_experts, c.n_experts_active, min(float(q.ubatch), prompt))
+    dense_bytes, expert_bytes = c.dense.sum(axis=1), c.experts.sum(axis=1) * touched
     total = np.zeros(len(c))
     for g, device in enumerate(machine.devices):
-        flops = (dense_flops + attention) * dense_share[:, g] + expert_flops * expert_share[:, g]
-        here = flops / device.prefill_flops
-        stored = c.dense.sum(axis=1) * dense_share[:, g] + c.experts.sum(axis=1) * expert_share[:, g]
-        read_s = stored * ubatches / (device.eta * device.bandwidth)
-        seconds = np.maximum(here, read_s)
+        held = dense_bytes * dense_share[:, g] + expert_bytes * expert_share[:, g]
+
+        def computed_on(d: Device, g: int = g) -> Floats:
+            matmul = dense + attention / d.prefill_attention_share
+            gathered = experts / d.prefill_expert_share
+            flops = matmul * dense_share[:, g] + gathered * expert_share[:, g]
+            return np.asarray(flops / d.prefill_flops)
+
+        read_s = held * ubatches / (device.eta * device.bandwidth)
+        seconds = np.maximum(computed_on(device), read_s)
         if device.kind == "cpu" and machine.gpus:
             gpu = machine.gpus[0]
-            moved = (
-                c.dense.sum(axis=1) * dense_share[:, g] + c.experts.sum(axis=1) * expert_share[:, g] * touched
-            )
-            streamed = moved * ubatches / gpu.host_link + flops / gpu.prefill_flops
-            seconds = np.minimum(seconds, streamed)
+            seconds = np.minimum(seconds, held * ubatches / gpu.host_link + computed_on(gpu))
         total += seconds
     return total

@@ -114,6 +114,7 @@ def _gpu_case(row: Row, name: str, _rig: Rig | None) -> Case:
             users=batch,
             depth_tokens=mean_depth,
             prompt_tokens=prompt,
+            cached_tokens=depth,
             flash_attention=row["flash_attn"] != "0",
         ),
         strategy=Strategy.ACCELERATOR,
@@ -182,7 +183,11 @@ def _hybrid_case(row: Row, name: str, _rig: Rig | None) -> Case:
         quant=row["quant"],
         rig=rig,
         question=Question(
-            context=max(depth + 1024, 1024), users=batch, depth_tokens=depth + 64, prompt_tokens=512
+            context=max(depth + 1024, 1024),
+            users=batch,
+            depth_tokens=depth + 64,
+            prompt_tokens=512,
+            cached_tokens=depth,
         ),
         strategy=strategy,
         measured_tokens_per_s=_number(row, "tg_tps"),
@@ -279,6 +284,7 @@ def _run_case(row: Row, name: str, rig: Rig | None) -> Case:
             users=max(_whole(row, "batch", 1), 1),
             depth_tokens=depth + generated // 2,
             prompt_tokens=prompt or 512,
+            cached_tokens=depth,
             kv_type=row["kv_type"] or "f16",
         ),
         strategy=Strategy.CPU,

@@ -102,6 +102,8 @@ def gpu(memory_gib: float = 24, bandwidth: float = 1000e9, name: str = "GPU") ->
         eta_hybrid=0.9,
         launch_s_per_layer=6e-5,
         prefill_flops=1e14,
+        prefill_expert_share=0.4,
+        prefill_attention_share=0.6,
         host_link=25e9,
     )
 
@@ -119,6 +121,8 @@ def cpu(bandwidth: float = 80e9, cores: float = 8) -> Device:
         eta_hybrid=0.5,
         launch_s_per_layer=1.5e-5,
         prefill_flops=1e12,
+        prefill_expert_share=0.5,
+        prefill_attention_share=0.5,
         host_link=float("inf"),
         cores=cores,
         isa_factor=1.0,
