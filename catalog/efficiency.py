@@ -99,6 +99,13 @@ class Efficiencies:
                 return CpuEfficiency(row["dense"], row["moe"], level, row["rows"], row["source"])
         raise CatalogError("efficiencies.json: cpu.eta has no entry '*'")
 
+    def core_speed(self, platform: str | None) -> float:
+        """Speed of one core relative to the core that the per-core rates were measured on."""
+        for row in self.raw["cpu"]["core_speed"]:
+            if row["platform"] in (platform, "*"):
+                return float(row["value"])
+        raise CatalogError("efficiencies.json: cpu.core_speed has no entry '*'")
+
     def isa_factor(self, isa: Sequence[str]) -> float:
         """Per-core speed relative to AVX-512 with VNNI; the first instruction set listed that is there."""
         for row in self.raw["cpu"]["isa_factor"]:

@@ -53,7 +53,8 @@ class Device:
     host_link: float
     """Bytes/s from host memory to the device; infinite for the CPU and unified memory."""
     cores: float = 0.0
-    isa_factor: float = 1.0
+    core_factor: float = 1.0
+    """Speed of a core relative to the one that the per-core rates were measured on."""
     kv_core_rate: float = math.inf
     """CPU attention: cached bytes per second that all cores together can process."""
     architecture: str = ""
@@ -176,7 +177,7 @@ def _cpu_device(
     hybrid = efficiencies.number("hybrid", "eta_cpu")
     eta_hybrid = hybrid / entry.eta_dense * eta_dense if measured else min(hybrid, eta_moe)
     isa = rig.cpu.isa.value
-    factor = efficiencies.isa_factor(isa or ("*",))
+    factor = efficiencies.isa_factor(isa or ("*",)) * efficiencies.core_speed(platform)
     if isa is None:
         assumptions.append("instruction sets unknown: per-core speed of an older CPU assumed")
     per_core = efficiencies.number("prefill", "flops_per_core") * factor
@@ -197,7 +198,7 @@ def _cpu_device(
             prefill_attention_share=efficiencies.prefill_part("attention_share", "cpu"),
             host_link=math.inf,
             cores=cores,
-            isa_factor=factor,
+            core_factor=factor,
             kv_core_rate=efficiencies.number("cpu", "kv_bytes_per_core_s") * cores * factor,
             vendor=family.vendor if family else "",
             architecture=platform or "",

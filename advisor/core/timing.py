@@ -140,7 +140,7 @@ def _cpu_times(
         eta = np.minimum(eta, device.eta_hybrid)
     weights_s = by_type.sum(axis=1) / (eta * device.bandwidth)
     kv_s = kv / (device.eta_kv * device.bandwidth)
-    dequant_s = by_type @ (1.0 / costs.core_rate) / (device.cores * device.isa_factor)
+    dequant_s = by_type @ (1.0 / costs.core_rate) / (device.cores * device.core_factor)
     multiply_s = flops / device.prefill_flops
     attention_s = kv / device.kv_core_rate
     compute_s = np.maximum(dequant_s, multiply_s if users > 1 else 0.0) + attention_s

@@ -125,7 +125,7 @@ def cpu(bandwidth: float = 80e9, cores: float = 8) -> Device:
         prefill_attention_share=0.5,
         host_link=float("inf"),
         cores=cores,
-        isa_factor=1.0,
+        core_factor=1.0,
         kv_core_rate=2e9 * cores,
     )
 
