@@ -44,14 +44,14 @@ _EMPTY: dict[str, Any] = {
 }
 """What a field that a line leaves out means."""
 
-_GROUP = re.compile(r"\(([^()]*)\)(\d+)")
+_GROUP = re.compile(r"(\d+)\(([^()]*)\)")
 _RUN = re.compile(r"(\d+)(\D)")
 
 
 @lru_cache(maxsize=512)
 def expand_layers(code: str) -> str:
-    """Layer letters of a run-length code: ``"(3LF)2"`` is ``LLLFLLLF``."""
-    grouped = _GROUP.sub(lambda match: match.group(1) * int(match.group(2)), code)
+    """Layer letters of a run-length code: ``"2(3LF)"`` is ``LLLFLLLF``."""
+    grouped = _GROUP.sub(lambda match: match.group(2) * int(match.group(1)), code)
     return _RUN.sub(lambda match: match.group(2) * int(match.group(1)), grouped)
 
 
@@ -153,6 +153,8 @@ def find_model(query: str) -> Model:
     """
     index = _index()
     plain = strip_quant(query)
+    if not plain:
+        raise LookupFailedError("model", query, (), ambiguous=False)
     try:
         return index.resolve(plain)
     except LookupFailedError as error:

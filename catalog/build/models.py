@@ -57,7 +57,7 @@ HEADER = """\
 # catalog/build/model_overrides.json and rebuild instead of editing here.
 #
 # Fields are those of catalog.types.Model; a field that is absent is null, 0, empty or false.
-#   layers   one letter per layer (catalog.types.LayerKind), run-length coded: "3LF" is LLLF, "(3LF)8" is that
+#   layers   one letter per layer (catalog.types.LayerKind), run-length coded: "3LF" is LLLF, "8(3LF)" is that
 #            eight times; empty where the layout is not understood
 #   check    comparison of the parameters counted from the tensor table with the published total
 #   extra    shape fields of single architectures under their Hugging Face config names
@@ -180,7 +180,7 @@ def compress(layers: str) -> str:
         while repeated < times and layers[repeated * size : (repeated + 1) * size] == head:
             repeated += 1
         if repeated > 1:
-            code = f"({_runs(head)}){repeated}" + _runs(layers[repeated * size :])
+            code = f"{repeated}({_runs(head)})" + _runs(layers[repeated * size :])
             best = min(best, code, key=lambda text: (len(text), text))
     return best
 
