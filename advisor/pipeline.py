@@ -78,17 +78,20 @@ class Knowledge:
 
 def quant_factors(candidates: Candidates) -> Floats:
     """Quality kept by the quantization of each candidate [n]."""
-    bits = candidates.file_bytes * 8 / np.maximum(candidates.total_params, 1)
+    bits = (candidates.file_bytes * 8 / np.maximum(candidates.total_params, 1)).tolist()
+    models = candidates.models
+    sizes = [round(np.log2(max(m.total_params, 1)) * 4) for m in models]
+    natives = [native_file_type(m) for m in models]
     cached: dict[tuple[str, int, int], float] = {}
     out = np.ones(len(candidates))
-    for i in range(len(candidates)):
-        model = candidates.model(i)
-        quant = candidates.quant(i)
-        if quant in _LOSSLESS or quant == native_file_type(model):
+    pairs = zip(candidates.model_of.tolist(), candidates.quant_of.tolist(), bits, strict=True)
+    for i, (m, q, bits_per_weight) in enumerate(pairs):
+        quant = candidates.quants[q]
+        if quant in _LOSSLESS or quant == natives[m]:
             continue
-        key = (quant, round(float(bits[i]) * 50), round(np.log2(max(model.total_params, 1)) * 4))
+        key = (quant, round(bits_per_weight * 50), sizes[m])
         if key not in cached:
-            cached[key] = quant_loss(float(bits[i]), quant, model.total_params).quality_factor
+            cached[key] = quant_loss(bits_per_weight, quant, models[m].total_params).quality_factor
         out[i] = cached[key]
     return out
 

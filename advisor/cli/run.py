@@ -37,8 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """One document on stdout. NaN is a defect and refused."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    """One document on stdout, indented for a person. NaN is a defect and refused."""
+    indent = 1 if sys.stdout.isatty() else None
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False) + "\n")
 
 
 def _default(arguments: argparse.Namespace) -> int:

@@ -62,36 +62,27 @@ def cache_shape(model: Model) -> CacheShape:
     """
     shared = model.extra.get("num_kv_shared_layers", 0)
     own = model.layers[: len(model.layers) - shared] if shared else model.layers
-    full = window = 0
-    state = 0
-    width = window_width = 0
-    for kind in model.layers:
-        if kind in (LayerKind.FULL, LayerKind.PARALLEL_SSM):
-            width += 2 * model.n_heads * _full_head_dim(model)
-        elif kind == LayerKind.WINDOW:
-            window_width += 2 * model.n_heads * model.head_dim
-        elif kind == LayerKind.LATENT:
-            width += model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
-    for kind in own:
-        if kind in (LayerKind.FULL, LayerKind.PARALLEL_SSM):
-            full += 2 * _full_kv_heads(model) * _full_head_dim(model)
-        elif kind == LayerKind.WINDOW:
-            window += 2 * model.n_kv_heads * model.head_dim
-        elif kind == LayerKind.LATENT:
-            full += model.kv_lora_rank + model.qk_rope_head_dim
-        if kind == LayerKind.LINEAR:
-            state += _delta_net_state(model)
-        elif kind in (LayerKind.SSM, LayerKind.PARALLEL_SSM):
-            state += _mamba_state(model)
-        elif kind == LayerKind.CONV:
-            state += max(model.extra.get("conv_L_cache", 1) - 1, 0) * model.hidden_size
+
+    def stored(*kinds: LayerKind) -> int:
+        return sum(own.count(kind.value) for kind in kinds)
+
+    def attending(*kinds: LayerKind) -> int:
+        return sum(model.layers.count(kind.value) for kind in kinds)
+
+    full = stored(LayerKind.FULL, LayerKind.PARALLEL_SSM) * 2 * _full_kv_heads(model) * _full_head_dim(model)
+    full += stored(LayerKind.LATENT) * (model.kv_lora_rank + model.qk_rope_head_dim)
+    width = attending(LayerKind.FULL, LayerKind.PARALLEL_SSM) * 2 * model.n_heads * _full_head_dim(model)
+    width += attending(LayerKind.LATENT) * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
+    state = stored(LayerKind.LINEAR) * _delta_net_state(model)
+    state += stored(LayerKind.SSM, LayerKind.PARALLEL_SSM) * _mamba_state(model)
+    state += stored(LayerKind.CONV) * max(model.extra.get("conv_L_cache", 1) - 1, 0) * model.hidden_size
     return CacheShape(
         full_elements=full,
-        window_elements=window,
+        window_elements=stored(LayerKind.WINDOW) * 2 * model.n_kv_heads * model.head_dim,
         window=model.sliding_window or 0,
         state_bytes=state * _STATE_ELEMENT_BYTES,
         attention_width=width,
-        window_attention_width=window_width,
+        window_attention_width=attending(LayerKind.WINDOW) * 2 * model.n_heads * model.head_dim,
     )
 
 
