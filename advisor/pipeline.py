@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from catalog.types import CpuFamily, LookupFailedError, Model, Role
 from probes.types import Rig
 
 if TYPE_CHECKING:
-    from catalog.quality import Quality
+    from catalog.quality import Quality, Use
 
 RANKED_QUANTS = (
     "BF16",
@@ -70,7 +70,7 @@ class Knowledge:
     def quality(self, use: str) -> Floats:
         """Quality [n] for a use case."""
         if use not in self.by_use:
-            scores = [model_quality(m, use=use).score / 100 for m in self.candidates.models]
+            scores = [model_quality(m, use=_use(use)).score / 100 for m in self.candidates.models]
             per_model = np.array(scores, dtype=np.float64)
             self.by_use[use] = np.asarray(per_model[self.candidates.model_of] * self.quant_factor)
         return self.by_use[use]
@@ -94,6 +94,11 @@ def quant_factors(candidates: Candidates) -> Floats:
             cached[key] = quant_loss(bits_per_weight, quant, models[m].total_params).quality_factor
         out[i] = cached[key]
     return out
+
+
+def _use(name: str) -> Use:
+    """The catalog's name of a use case; ``Question`` has checked that it is one."""
+    return cast("Use", name)
 
 
 _LOSSLESS = ("F32", "F16", "BF16")
@@ -277,7 +282,7 @@ def explain(
         table=table,
         scores=scores,
         row=row,
-        quality=model_quality(model, use=question.use),
+        quality=model_quality(model, use=_use(question.use)),
         bottleneck=label,
         bottleneck_share=share,
         sensitivities=sensitivities(table, row, costs),

@@ -111,7 +111,6 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 def _rig(arguments: argparse.Namespace) -> int:
     from probes.hypothetical import hypothetical_rig
-
     from probes.rigfile import rig_to_document
 
     if not arguments.gpu and not arguments.ram and not arguments.cpu:
