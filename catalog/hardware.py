@@ -36,27 +36,35 @@ _CPU_WORDS = frozenset(
 
 _CPU_NOISE = re.compile(
     r"\(r\)|\(tm\)|\(c\)|®|™|@.*$|\bw/.*$|\bwith radeon.*$|\b\d+-cores?\b( processor)?|\bprocessor\b|\bcpu\b"
-    r"|\b\d+(st|nd|rd|th) gen\b|\b(six|eight|twelve|sixteen|quad|dual)-core\b",
+    r"|\([^()]*\)|\b\d+ ?GB\b|\b\d+(st|nd|rd|th) gen\b|\b(six|eight|twelve|sixteen|quad|dual)-core\b",
     re.IGNORECASE,
 )
-"""What brand strings carry beside the name: marks, clocks, core counts, the integrated GPU."""
+"""What brand strings and people add to the name: marks, clocks, core counts, the integrated GPU, RAM."""
 
 
-def _rows(file_name: str) -> Iterator[dict[str, str]]:
-    """The rows of a data file as dictionaries; ``CatalogError`` when it cannot be read."""
+def _table(file_name: str) -> Iterator[list[str]]:
+    """The lines of a data file, column names first; ``CatalogError`` when it cannot be read."""
     path = _DATA / file_name
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise CatalogError(f"{path.name} cannot be read ({error.strerror}); reinstall the package") from error
-    lines = iter(line for line in text.splitlines() if line and not line.startswith("#"))
-    reader = csv.reader(lines)
+    reader = csv.reader(line for line in text.splitlines() if line and line[0] != "#")
     columns = next(reader, None)
     if columns is None:
         raise CatalogError(f"{path.name} is empty; reinstall the package")
+    yield columns
     for number, values in enumerate(reader, 1):
         if len(values) != len(columns):
             raise CatalogError(f"{path.name}, row {number}: {len(values)} fields instead of {len(columns)}")
+        yield values
+
+
+def _rows(file_name: str) -> Iterator[dict[str, str]]:
+    """The rows of a data file as dictionaries."""
+    rows = _table(file_name)
+    columns = next(rows)
+    for values in rows:
         yield dict(zip(columns, values, strict=True))
 
 
@@ -75,30 +83,39 @@ def _list(text: str) -> tuple[str, ...]:
 @cache
 def load_accelerators() -> tuple[Accelerator, ...]:
     """All accelerators, ordered by vendor and name."""
+    rows = _table("accelerators.csv")
+    column = {name: at for at, name in enumerate(next(rows))}
+    name, vendor, architecture = column["name"], column["vendor"], column["architecture"]
+    memory, kind, bus = column["memory_gib"], column["memory_type"], column["bus_bits"]
+    bandwidth, tflops = column["bandwidth_gbs"], column["fp16_tflops"]
+    unified, laptop = column["unified"], column["laptop"]
+    generation, lanes, nvlink = column["pcie_generation"], column["pcie_lanes"], column["nvlink_gbs"]
+    tdp, capability, pci = column["tdp_w"], column["compute_capability"], column["pci_ids"]
+    released, aliases, source, note = column["released"], column["aliases"], column["source"], column["note"]
     return tuple(
         Accelerator(
-            name=row["name"],
-            vendor=row["vendor"],
-            architecture=row["architecture"],
-            memory_bytes=tuple(int(size) * GIB for size in _list(row["memory_gib"])),
-            memory_type=row["memory_type"] or None,
-            bus_bits=_count(row["bus_bits"]),
-            bandwidth_gbs=float(row["bandwidth_gbs"]),
-            fp16_tflops=_number(row["fp16_tflops"]),
-            unified=row["unified"] == "yes",
-            laptop=row["laptop"] == "yes",
-            pcie_generation=_number(row["pcie_generation"]),
-            pcie_lanes=_count(row["pcie_lanes"]),
-            nvlink_gbs=_number(row["nvlink_gbs"]),
-            tdp_w=_number(row["tdp_w"]),
-            compute_capability=_number(row["compute_capability"]),
-            pci_ids=tuple(row["pci_ids"].split()),
-            released=row["released"] or None,
-            aliases=_list(row["aliases"]),
-            source=row["source"],
-            note=row["note"] or None,
+            name=row[name],
+            vendor=row[vendor],
+            architecture=row[architecture],
+            memory_bytes=tuple(int(size) * GIB for size in _list(row[memory])),
+            memory_type=row[kind] or None,
+            bus_bits=_count(row[bus]),
+            bandwidth_gbs=float(row[bandwidth]),
+            fp16_tflops=_number(row[tflops]),
+            unified=row[unified] == "yes",
+            laptop=row[laptop] == "yes",
+            pcie_generation=_number(row[generation]),
+            pcie_lanes=_count(row[lanes]),
+            nvlink_gbs=_number(row[nvlink]),
+            tdp_w=_number(row[tdp]),
+            compute_capability=_number(row[capability]),
+            pci_ids=tuple(row[pci].split()),
+            released=row[released] or None,
+            aliases=_list(row[aliases]),
+            source=row[source],
+            note=row[note] or None,
         )
-        for row in _rows("accelerators.csv")
+        for row in rows
     )
 
 
@@ -196,6 +213,9 @@ def find_accelerator(query: str, *, memory_gib: float | None = None, any_memory:
     ``any_memory`` products that differ in nothing but memory count as one, and the largest is given.
     Raises ``LookupFailedError``.
     """
+    named = _accelerators_by_name().get(query.strip().casefold())
+    if named is not None:
+        return named
     try:
         return _accelerator_index().resolve(query)
     except LookupFailedError as error:
@@ -212,6 +232,12 @@ def find_accelerator(query: str, *, memory_gib: float | None = None, any_memory:
         if any_memory and len({(c.architecture, c.bandwidth_gbs, c.fp16_tflops) for c in cards}) == 1:
             return max(cards, key=lambda c: c.memory_bytes)
         raise
+
+
+@cache
+def _accelerators_by_name() -> dict[str, Accelerator]:
+    """Exact names: what drivers report, found without building the index."""
+    return {name.casefold(): card for card in load_accelerators() for name in (*card.aliases, card.name)}
 
 
 def accelerators_by_pci_id(device_id: str) -> tuple[Accelerator, ...]:
@@ -276,7 +302,13 @@ def _cpu_index() -> NameIndex[Cpu]:
 
 def find_cpu(query: str) -> Cpu:
     """The CPU that ``query`` (a name or a brand string) names; raises ``LookupFailedError``."""
-    return _cpu_index().resolve(plain_cpu_name(query) or query)
+    plain = plain_cpu_name(query)
+    if not plain or plain == query.strip():
+        return _cpu_index().resolve(query)
+    try:
+        return _cpu_index().resolve(query)
+    except LookupFailedError:
+        return _cpu_index().resolve(plain)
 
 
 @cache

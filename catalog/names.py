@@ -39,6 +39,7 @@ _SILENT_UNITS = ("gb", "b")
 _SPACED_GB = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)[\s_-]*(?:gib|gb)\b")
 _CHUNK = re.compile(r"[a-z0-9]+(?:\.[0-9]+)*")
 _RUN = re.compile(r"[a-z]+|\d+(?:\.\d+)*")
+_NAMESPACE = re.compile(r"^(?:[\w.-]+/)+(?=\S)")
 _MARKS = re.compile(r"\((?:r|tm|c)\)", re.IGNORECASE)
 
 
@@ -111,12 +112,16 @@ class NameIndex(Generic[T]):
         self.entries = tuple(entries)
         self._optional = frozenset(optional)
         self._ignorable = frozenset(ignorable)
-        self._exact: dict[str, list[int]] = {}
+        self._literal: dict[str, int] = {}
+        self._exact: dict[str, set[int]] = {}
         self._variants: list[_Variant] = []
         self._postings: dict[str, set[int]] = {}
         for number, entry in enumerate(self.entries):
+            self._literal.setdefault(entry.name.casefold(), number)
+        for number, entry in enumerate(self.entries):
             for name in (entry.name, *entry.aliases):
-                self._exact.setdefault(_squeeze(name), []).append(number)
+                self._literal.setdefault(name.casefold(), number)
+                self._exact.setdefault(_squeeze(name), set()).add(number)
                 for form in _forms(name):
                     self._add(number, form, entry.implied)
 
@@ -131,10 +136,15 @@ class NameIndex(Generic[T]):
 
     def resolve(self, query: str) -> T:
         """The one entry that ``query`` names; ``LookupFailedError`` if there is none or several."""
-        same = sorted(set(self._exact.get(_squeeze(query), ())))
+        literal = self._literal.get(query.strip().casefold())
+        if literal is not None:
+            return self.entries[literal].value
+        forms = _forms(query)
+        if not forms[0]:
+            raise LookupFailedError(self.kind, query, (), ambiguous=False)
+        same = self._heaviest(self._exact.get(_squeeze(query), ()))
         if len(same) == 1:
             return self.entries[same[0]].value
-        forms = _forms(query)
         for asked in forms:
             found = self._matches(asked)
             if found:
@@ -143,6 +153,10 @@ class NameIndex(Generic[T]):
         if series:
             raise LookupFailedError(self.kind, query, self._names(series), ambiguous=True)
         raise LookupFailedError(self.kind, query, self._near(query, forms[-1]), ambiguous=False)
+
+    def _heaviest(self, entries: Collection[int]) -> list[int]:
+        best = max((self.entries[entry].weight for entry in entries), default=0.0)
+        return [entry for entry in entries if self.entries[entry].weight == best]
 
     def _matches(self, asked: tuple[str, ...]) -> dict[int, tuple[frozenset[str], int]]:
         """Entries that have every token of ``asked``: leftover tokens and ignorable words they have."""
@@ -267,10 +281,9 @@ def _squeeze(text: str) -> str:
 def _forms(text: str) -> tuple[tuple[str, ...], ...]:
     """The whole name's tokens, and without its namespace (``meta-llama/``) where it has one."""
     whole = tokens(text)
-    if "/" not in text:
-        return (whole,) if whole else ((text,),)
-    last = tokens(text.rsplit("/", 1)[1])
-    return tuple(dict.fromkeys(form for form in (whole, last) if form)) or ((text,),)
+    namespace = _NAMESPACE.match(text.strip())
+    last = tokens(text.strip()[namespace.end() :]) if namespace else ()
+    return (whole, last) if last and last != whole else (whole,)
 
 
 def _joins(words: Sequence[str]) -> Iterable[str]:

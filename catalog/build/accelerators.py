@@ -280,13 +280,15 @@ def _settle_bandwidth(row: Row) -> None:
 
 
 def _aliases(name: str, given: str) -> list[str]:
-    """The given aliases, and the other word for a laptop part."""
+    """The given aliases, the other word for a laptop part, and the Instincts' older name."""
     found = [alias for alias in given.split(";") if alias]
     if name.endswith(" Laptop GPU"):
         found.append(name.removesuffix(" Laptop GPU") + " Mobile")
     elif name.endswith(" Mobile"):
         found.append(name.removesuffix(" Mobile") + " Laptop GPU")
-    return found
+    if name.startswith("AMD Instinct MI"):
+        found.append(name.replace("AMD Instinct", "AMD Radeon Instinct"))
+    return list(dict.fromkeys(found))
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
