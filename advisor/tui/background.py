@@ -1,0 +1,207 @@
+"""Work done in threads: probing, ranking, explaining, comparing, measuring.
+
+Functions here are called in worker threads and import what they need; the app's own start needs
+neither NumPy nor the catalog.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from advisor.core.question import Question
+    from advisor.pipeline import Comparison, Explanation, Scenario
+    from advisor.tui.view import View
+    from probes.types import Rig
+
+T = TypeVar("T")
+
+Prober = Callable[[Callable[[str, str], None]], "Rig"]
+"""Makes a Rig and tells each step with its status while it does."""
+
+Measurer = Callable[["Rig"], "Rig | None"]
+"""The rig with a measured RAM bandwidth; ``None`` when there is nothing to add."""
+
+
+COMPARED_MODELS = 10_000
+"""A comparison looks at all models; the best of those that change are shown."""
+
+
+class AbandonedError(Exception):
+    """The app no longer wants the result."""
+
+
+def abandonable(function: Callable[[], T], unwanted: Callable[[], bool]) -> T:
+    """Run a function in a daemon thread and give up waiting when it is no longer wanted.
+
+    A driver that hangs must not keep the program from quitting.
+
+    Raises:
+        AbandonedError: ``unwanted`` became true first.
+    """
+    box: list[T] = []
+    errors: list[Exception] = []
+    done = threading.Event()
+
+    def call() -> None:
+        try:
+            box.append(function())
+        except Exception as error:
+            errors.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=call, daemon=True, name="advisor-background").start()
+    while not done.wait(0.05):
+        if unwanted():
+            raise AbandonedError
+    if errors:
+        raise errors[0]
+    return box[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(Generic[T]):
+    """What a ranking, explanation or comparison was asked for; results for another are dropped."""
+
+    rig: Rig
+    question: Question
+    of: T
+
+
+class ProbeStep(Message):
+    """One step of the probe began or ended."""
+
+    def __init__(self, step: str, status: str) -> None:
+        super().__init__()
+        self.step, self.status = step, status
+
+
+class Probed(Message):
+    """The probe is over: a rig, or why there is none."""
+
+    def __init__(self, rig: Rig | None, error: str | None = None) -> None:
+        super().__init__()
+        self.rig, self.error = rig, error
+
+
+class Measured(Message):
+    """RAM bandwidth was measured; ``rig`` is ``None`` when there was nothing to add."""
+
+    def __init__(self, rig: Rig | None, base: Rig, error: str | None = None) -> None:
+        super().__init__()
+        self.rig, self.base, self.error = rig, base, error
+
+
+class Ranked(Message):
+    """A ranking is ready, or why there is none."""
+
+    def __init__(self, wanted: Wanted[None], view: View | None, error: str | None = None) -> None:
+        super().__init__()
+        self.wanted, self.view, self.error = wanted, view, error
+
+
+class Explained(Message):
+    """An explanation is ready, or why there is none.  ``wanted.of`` is (model id, quantization)."""
+
+    def __init__(
+        self, wanted: Wanted[tuple[str, str]], explanation: Explanation | None, error: str | None = None
+    ) -> None:
+        super().__init__()
+        self.wanted, self.explanation, self.error = wanted, explanation, error
+
+
+class Parsed(Message):
+    """A what-if text became a scenario, or why it did not."""
+
+    def __init__(self, text: str, base: Rig, scenario: Scenario | None, error: str | None = None) -> None:
+        super().__init__()
+        self.text, self.base, self.scenario, self.error = text, base, scenario, error
+
+
+class Compared(Message):
+    """A comparison is ready, or why there is none."""
+
+    def __init__(
+        self, wanted: Wanted[tuple[str, ...]], comparison: Comparison | None, error: str | None = None
+    ) -> None:
+        super().__init__()
+        self.wanted, self.comparison, self.error = wanted, comparison, error
+
+
+def expected_errors() -> tuple[type[Exception], ...]:
+    """Failures whose text is meant for the user; anything else is a defect."""
+    from advisor.core.question import QuestionError
+    from advisor.core.whatif import WhatIfError
+    from catalog.types import CatalogError, LookupFailedError
+    from probes.types import RigError
+
+    return (RigError, LookupFailedError, CatalogError, WhatIfError, QuestionError)
+
+
+def probe_here(on_step: Callable[[str, str], None]) -> Rig:
+    """Probe this machine."""
+    from probes.probe import probe_rig
+
+    return probe_rig(on_step=on_step)
+
+
+def measure_here(rig: Rig) -> Rig | None:
+    """Measure the RAM bandwidth of this machine unless it is known, and remember it.
+
+    Raises:
+        RigError: it cannot be measured now; the text says why.
+    """
+    if rig.memory.measured_bandwidth_bytes_per_s.known:
+        return None
+    from advisor.pipeline import with_measured_bandwidth
+    from probes.bandwidth import measure_ram_bandwidth
+    from probes.cache import load_measurement, measurement_key, store_measurement
+
+    key = measurement_key(rig.cpu, rig.memory)
+    found = load_measurement(key)
+    if found is None:
+        limit = int(rig.cpu.usable_cores.value or rig.cpu.logical_cores.value or 1)
+        threads = max(1, min(limit, rig.cpu.physical_cores.value or limit))
+        found = measure_ram_bandwidth(threads, rig.memory.available_bytes.value, caches=rig.cpu.caches)
+        store_measurement(key, found)
+    fact = found.as_fact()
+    return with_measured_bandwidth(rig, fact.value, fact.source)
+
+
+def rank(wanted: Wanted[None]) -> View:
+    """Rank all models without a filter; the filter works on the rows."""
+    from advisor.pipeline import rank_rig
+    from advisor.tui.view import view_of
+
+    return view_of(rank_rig(wanted.rig, wanted.question))
+
+
+def explain(wanted: Wanted[tuple[str, str]]) -> Explanation:
+    """Explain one model with the quantization that the ranking shows."""
+    from advisor import pipeline
+
+    model_id, quant = wanted.of
+    candidates = pipeline.load_knowledge().candidates
+    model = next(m for m in candidates.models if m.id == model_id)
+    return pipeline.explain(wanted.rig, wanted.question, model, quant)
+
+
+def parse(text: str, rig: Rig) -> Scenario:
+    """A scenario from the edit language."""
+    from advisor.scenario import parse_scenario
+
+    return parse_scenario(text, rig)
+
+
+def compare(wanted: Wanted[tuple[str, ...]], scenarios: Sequence[Scenario]) -> Comparison:
+    """The rig as it is beside the scenarios."""
+    from advisor import pipeline
+
+    now = pipeline.Scenario("now", wanted.rig, ())
+    return pipeline.compare([now, *scenarios], wanted.question, top=COMPARED_MODELS)

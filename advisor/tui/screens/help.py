@@ -1,0 +1,167 @@
+"""Help: the keys of the screen it was opened from, and what the signs mean."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import Screen
+
+from advisor.tui.glyphs import FIT_WORDS, Glyphs
+from advisor.tui.lines import KEY, MUTED, TITLE, Line, Painted, pad, wrap
+from advisor.tui.screens.base import StateModal
+from advisor.tui.widgets.bars import SEGMENT_STYLES
+from advisor.tui.widgets.table import FIT_STYLES
+
+_SEGMENTS = {
+    "weights": "weights read from GPU (or unified) memory",
+    "ram": "weights read from RAM by the CPU",
+    "kv": "KV cache and recurrent state",
+    "compute": "arithmetic beyond the reading; in memory bars: buffers",
+    "link": "hand-over between devices",
+    "launch": "fixed time per layer: launches, synchronisation",
+    "free": "memory left free",
+}
+
+_COMMON = (
+    ("[  ]", "half, double the context"),
+    ("u  U", "twice, half as many users"),
+    ("c", "use case: chat, coding, agent, rag, reasoning"),
+    ("t", "KV cache type: f16, q8_0, q4_0"),
+    ("w", "what if the rig were another"),
+    ("i", "all facts of the rig, and notes"),
+    ("r", "probe this machine again"),
+    ("Ctrl+P", "command palette: themes and more"),
+    ("q", "quit"),
+)
+
+KEYS: dict[str, tuple[tuple[str, str], ...]] = {
+    "RankingScreen": (
+        ("↑ ↓  j k", "move; PgUp PgDn by pages, g G to the ends"),
+        ("Enter", "why: the model on a screen of its own"),
+        ("/", "filter; Esc clears it"),
+        ("s  S", "next sort order, reverse (or click a column)"),
+        ("n", "show models that do not fit, and by how much"),
+        ("Space", "pin a model to the top"),
+        ("Ctrl+↑ ↓", "scroll the why-pane"),
+        ("e", "write the list as JSON"),
+        ("y", "copy the command that prints this list"),
+    ),
+    "WhyScreen": (
+        ("↑ ↓  j k", "scroll"),
+        ("← →  h l", "the model above or below in the list"),
+        ("y", "copy the launch command"),
+        ("b", "copy the benchmark command"),
+        ("e", "write the explanation as JSON"),
+        ("Esc", "back"),
+    ),
+    "WhatIfScreen": (
+        ("a", "type a change; Enter adds it as a scenario"),
+        ("1 - 6", "add a suggested change"),
+        ("x", "remove the last scenario (so does U)"),
+        ("← →", "scenarios to the left or right of the screen"),
+        ("↑ ↓  j k", "scroll"),
+        ("e", "write the comparison as JSON"),
+        ("y", "copy the command that prints it"),
+        ("Esc", "back"),
+    ),
+    "RigScreen": (("↑ ↓  j k", "scroll"), ("Esc", "back")),
+}
+
+_NUMBERS = (
+    ("GiB", "1024³ bytes; weights, KV cache and buffers together"),
+    ("GB/s", "10⁹ bytes per second"),
+    ("tok/s", "tokens per second that one user sees while it writes"),
+    ("28~41", "80 % of measurements of similar cases lie in this range"),
+    ("TTFT", "time to the first token of a prompt typical of the use"),
+    ("Score", "0 to 100: quality, speed, fit and context, weighed for the use"),
+)
+
+
+def help_lines(screen: str, command: str, width: int, glyphs: Glyphs) -> list[Line]:
+    """Keys of a screen, meanings, and this view as a command."""
+
+    def entry(key: str, text: str, style: str = KEY, room: int = 11) -> list[Line]:
+        if glyphs.ascii:
+            for found, plain in (("↑", "Up"), ("↓", "Down"), ("←", "Left"), ("→", "Right"), ("³", "^3")):
+                key, text = key.replace(found, plain), text.replace(found, plain)
+            text = text.replace("⁹", "^9")
+        first, *rest = wrap(text, width - room - 2)
+        return [[("  ", ""), (pad(key, room), style), *first], *([(" " * (room + 2), ""), *r] for r in rest)]
+
+    lines: list[Line] = [[("Keys here", TITLE)]]
+    for key, text in KEYS.get(screen, ()):
+        lines += entry(key, text)
+    lines += [[], [("Keys everywhere", TITLE)]]
+    for key, text in _COMMON:
+        lines += entry(key, text)
+    lines += [[], [("Fit", TITLE)]]
+    for fit, text in FIT_WORDS.items():
+        word = "+9.9 GiB" if fit == "none" else fit
+        lines += entry(f"{glyphs.fit[fit]} {word}", text, FIT_STYLES[fit])
+    lines += [[], [("Bars", TITLE)]]
+    for kind, text in _SEGMENTS.items():
+        lines += entry(glyphs.fills[kind] * 3, text, SEGMENT_STYLES[kind])
+    lines += [[], [("Numbers", TITLE)]]
+    for key, text in _NUMBERS:
+        lines += entry(key, text, "bold")
+    lines += [[], [("Filter", TITLE)]]
+    for text in (
+        "words match name, maker, family;  params<40  tok>20  mem<24  ctx>=32k  year>=2025  score>60",
+        "quant:q4  fit:full|offload|cpu  is:moe|dense|vision|tools  license:apache  -word excludes",
+    ):
+        lines += wrap(text, width, "", "  ", "  ")
+    lines += [[], [("The list as text", TITLE)], *wrap(command, width, "", "    ", "  ")]
+    return lines
+
+
+class HelpText(Painted):
+    """The text of the help."""
+
+    def __init__(self, glyphs: Glyphs, screen: str, command: str) -> None:
+        super().__init__()
+        self.glyphs, self.screen_name, self.command = glyphs, screen, command
+
+    def paint(self, width: int) -> list[Line]:
+        """All of it."""
+        return help_lines(self.screen_name, self.command, width, self.glyphs)
+
+
+class HelpKeys(Painted):
+    """The last line of the dialog."""
+
+    def paint(self, width: int) -> list[Line]:
+        """How to scroll and close."""
+        return [[("Esc", KEY), (" close   ", MUTED), ("j k", KEY), (" scroll", MUTED)]]
+
+
+class HelpScreen(StateModal):
+    """Keys and meanings, for the screen below."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1,enter", "back", "Close", id="help.close"),
+        Binding("up,k", "scroll(-1)", "Up", id="help.up", show=False),
+        Binding("down,j", "scroll(1)", "Down", id="help.down", show=False),
+        Binding("pageup", "scroll(-10)", "Page up", id="help.page_up", show=False),
+        Binding("pagedown,space", "scroll(10)", "Page down", id="help.page_down", show=False),
+    ]
+
+    def __init__(self, glyphs: Glyphs, below: Screen[Any], command: str) -> None:
+        super().__init__()
+        self.glyphs = glyphs
+        self.below = type(below).__name__
+        self.command = command
+
+    def compose(self) -> ComposeResult:
+        """A scrolling text in a box."""
+        with Vertical(id="help-box") as box:
+            box.border_title = "Help"
+            with VerticalScroll(id="help-scroll", can_focus=False):
+                yield HelpText(self.glyphs, self.below, self.command)
+            yield HelpKeys()
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.query_one("#help-scroll").scroll_relative(y=lines, animate=False)

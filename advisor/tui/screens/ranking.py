@@ -1,0 +1,242 @@
+"""The main screen: hardware, question, filter, ranking and why-pane."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from advisor.core.filter import FilterError, parse_filter
+from advisor.tui.glyphs import Glyphs
+from advisor.tui.lines import to_content
+from advisor.tui.screens.base import StateScreen
+from advisor.tui.state import AppState, Listing, listing
+from advisor.tui.view import Detail, detail_of
+from advisor.tui.widgets.header import HardwareHeader
+from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
+from advisor.tui.widgets.table import RankingTable
+from advisor.tui.widgets.why import WhyPane, WhyStrip
+
+EXPLAIN_DELAY_S = 0.12
+"""Rest of the cursor on a row before its explanation is worked out."""
+
+WIDE, TALL = 100, 22
+"""From this size on there is room for the header's box; from this width for the why-pane."""
+
+
+def hints(glyphs: Glyphs) -> tuple[Hint, ...]:
+    """The footer's keys."""
+    return (
+        Hint(glyphs.enter, "Why", "screen.open_why", 1),
+        Hint("/", "Filter", "screen.filter", 1),
+        Hint("s", "Sort", "app.sort", 1),
+        Hint("[ ]", "Context", "app.context(1)", 1),
+        Hint("c", "Use", "app.use", 2),
+        Hint("u", "Users", "app.users(1)", 4),
+        Hint("t", "KV", "app.kv_type", 5),
+        Hint("w", "What if", "app.what_if", 1),
+        Hint("n", "Not fitting", "app.unfit", 4),
+        Hint("space", "Pin", "screen.pin", 5),
+        Hint("e", "Export", "app.export", 3),
+        Hint("y", "Copy command", "app.copy_command", 6),
+        Hint("i", "Rig", "app.rig_details", 3),
+        Hint("?", "Help", "app.help", 0),
+        Hint("q", "Quit", "app.quit", 0),
+    )
+
+
+class FilterInput(Input):
+    """The filter's text field."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "screen.clear_filter", "Clear", id="filter.clear"),
+        Binding("down,tab", "screen.leave_filter", "To the list", id="filter.leave", show=False),
+    ]
+
+
+class RankingScreen(StateScreen):
+    """Hardware, question, filter, ranking and why-pane."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", id="ranking.filter"),
+        Binding("escape", "clear_filter", "Clear filter", id="ranking.clear_filter", show=False),
+        Binding("space,v", "pin", "Pin", id="ranking.pin"),
+        Binding("ctrl+down", "scroll_why(1)", "Scroll why", id="ranking.why_down", show=False),
+        Binding("ctrl+up", "scroll_why(-1)", "Scroll why", id="ranking.why_up", show=False),
+    ]
+    AUTO_FOCUS = "RankingTable"
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.glyphs = glyphs
+        self._explain_later: Timer | None = None
+        self._shown: object = None
+
+    def compose(self) -> ComposeResult:
+        """Header, question, filter, list beside the why-pane, strip, keys."""
+        g = self.glyphs
+        yield HardwareHeader(g, id="header")
+        yield StatusLine(g, id="status")
+        with Vertical(id="filter-bar"):
+            with Horizontal(id="filter-row"):
+                yield Static("/ ", id="filter-mark", markup=False)
+                yield FilterInput(
+                    self.advisor.state.filter_text,
+                    placeholder="words, params<40, quant:q4, fit:full, tok>20, is:moe, -coder",
+                    id="filter",
+                    compact=True,
+                    select_on_focus=False,
+                )
+            yield Static("", id="filter-error", markup=False)
+        with Horizontal(id="body"):
+            yield RankingTable(g, id="table")
+            with VerticalScroll(id="why-scroll", can_focus=False):
+                yield WhyPane(g, id="why")
+        yield WhyStrip(g, id="strip")
+        yield KeyBar(hints(g), id="keys")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Boxed header where there is room."""
+        boxed = event.size.width >= WIDE and event.size.height >= TALL
+        header = self.query_one(HardwareHeader)
+        if header.has_class("-boxed") != boxed:
+            header.set_class(boxed, "-boxed")
+            header.repaint()
+        self._follow_selection(self.advisor.state)
+
+    def show_state(self, state: AppState) -> None:
+        """Draw everything that depends on the state."""
+        self.query_one(HardwareHeader).show(state)
+        self.query_one(StatusLine).show(state)
+        self.query_one("#filter-bar").set_class(bool(state.filter_text), "-filled")
+        found = listing(state)
+        self.query_one(RankingTable).show(
+            found.items,
+            all_rows=state.view.rows if state.view else (),
+            selected=state.selected,
+            pins=frozenset(state.pins),
+            sort=state.sort,
+            reverse=state.reverse,
+            empty=empty_lines(state, found),
+        )
+        self._follow_selection(state)
+
+    def _follow_selection(self, state: AppState) -> None:
+        """Draw the why-pane and strip of the row under the cursor."""
+        row = self.query_one(RankingTable).selected
+        pane, strip = self.query_one(WhyPane), self.query_one(WhyStrip)
+        if row is None or state.view is None:
+            pane.show(None, None)
+            strip.show(None)
+            return
+        detail: Detail = detail_of(state.view.table, row.index)
+        explanation = self.advisor.explanation(row.model_id, row.quant)
+        strip.show(detail)
+        pane.show(detail, explanation)
+        if self._shown != (row.model_id, row.quant):
+            self._shown = (row.model_id, row.quant)
+            self.query_one("#why-scroll").scroll_home(animate=False)
+        if self._explain_later is not None:
+            self._explain_later.stop()
+        if explanation is None and self.size.width >= WIDE:
+            self._explain_later = self.set_timer(
+                EXPLAIN_DELAY_S, lambda: self.advisor.request_explanation(row.model_id, row.quant)
+            )
+
+    @on(RankingTable.Highlighted)
+    def _highlighted(self, message: RankingTable.Highlighted) -> None:
+        self.advisor.select(message.model_id)
+        self._follow_selection(self.advisor.state)
+
+    @on(RankingTable.Opened)
+    def _opened(self, message: RankingTable.Opened) -> None:
+        self.advisor.open_why(message.model_id)
+
+    @on(RankingTable.SortWanted)
+    def _sort_wanted(self, message: RankingTable.SortWanted) -> None:
+        self.advisor.sort_by(message.sort)
+
+    def action_open_why(self) -> None:
+        """Explain the selected model on a screen of its own."""
+        self.query_one(RankingTable).action_open()
+
+    def action_scroll_why(self, step: int) -> None:
+        """Scroll the why-pane while the list keeps the focus."""
+        self.query_one("#why-scroll").scroll_relative(y=4 * step, animate=False)
+
+    def action_pin(self) -> None:
+        """Pin the selected model to the top, or unpin it."""
+        row = self.query_one(RankingTable).selected
+        if row is not None:
+            self.advisor.toggle_pin(row.model_id)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one("#filter-bar").add_class("-open")
+        self.query_one(FilterInput).focus()
+
+    def action_leave_filter(self) -> None:
+        """Keep the filter and go to the list."""
+        self.query_one("#filter-bar").remove_class("-open")
+        field = self.query_one(FilterInput)
+        if field.value.strip() != self.advisor.state.filter_text:
+            # What is left behind must be what the list shows.
+            with field.prevent(Input.Changed):
+                field.value = self.advisor.state.filter_text
+            self._say("")
+        self.query_one(RankingTable).focus()
+
+    def action_clear_filter(self) -> None:
+        """Show all models again and go to the list."""
+        field = self.query_one(FilterInput)
+        with field.prevent(Input.Changed):
+            field.value = ""
+        self._say("")
+        self.query_one("#filter-bar").remove_class("-open")
+        self.advisor.set_filter("")
+        self.query_one(RankingTable).focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        text = event.value.strip()
+        try:
+            parse_filter(text)
+        except FilterError as error:
+            self._say(str(error))
+            return
+        self._say("")
+        self.advisor.set_filter(text)
+
+    @on(Input.Submitted, "#filter")
+    def _filter_submitted(self) -> None:
+        if not self.query_one("#filter-error").display:
+            self.action_leave_filter()
+
+    def _say(self, error: str) -> None:
+        line = self.query_one("#filter-error", Static)
+        line.display = bool(error)
+        if error:
+            line.update(to_content([[(f"{self.glyphs.warning} {error}", "$error")]]))
+
+
+def empty_lines(state: AppState, found: Listing) -> tuple[str, ...]:
+    """What to do when the list is empty."""
+    if found.items:
+        return ()
+    if state.probe.error or state.failure:
+        why = state.failure or state.probe.error or ""
+        return (
+            "",
+            why,
+            "",
+            "r probes again",
+            "or describe a machine: rig-advisor rig --help",
+        )
+    if state.view is None:
+        return ("", state.activity or "probing this machine …", "", "? explains what you will see here")
+    return ("", f"no model matches  {state.filter_text}", "", "Esc clears the filter, / changes it")

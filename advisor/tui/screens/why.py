@@ -1,0 +1,131 @@
+"""The why-screen: one model explained in full."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+
+from advisor.tui.glyphs import Glyphs
+from advisor.tui.screens.base import StateScreen
+from advisor.tui.state import AppState, listing
+from advisor.tui.view import Row, detail_of
+from advisor.tui.widgets.header import HardwareHeader
+from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
+from advisor.tui.widgets.why import WhyColumns
+
+
+class WhyScreen(StateScreen):
+    """Memory, time, sensitivities, quantizations, depth, quality, assumptions and commands."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,backspace,enter", "back", "Back", id="why.back"),
+        Binding("up,k", "scroll(-1)", "Up", id="why.up", show=False),
+        Binding("down,j", "scroll(1)", "Down", id="why.down", show=False),
+        Binding("pageup", "scroll(-10)", "Page up", id="why.page_up", show=False),
+        Binding("pagedown,space", "scroll(10)", "Page down", id="why.page_down", show=False),
+        Binding("home,g", "edge(-1)", "Top", id="why.top", show=False),
+        Binding("end,G", "edge(1)", "Bottom", id="why.bottom", show=False),
+        Binding("left,h", "neighbour(-1)", "Previous model", id="why.previous"),
+        Binding("right,l", "neighbour(1)", "Next model", id="why.next"),
+        Binding("y", "copy_launch", "Copy launch command", id="why.copy_launch"),
+        Binding("b", "copy_benchmark", "Copy benchmark command", id="why.copy_benchmark"),
+        Binding("e", "export", "Export", id="why.export"),
+    ]
+
+    def __init__(self, glyphs: Glyphs, model_id: str) -> None:
+        super().__init__()
+        self.glyphs = glyphs
+        self.model_id = model_id
+
+    def compose(self) -> ComposeResult:
+        """Header, question, the explanation, keys."""
+        yield HardwareHeader(self.glyphs, id="header")
+        yield StatusLine(self.glyphs, id="status")
+        with VerticalScroll(id="why-full", can_focus=False):
+            yield WhyColumns(self.glyphs, id="why")
+        yield KeyBar(
+            (
+                Hint("Esc", "Back", "screen.back", 0),
+                Hint("y", "Copy launch", "screen.copy_launch", 1),
+                Hint("b", "Copy benchmark", "screen.copy_benchmark", 2),
+                Hint("[ ]", "Context", "app.context(1)", 2),
+                Hint("t", "KV", "app.kv_type", 3),
+                Hint("h l", "Other model", "screen.neighbour(1)", 3),
+                Hint("w", "What if", "app.what_if", 3),
+                Hint("e", "Export", "screen.export", 3),
+                Hint("?", "Help", "app.help", 0),
+                Hint("q", "Quit", "app.quit", 1),
+            ),
+            id="keys",
+        )
+
+    def _row(self, state: AppState) -> Row | None:
+        rows = state.view.rows if state.view else ()
+        return next((r for r in rows if r.model_id == self.model_id), None)
+
+    def show_state(self, state: AppState) -> None:
+        """Draw the model as the state has it now."""
+        self.query_one(HardwareHeader).show(state)
+        self.query_one(StatusLine).show(state)
+        row = self._row(state)
+        if row is None or state.view is None:
+            self.query_one(WhyColumns).show(None, None)
+            return
+        explanation = self.advisor.explanation(row.model_id, row.quant)
+        self.query_one(WhyColumns).show(detail_of(state.view.table, row.index), explanation)
+        if explanation is None:
+            self.advisor.request_explanation(row.model_id, row.quant)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.query_one("#why-full").scroll_relative(y=lines, animate=False)
+
+    def action_edge(self, step: int) -> None:
+        """Scroll to the top or bottom."""
+        pane = self.query_one("#why-full")
+        if step < 0:
+            pane.scroll_home(animate=False)
+        else:
+            pane.scroll_end(animate=False)
+
+    def action_neighbour(self, step: int) -> None:
+        """The model above or below in the list."""
+        rows = [item for item in listing(self.advisor.state).items if isinstance(item, Row)]
+        ids = [r.model_id for r in rows]
+        if self.model_id in ids:
+            at = min(max(ids.index(self.model_id) + step, 0), len(ids) - 1)
+            self.model_id = ids[at]
+            self.action_edge(-1)
+            self.advisor.set_state(selected=self.model_id)
+
+    def _copy(self, command: str | None, what: str) -> None:
+        if command:
+            self.advisor.copy(command, what)
+        else:
+            self.notify("there is no command: it does not fit", severity="warning")
+
+    def action_copy_launch(self) -> None:
+        """Copy the command that runs the model."""
+        row = self._row(self.advisor.state)
+        e = self.advisor.explanation(row.model_id, row.quant) if row else None
+        self._copy(e.launch_command if e else None, "launch command")
+
+    def action_copy_benchmark(self) -> None:
+        """Copy the command that measures the model."""
+        row = self._row(self.advisor.state)
+        e = self.advisor.explanation(row.model_id, row.quant) if row else None
+        self._copy(e.benchmark_command if e else None, "benchmark command")
+
+    def action_export(self) -> None:
+        """Write the explanation as JSON."""
+        row = self._row(self.advisor.state)
+        e = self.advisor.explanation(row.model_id, row.quant) if row else None
+        if e is None:
+            self.notify("the explanation is not ready yet", severity="warning")
+            return
+        from advisor.report.documents import explain_document
+
+        self.advisor.export(explain_document(e), "rig-advisor-explain", e.model.name)

@@ -1,0 +1,210 @@
+"""The app's state: one immutable object, and what follows from it for the list of models."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from advisor.core.filter import parse_filter
+from advisor.core.question import USE_CASES, Question
+from advisor.tui.view import Row, View
+
+if TYPE_CHECKING:
+    from advisor.pipeline import Comparison, Scenario
+    from probes.types import Rig
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An order of the list. ``descending`` is its natural direction; unknown values go last."""
+
+    label: str
+    key: Callable[[Row], float | str | None]
+    descending: bool
+
+
+SORTS: dict[str, Sort] = {
+    "score": Sort("Score", lambda r: r.score, True),
+    "speed": Sort("tok/s", lambda r: r.tokens_per_s, True),
+    "memory": Sort("GiB", lambda r: r.used_bytes, False),
+    "params": Sort("Params", lambda r: float(r.total_params), True),
+    "ttft": Sort("TTFT", lambda r: r.ttft_s, False),
+    "name": Sort("Model", lambda r: r.name.lower(), False),
+}
+"""In the order in which ``s`` goes through them."""
+
+KV_CYCLE = ("f16", "q8_0", "q4_0")
+"""Cache types that ``t`` offers; any other of llama.cpp's can be given on the command line."""
+
+MIN_CONTEXT, MAX_CONTEXT = 512, 1_048_576
+MAX_USERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a probe is going: steps finished so far with what they found."""
+
+    running: bool = False
+    steps: tuple[tuple[str, str], ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """Everything the screens draw."""
+
+    question: Question
+    rig: Rig | None = None
+    origin: str = "this machine"
+    """Where the rig comes from, as the header says it."""
+    probed_here: bool = True
+    filter_text: str = ""
+    sort: str = "score"
+    reverse: bool = False
+    show_unfit: bool = False
+    view: View | None = None
+    selected: str | None = None
+    """Model id under the cursor."""
+    pins: tuple[str, ...] = ()
+    scenarios: tuple[tuple[str, Scenario], ...] = ()
+    """Edit text and the scenario it made, in the order they were added."""
+    comparison: Comparison | None = None
+    probe: Progress = field(default_factory=Progress)
+    activity: str = ""
+    """What runs in the background, in words; empty when nothing does."""
+    failure: str | None = None
+    """Why there is no ranking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divider:
+    """The line between models that fit and models that do not."""
+
+    count: int
+    shown: bool
+
+
+Item = Row | Divider
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The list as it is drawn."""
+
+    items: tuple[Item, ...] = ()
+    matching: int = 0
+    """Models that pass the filter, fitting or not."""
+    shown: int = 0
+    total: int = 0
+    fitting: int = 0
+    """Models that pass the filter and fit."""
+
+
+def listing(state: AppState) -> Listing:
+    """Filter, sort, pins and divider applied to the ranking."""
+    if state.view is None:
+        return Listing()
+    accept = parse_filter(state.filter_text)
+    rows = [r for r in state.view.rows if accept(r.seen)]
+    fitting = ordered([r for r in rows if r.fits], state.sort, state.reverse)
+    others = [r for r in rows if not r.fits]
+    if state.sort != "score":
+        others = ordered(others, state.sort, state.reverse)
+    pinned = [r for r in fitting if r.model_id in state.pins]
+    if state.show_unfit:
+        pinned += [r for r in others if r.model_id in state.pins]
+    first = {r.model_id for r in pinned}
+    # With nothing that fits, the list of what is short is the answer: it needs no key.
+    show_unfit = state.show_unfit or not fitting
+    items: list[Item] = [*pinned, *(r for r in fitting if r.model_id not in first)]
+    if others:
+        items.append(Divider(len(others), show_unfit))
+        if show_unfit:
+            items += [r for r in others if r.model_id not in first]
+    return Listing(
+        items=tuple(items),
+        matching=len(rows),
+        shown=sum(1 for item in items if isinstance(item, Row)),
+        total=len(state.view.rows),
+        fitting=len(fitting),
+    )
+
+
+def ordered(rows: list[Row], sort: str, reverse: bool) -> list[Row]:
+    """Rows in an order; ties and unknown values keep the order of merit."""
+    order = SORTS[sort]
+    known = [(order.key(r), r) for r in rows]
+    descending = order.descending != reverse
+    with_value = [(key, r) for key, r in known if key is not None]
+    without = [r for key, r in known if key is None]
+    with_value.sort(key=lambda pair: pair[0], reverse=descending)
+    return [r for _, r in with_value] + without
+
+
+def next_context(context: int, step: int) -> int:
+    """The next power of two above (``step`` 1) or below (-1) a context length."""
+    if step > 0:
+        return min(1 << context.bit_length(), MAX_CONTEXT) if context < MAX_CONTEXT else context
+    if context <= MIN_CONTEXT:
+        return context
+    return max(1 << ((context - 1).bit_length() - 1), MIN_CONTEXT)
+
+
+def next_users(users: int, step: int) -> int:
+    """Twice or half as many users."""
+    return min(users * 2, max(MAX_USERS, users)) if step > 0 else max(users // 2, 1)
+
+
+def next_use(use: str) -> str:
+    """The use case after ``use``."""
+    names = list(USE_CASES)
+    return names[(names.index(use) + 1) % len(names)]
+
+
+def next_kv_type(kv_type: str) -> str:
+    """The cache type after ``kv_type``."""
+    if kv_type not in KV_CYCLE:
+        return KV_CYCLE[0]
+    return KV_CYCLE[(KV_CYCLE.index(kv_type) + 1) % len(KV_CYCLE)]
+
+
+def next_sort(sort: str) -> str:
+    """The sort order after ``sort``."""
+    names = list(SORTS)
+    return names[(names.index(sort) + 1) % len(names)]
+
+
+def question_options(question: Question, rig_path: str | None) -> list[str]:
+    """The options that ask a question of a rig on the command line."""
+    q = question
+    parts = ["--rig", rig_path] if rig_path else []
+    parts += ["--context", str(q.context), "--users", str(q.users), "--use", q.use]
+    if q.kv_type != "f16":
+        parts += ["--kv-type", q.kv_type]
+    if q.depth_tokens is not None:
+        parts += ["--depth", str(q.depth_tokens)]
+    if q.prompt_tokens is not None:
+        parts += ["--prompt", str(q.prompt_tokens)]
+    return parts
+
+
+def command_line(state: AppState, rig_path: str | None) -> str:
+    """The command that prints this view as text."""
+    parts = ["rig-advisor", "rank", *question_options(state.question, rig_path)]
+    if state.filter_text:
+        parts += ["--filter", state.filter_text]
+    return shlex.join(parts)
+
+
+def what_if_command(texts: Sequence[str], state: AppState, rig_path: str | None) -> str:
+    """The command that prints a comparison: changes as options, scenarios joined by ``--or``."""
+    parts = ["rig-advisor", "what-if", *question_options(state.question, rig_path)]
+    for number, text in enumerate(texts):
+        if number:
+            parts.append("--or")
+        for edit in text.split(","):
+            verb, _, value = edit.strip().partition(" ")
+            parts += [f"--{verb.lstrip('-')}", value.strip()]
+    return shlex.join(parts)

@@ -1,0 +1,46 @@
+"""The app's own light and dark theme; every other theme of Textual works as well."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="rig-dark",
+    primary="#5ab0f2",
+    secondary="#8b97ab",
+    accent="#c792ea",
+    warning="#f0a64a",
+    error="#f0716e",
+    success="#7ac77a",
+    foreground="#d9dee7",
+    background="#12161d",
+    surface="#181d26",
+    panel="#222936",
+    dark=True,
+    variables={
+        "border": "#3a4456",
+        "border-blurred": "#2b3342",
+        "block-cursor-blurred-background": "#222936",
+        "input-cursor-background": "#d9dee7",
+    },
+)
+
+LIGHT = Theme(
+    name="rig-light",
+    primary="#0b66b5",
+    secondary="#5c6675",
+    accent="#8438b8",
+    warning="#a85a00",
+    error="#c02b2b",
+    success="#21793a",
+    foreground="#1d232c",
+    background="#f7f8fa",
+    surface="#eef0f4",
+    panel="#e1e5ec",
+    dark=False,
+    variables={
+        "border": "#b7c0cd",
+        "border-blurred": "#ccd3dd",
+        "block-cursor-blurred-background": "#e1e5ec",
+    },
+)

@@ -1,0 +1,278 @@
+"""What the screens show of a result, as plain values.
+
+Reads the arrays of ``advisor.core`` and hands on numbers and names; it computes nothing of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from advisor.core.estimate import EstimateTable
+    from advisor.core.filter import Filterable
+    from advisor.core.machine import Machine
+    from advisor.pipeline import RankingResult
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model of the ranking.  Speeds and score are ``None`` where it does not fit."""
+
+    place: int
+    index: int
+    """Row of the estimate table."""
+    model_id: str
+    name: str
+    quant: str
+    moe: bool
+    fit: str
+    score: float | None
+    tokens_per_s: float | None
+    low_tokens_per_s: float | None
+    high_tokens_per_s: float | None
+    ttft_s: float | None
+    used_bytes: float
+    missing_bytes: float
+    total_params: int
+    context_tokens: int | None
+    context_exceeds_model: bool
+    seen: Filterable
+    """What the filter language sees."""
+
+    @property
+    def fits(self) -> bool:
+        return self.fit != "none"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A ranking of all models and its rows in order of merit."""
+
+    result: RankingResult
+    rows: tuple[Row, ...]
+
+    @property
+    def table(self) -> EstimateTable:
+        return self.result.ranking.table
+
+    @property
+    def machine(self) -> Machine:
+        return self.table.machine
+
+    @property
+    def fitting(self) -> int:
+        return sum(1 for row in self.rows if row.fits)
+
+
+def view_of(result: RankingResult) -> View:
+    """The rows of a ranking that was made without a filter."""
+    from advisor.core.ranking import filterable, fit_name
+
+    ranking = result.ranking
+    table, scores = ranking.table, ranking.scores
+    tokens, low, high = table.tokens_per_s, table.low_tokens_per_s, table.high_tokens_per_s
+    ttft, used = table.ttft_s, table.used_bytes.sum(axis=1)
+    rows = []
+    for place, i in enumerate(ranking.rows.tolist(), 1):
+        model = table.candidates.model(i)
+        fits = bool(table.fits[i])
+        rows.append(
+            Row(
+                place=place,
+                index=i,
+                model_id=model.id,
+                name=model.name,
+                quant=table.candidates.quant(i),
+                moe=model.is_moe,
+                fit=fit_name(table, i),
+                score=float(scores.score[i]) if fits else None,
+                tokens_per_s=float(tokens[i]) if fits else None,
+                low_tokens_per_s=float(low[i]) if fits else None,
+                high_tokens_per_s=float(high[i]) if fits else None,
+                ttft_s=float(ttft[i]) if fits else None,
+                used_bytes=float(used[i]),
+                missing_bytes=float(table.missing_bytes[i]),
+                total_params=model.total_params,
+                context_tokens=model.context_length,
+                context_exceeds_model=bool(
+                    model.context_length and table.question.context > model.context_length
+                ),
+                seen=filterable(table, scores, i),
+            )
+        )
+    return View(result, tuple(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUse:
+    """What one device, or one pool of unified memory, holds of a model."""
+
+    name: str
+    kind: str
+    usable_bytes: float
+    weight_bytes: float
+    kv_bytes: float
+    compute_bytes: float
+    layers: int
+    all_layers: int
+
+    @property
+    def used_bytes(self) -> float:
+        return self.weight_bytes + self.kv_bytes + self.compute_bytes
+
+
+_MINOR_SHARE = 0.03
+"""A device that holds less than this share of a model is mentioned, not drawn: mostly the input
+embedding, which stays in RAM beside a model that is on the GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class TermUse:
+    """One segment of the step time."""
+
+    kind: str
+    label: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Memory and time of one row of an estimate."""
+
+    model_id: str
+    name: str
+    quant: str
+    fit: str
+    devices: tuple[DeviceUse, ...]
+    terms: tuple[TermUse, ...]
+    step_s: float
+    tokens_per_s: float
+    low_tokens_per_s: float
+    high_tokens_per_s: float
+    ttft_s: float
+    prompt_tokens: int
+    depth_tokens: int
+    users: int
+    bottleneck: str
+    bottleneck_share: float
+    missing_bytes: float
+    roof: str
+    """The device that the step mostly waits for: bandwidth, share reached, and how well that is known."""
+
+    @property
+    def fits(self) -> bool:
+        return self.fit != "none"
+
+    @property
+    def main_devices(self) -> tuple[DeviceUse, ...]:
+        """Devices that hold a part of the model worth a bar."""
+        total = math.fsum(d.used_bytes for d in self.devices)
+        found = tuple(d for d in self.devices if d.used_bytes >= _MINOR_SHARE * total)
+        return found or self.devices
+
+    @property
+    def minor_devices(self) -> tuple[DeviceUse, ...]:
+        """The other devices that hold something."""
+        return tuple(d for d in self.devices if d not in self.main_devices)
+
+
+def detail_of(table: EstimateTable, row: int) -> Detail:
+    """Memory per device and time per term of one row."""
+    from advisor.core.estimate import bottleneck
+    from advisor.core.ranking import fit_name
+
+    question = table.question
+    model = table.candidates.model(row)
+    label, share = bottleneck(table, row)
+    return Detail(
+        model_id=model.id,
+        name=model.name,
+        quant=table.candidates.quant(row),
+        fit=fit_name(table, row),
+        devices=_devices(table, row),
+        terms=_terms(table, row),
+        step_s=float(table.decode_s[row]),
+        tokens_per_s=float(table.tokens_per_s[row]),
+        low_tokens_per_s=float(table.low_tokens_per_s[row]),
+        high_tokens_per_s=float(table.high_tokens_per_s[row]),
+        ttft_s=float(table.ttft_s[row]),
+        prompt_tokens=question.prompt,
+        depth_tokens=question.depth,
+        users=question.users,
+        bottleneck=label,
+        bottleneck_share=share,
+        missing_bytes=float(table.missing_bytes[row]),
+        roof=_roof(table, row),
+    )
+
+
+def _devices(table: EstimateTable, row: int) -> tuple[DeviceUse, ...]:
+    machine = table.machine
+    layers = round(float(table.candidates.layers[row]))
+    found = [
+        DeviceUse(
+            name=device.name,
+            kind=device.kind,
+            usable_bytes=device.usable_bytes,
+            weight_bytes=float(table.weight_bytes[row, g]),
+            kv_bytes=float(table.kv_bytes[row, g]),
+            compute_bytes=float(table.compute_bytes[row, g]),
+            layers=round(float(table.dense_layers[row, g])),
+            all_layers=layers,
+        )
+        for g, device in enumerate(machine.devices)
+    ]
+    if machine.unified:
+        # One pool: what the CPU side holds lies in the same memory as what the GPU holds.
+        pool = max(machine.ram_usable_bytes, *(d.usable_bytes for d in found))
+        return (
+            DeviceUse(
+                name=f"{found[0].name} (unified memory)",
+                kind="unified",
+                usable_bytes=pool,
+                weight_bytes=math.fsum(d.weight_bytes for d in found),
+                kv_bytes=math.fsum(d.kv_bytes for d in found),
+                compute_bytes=math.fsum(d.compute_bytes for d in found),
+                layers=layers,
+                all_layers=layers,
+            ),
+        )
+    return tuple(d for d in found if d.used_bytes > 0)
+
+
+def _terms(table: EstimateTable, row: int) -> tuple[TermUse, ...]:
+    from advisor.core.timing import Term
+
+    values = table.terms[row]
+    last = values.shape[0] - 1
+    gpu_name = "unified memory" if table.machine.unified else "VRAM"
+    gpus = range(last)
+
+    def on_gpus(term: Term) -> float:
+        return math.fsum(float(values[g, term]) for g in gpus)
+
+    def everywhere(term: Term) -> float:
+        return math.fsum(float(v) for v in values[:, term])
+
+    found = (
+        TermUse("weights", f"weights from {gpu_name}", on_gpus(Term.WEIGHTS)),
+        TermUse("kv", "KV cache", everywhere(Term.KV)),
+        TermUse("ram", "weights from RAM", float(values[last, Term.WEIGHTS])),
+        TermUse("compute", "compute", everywhere(Term.COMPUTE)),
+        TermUse("link", "link between devices", everywhere(Term.LINK)),
+        TermUse("launch", "launches, overhead", everywhere(Term.LAUNCH)),
+    )
+    return tuple(t for t in found if t.seconds > 0)
+
+
+def _roof(table: EstimateTable, row: int) -> str:
+    from advisor.report.format import gbs, percent
+
+    device_time = table.terms[row].sum(axis=1)
+    device = table.machine.devices[int(device_time.argmax())]
+    rows = f", {device.rows} runs" if device.rows else ""
+    # Measured on its own class of device, or borrowed from its vendor or from all of them.
+    known = device.architecture if device.level in ("architecture", "platform") else f"{device.level} average"
+    return f"{percent(device.eta)} of {gbs(device.bandwidth)} ({known}{rows})"

@@ -1,0 +1,254 @@
+"""The comparison as lines: the rig as it is beside up to four scenarios, one column each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from advisor.report.format import gbs, gib, gib_unit, speed
+from advisor.tui.glyphs import Glyphs
+from advisor.tui.lines import MUTED, STRONG, TITLE, Line, clip, fit_line, pad, width_of, wrap
+from advisor.tui.widgets.header import short_name
+
+if TYPE_CHECKING:
+    from advisor.core.ranking import Ranking
+    from advisor.pipeline import ComparedModel, Comparison
+
+LABEL_WIDTH, MIN_COLUMN, MAX_COLUMN = 16, 18, 34
+GAP = 2
+MOST_MODELS = 14
+"""Models shown: those that change first."""
+
+_SHORT_BOUNDS = {
+    "GPU launch overhead": "GPU overhead",
+    "CPU per-layer overhead": "CPU overhead",
+    "link between CPU and GPU": "CPU-GPU link",
+    "link between GPUs": "GPU-GPU link",
+}
+_SAME = 0.005
+"""Ratios nearer to 1 than this are no change."""
+
+
+def column_layout(width: int, columns: int) -> tuple[int, int, int]:
+    """Width of the labels, width of a column, and how many columns fit beside the labels."""
+    label = LABEL_WIDTH
+    visible = max(min(columns, (width - label + GAP) // (MIN_COLUMN + GAP)), 2)
+    column = min((width - label + GAP) // visible - GAP, MAX_COLUMN)
+    return label, max(column, 8), visible
+
+
+def visible_columns(columns: int, visible: int, first: int) -> list[int]:
+    """Indices of the columns on the screen: the present rig always, then those from ``first`` on."""
+    if columns <= visible:
+        return list(range(columns))
+    first = min(max(first, 1), columns - visible + 1)
+    return [0, *range(first, first + visible - 1)]
+
+
+def ratio_text(before: float, after: float, glyphs: Glyphs) -> Line:
+    """Better or worse by which factor: ``▲×2.0``."""
+    if before <= 0 or after <= 0:
+        return []
+    ratio = after / before
+    if abs(ratio - 1) < _SAME:
+        return [(" =", MUTED)]
+    sign, style = (glyphs.better, "$success") if ratio > 1 else (glyphs.worse, "$error")
+    # Two digits where one would round the change away.
+    text = f"{ratio:.1f}" if ratio >= 1.95 else f"{ratio:.2f}"
+    return [(f" {sign}{glyphs.times}{text}", style)]
+
+
+def _row(
+    label: str, cells: Sequence[Line], label_width: int, column: int, glyphs: Glyphs, style: str = MUTED
+) -> Line:
+    line: Line = [(pad(label, label_width - 1, ellipsis=glyphs.ellipsis) + " ", style)]
+    for n, cell in enumerate(cells):
+        cell = fit_line(cell, column, glyphs.ellipsis)
+        gap = column - width_of(cell) + GAP if n < len(cells) - 1 else 0
+        line += [*cell, (" " * gap, "")]
+    return line
+
+
+def rig_rows(
+    comparison: Comparison, shown: Sequence[int], label: int, column: int, glyphs: Glyphs
+) -> list[Line]:
+    """Usable memory, bandwidths and number of models that fit."""
+    machines = [r.table.machine for r in comparison.rankings]
+    base = machines[0]
+    has_gpu = any(m.gpus for m in machines)
+    values: list[tuple[str, list[float | None], str]] = []
+    if has_gpu:
+        name = "memory" if base.unified else "VRAM usable"
+        values.append((name, [sum(g.usable_bytes for g in m.gpus) or None for m in machines], "bytes"))
+    if not base.unified:
+        values.append(("RAM usable", [m.ram_usable_bytes for m in machines], "bytes"))
+    if has_gpu:
+        fastest = [max((g.bandwidth for g in m.gpus), default=None) for m in machines]
+        values.append(("bandwidth" if base.unified else "VRAM bandwidth", fastest, "rate"))
+    if not base.unified:
+        values.append(("RAM bandwidth", [m.cpu.bandwidth for m in machines], "rate"))
+    values.append(("models that fit", [float(r.fitting) for r in comparison.rankings], "count"))
+    lines = []
+    for name, numbers, kind in values:
+        cells = []
+        for i in shown:
+            value, before = numbers[i], numbers[0]
+            if value is None:
+                cells.append([(glyphs.no_value, MUTED)])
+                continue
+            text = gib_unit(value) if kind == "bytes" else gbs(value) if kind == "rate" else f"{value:.0f}"
+            cell: Line = [(text, STRONG)]
+            if i and before:
+                cell += ratio_text(before, value, glyphs)
+            elif i:
+                cell.append((f" {glyphs.better} new", "$success"))
+            cells.append(cell)
+        lines.append(_row(name, cells, label, column, glyphs))
+    return lines
+
+
+def bound_text(label: str, width: int) -> str:
+    """A bottleneck in ``width`` cells: without what it is spent on, where that does not fit."""
+    if len(label) <= width:
+        return label
+    return _SHORT_BOUNDS.get(label, label.partition(" (")[0])
+
+
+def changes(compared: ComparedModel, rankings: Sequence[Ranking]) -> bool:
+    """Whether a model runs otherwise in some scenario: faster, slower, newly, or no longer."""
+    first = compared.same_quant_rows[0]
+    for row, ranking in zip(compared.same_quant_rows[1:], rankings[1:], strict=True):
+        if (row is None) != (first is None):
+            return True
+        if row is not None and first is not None:
+            before = float(rankings[0].table.tokens_per_s[first])
+            after = float(ranking.table.tokens_per_s[row])
+            if abs(after / before - 1) >= _SAME:
+                return True
+    return len(set(compared.rows)) > 1
+
+
+def model_rows(
+    compared: ComparedModel,
+    rankings: Sequence[Ranking],
+    shown: Sequence[int],
+    label: int,
+    column: int,
+    glyphs: Glyphs,
+) -> list[Line]:
+    """Speed with the same quantization, what bounds it, and a better quantization where there is one."""
+    from advisor.core.estimate import bottleneck
+    from advisor.core.ranking import fit_name
+
+    base_row = next((row for row in compared.rows if row is not None), None)
+    if base_row is None:
+        return []
+    quant = rankings[0].table.candidates.quant(base_row)
+    first = compared.same_quant_rows[0]
+    before = float(rankings[0].table.tokens_per_s[first]) if first is not None else None
+    speeds: list[Line] = []
+    bounds: list[Line] = []
+    betters: list[Line] = []
+    for i in shown:
+        table = rankings[i].table
+        same, best = compared.same_quant_rows[i], compared.rows[i]
+        if same is None:
+            missing = gib(float(table.missing_bytes[base_row]))
+            speeds.append([(f"{glyphs.fit['none']} +{missing} GiB", MUTED)])
+            bounds.append([])
+        else:
+            rate = float(table.tokens_per_s[same])
+            cell: Line = [(f"{glyphs.fit[fit_name(table, same)]} {speed(rate)} tok/s", STRONG)]
+            if i and before:
+                cell += ratio_text(before, rate, glyphs)
+            elif i:
+                cell.append((f" {glyphs.better} new", "$success"))
+            speeds.append(cell)
+            bounds.append([(bound_text(bottleneck(table, same)[0], column), MUTED)])
+        if best is not None and best != same:
+            rate = float(table.tokens_per_s[best])
+            betters.append([(table.candidates.quant(best), "$primary"), (f" {speed(rate)} tok/s", "")])
+        else:
+            betters.append([])
+    lines: list[Line] = [
+        [(compared.model.name, STRONG), (f"  {quant}", "$primary")],
+        _row("  speed", speeds, label, column, glyphs),
+        _row("  bound by", bounds, label, column, glyphs),
+    ]
+    if any(betters):
+        lines.append(_row("  best quant", betters, label, column, glyphs))
+    return lines
+
+
+def name_list(title: str, names: Sequence[str], width: int, limit: int) -> list[Line]:
+    """A count and the first names."""
+    listed = ", ".join(names[:limit])
+    more = f", and {len(names) - limit} more" if len(names) > limit else ""
+    return wrap(f"{listed}{more}", width, "", "    ", f"  {title}: ")
+
+
+def head_rows(
+    comparison: Comparison, shown: Sequence[int], label: int, column: int, glyphs: Glyphs
+) -> list[Line]:
+    """Names of the scenarios, wrapped in their columns; the corner tells of columns out of sight."""
+    hidden = len(comparison.scenarios) - len(shown)
+    heads = []
+    for i in shown:
+        name = comparison.scenarios[i].name
+        found = wrap(name if i == 0 else f"{i} {tidy(name)}", column, "bold $accent" if i else TITLE)
+        heads.append(found[:3] or [[]])
+    lines = []
+    for n in range(max(len(h) for h in heads)):
+        corner = f"{hidden} more: h l" if hidden and n == 0 else ""
+        cells = [h[n] if n < len(h) else [] for h in heads]
+        lines.append(_row(corner, cells, label, column, glyphs))
+    return lines
+
+
+def tidy(name: str) -> str:
+    """A scenario's name without the words that say nothing."""
+    return ", ".join(short_name(part) for part in name.split(","))
+
+
+def compare_lines(
+    comparison: Comparison, width: int, glyphs: Glyphs, *, first: int = 1, names: int = 12
+) -> list[Line]:
+    """The whole comparison for ``width`` cells; ``first`` is the first scenario on the screen."""
+    count = len(comparison.scenarios)
+    label, column, visible = column_layout(width, count)
+    shown = visible_columns(count, visible, first)
+    lines = head_rows(comparison, shown, label, column, glyphs)
+    rule = glyphs.rule * min(label + len(shown) * (column + GAP) - GAP, width)
+    lines += [[(rule, MUTED)], *rig_rows(comparison, shown, label, column, glyphs), []]
+    changed = [m for m in comparison.models if changes(m, comparison.rankings)]
+    same = len(comparison.models) - len(changed)
+    if changed:
+        lines.append([("What changes", TITLE), ("  with the quantization that is best now", MUTED)])
+    else:
+        text = f"None of the {same} models that fit runs any differently"
+        lines.append([(text, TITLE)])
+    for compared in changed[:MOST_MODELS]:
+        lines += model_rows(compared, comparison.rankings, shown, label, column, glyphs)
+    if changed:
+        more = max(len(changed) - MOST_MODELS, 0)
+        text = f"{more} more models change" if more else ""
+        rest = f"{same} run as before" if same else ""
+        note = ", ".join(x for x in (text, rest) if x)
+        if note:
+            lines.append([(f"{glyphs.ellipsis} {note}", MUTED)])
+    lines.append([])
+    for i in range(1, count):
+        scenario = comparison.scenarios[i]
+        unlocked = [m.name for m in comparison.unlocked[i]]
+        lost = [m.name for m in comparison.lost[i]]
+        lines.append([(f"{i} {clip(scenario.name, width - 4, glyphs.ellipsis)}", "bold $accent")])
+        if unlocked:
+            lines += name_list(f"{glyphs.better} unlocks {len(unlocked)}", unlocked, width, names)
+        else:
+            lines.append([("  unlocks nothing that did not run before", MUTED)])
+        if lost:
+            lines += name_list(f"{glyphs.worse} loses {len(lost)}", lost, width, names)
+        for remark in scenario.remarks:
+            lines += wrap(remark, width, "$warning", "    ", f"  {glyphs.warning} ")
+        lines.append([])
+    return lines

@@ -1,0 +1,152 @@
+"""The slower half of the why-pane: quantizations, sensitivities, depth, quality, commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from advisor.report.format import gib, params, speed, tokens
+from advisor.tui.glyphs import Glyphs
+from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, fit_line, flow, pad, wrap
+
+if TYPE_CHECKING:
+    from advisor.pipeline import Explanation
+
+SENSITIVITY_NAMES = {
+    "vram_bandwidth": "VRAM bandwidth",
+    "ram_bandwidth": "RAM bandwidth",
+    "cores": "CPU cores",
+    "compute": "GPU compute",
+    "link": "link speed",
+    "launch": "overhead",
+}
+_NOTICEABLE = 0.005
+"""Sensitivities below this change nothing one would see."""
+
+
+def explained_lines(e: Explanation, width: int, glyphs: Glyphs, *, full: bool) -> list[Line]:
+    """Sections that need the explanation; ``full`` for the screen, else for the pane."""
+    fits = bool(e.table.fits[e.row])
+    lines: list[Line] = []
+    if fits:
+        lines += sensitivity_lines(e, width, glyphs)
+    lines += quant_lines(e, width, glyphs, limit=None if full else 12)
+    if fits:
+        lines += depth_lines(e, width, glyphs)
+    lines += model_lines(e, width, glyphs)
+    lines += assumption_lines(e, width, glyphs)
+    if fits:
+        lines += command_lines(e, width)
+    return lines
+
+
+def sensitivity_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
+    """What 10 % more of each part of the rig, or 10 % less overhead, would bring."""
+    memory = "memory bandwidth" if e.table.machine.unified else SENSITIVITY_NAMES["vram_bandwidth"]
+    names = {**SENSITIVITY_NAMES, "vram_bandwidth": memory}
+    found = sorted(
+        ((abs(value), key) for key, value in e.sensitivities.items() if abs(value) > _NOTICEABLE),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    if not found:
+        return []
+    lines: list[Line] = [[("What would make it faster", TITLE)]]
+    for value, key in found:
+        # Overhead is time: less of it is faster.
+        change = "-10 %" if key == "launch" else "+10 %"
+        line: Line = [
+            (f"  {change} {names[key]:<18}", ""),
+            (f"{glyphs.arrow} {f'+{value * 10:.1f} %':>7}", STRONG),
+            (" tok/s", MUTED),
+        ]
+        lines.append(fit_line(line, width, glyphs.ellipsis))
+    return [*lines, []]
+
+
+def quant_lines(e: Explanation, width: int, glyphs: Glyphs, limit: int | None) -> list[Line]:
+    """All quantizations of the model, largest first, around the one explained."""
+    from advisor.core.ranking import fit_name
+
+    table = e.table
+    order = sorted(range(len(table)), key=lambda i: -float(table.candidates.file_bytes[i]))
+    at = order.index(e.row)
+    hidden = 0
+    if limit is not None and len(order) > limit:
+        start = min(max(at - limit // 2, 0), len(order) - limit)
+        hidden = len(order) - limit
+        order = order[start : start + limit]
+    lines: list[Line] = [[("Quantization", TITLE), (f"{'GiB':>6}{'tok/s':>7}  {'fit':<10}{'quality' if width >= 46 else 'qual'}", MUTED)]]
+    for i in order:
+        fits = bool(table.fits[i])
+        here = i == e.row
+        fit = fit_name(table, i)
+        word = fit if fits else f"+{gib(float(table.missing_bytes[i]))}"
+        rate = speed(float(table.tokens_per_s[i])) if fits else glyphs.no_value
+        line: Line = [
+            (f"{glyphs.chosen if here else ' '} ", "$primary"),
+            (pad(table.candidates.quant(i), 10), STRONG if here else "" if fits else MUTED),
+            (f"{gib(float(table.candidates.file_bytes[i])):>6}{rate:>7}  ", "" if fits else MUTED),
+            (pad(f"{glyphs.fit[fit]} {word}", 10), "" if fits else MUTED),
+            (f"{100 * float(e.scores.quality[i]):>4.0f}", MUTED),
+        ]
+        lines.append(fit_line(line, width, glyphs.ellipsis))
+    if hidden:
+        lines.append([(f"  {hidden} more: {glyphs.enter} shows all", MUTED)])
+    return [*lines, []]
+
+
+def depth_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
+    """Decode speed at several depths of the cache."""
+    items: list[Line] = [
+        [(f"{tokens(depth)} {glyphs.arrow} ", MUTED), (speed(rate), "")] for depth, rate in e.by_depth
+    ]
+    title: Line = [("Speed by tokens in the cache", TITLE)]
+    return [title, *flow(items, width, indent="  "), []]
+
+
+def model_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
+    """What the model is, and what its quality rests on."""
+    m = e.model
+    facts = [params(m.total_params)]
+    if m.is_moe:
+        facts.append(f"{params(m.active_params)} active")
+    if m.context_length:
+        facts.append(f"context {tokens(m.context_length)}")
+    facts += [x for x in (m.license, m.release_date) if x]
+    lines: list[Line] = [[("Model", TITLE)], *wrap(f" {glyphs.dot} ".join(facts), width, indent="  ")]
+    q = e.quality
+    lines.append([(f"  quality {q.score:.0f} of 100", ""), (f" for {e.table.question.use}", MUTED)])
+    basis = ": ".join(x for x in (q.basis, q.detail) if x)
+    lines += wrap(basis, width, MUTED, indent="  ")
+    return [*lines, []]
+
+
+def assumption_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
+    """What was assumed of the rig, and where the efficiencies come from."""
+    machine = e.table.machine
+    lines: list[Line] = [[("Assumptions", TITLE)]]
+    for text in machine.assumptions:
+        lines += wrap(text, width, "", indent="    ", first=f"  {glyphs.warning} ")
+    for device, used in zip(machine.devices, e.table.used_bytes[e.row].tolist(), strict=True):
+        if used > 0 and device.efficiency_source:
+            lines += wrap(
+                f"{device.name}: {device.efficiency_source}",
+                width,
+                MUTED,
+                indent="    ",
+                first=f"  {glyphs.dot} ",
+            )
+    lines += wrap(f"RAM bandwidth is {machine.ram_bandwidth_basis}", width, MUTED, "    ", f"  {glyphs.dot} ")
+    return [*lines, []]
+
+
+def command_lines(e: Explanation, width: int) -> list[Line]:
+    """Commands that run and measure it."""
+    lines: list[Line] = []
+    for title, key, command in (
+        ("Run it", "y", e.launch_command),
+        ("Measure it", "b", e.benchmark_command),
+    ):
+        if command:
+            lines.append([(title, TITLE), ("  ", ""), (key, KEY), (" copies", MUTED)])
+            lines += wrap(command, width, "", indent="    ", first="  ")
+    return lines
