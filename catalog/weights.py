@@ -149,10 +149,14 @@ def read_weight_table(path: Path) -> WeightTable:
     Raises:
         CatalogError: the file is missing or broken.
     """
+    import zipfile
+    import zlib
+    from io import BytesIO
+
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as data:
             arrays: dict[str, Any] = {name: data[name] for name in data.files}
         shape_of, starts = arrays["shape_of"].astype(np.int64), arrays["starts"].astype(np.int64)
         counts = np.diff(starts)[shape_of]
@@ -172,7 +176,7 @@ def read_weight_table(path: Path) -> WeightTable:
         raise CatalogError(
             f"cannot read {path.name}: {error.strerror or error}; reinstall the package"
         ) from error
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CatalogError(
             f"{path.name} is broken ({error}); reinstall, or rebuild it from source"
         ) from error

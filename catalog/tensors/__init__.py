@@ -38,6 +38,7 @@ _BUILDERS: dict[str, Callable[[TableBuilder], None]] = {
     "kimi_k2": deepseek,
     "kimi_k25": deepseek,
     "kimi_vl": deepseek,
+    "mistral4": deepseek,
     "glm4_moe_lite": deepseek,
     "deepseek_v32": sparse_deepseek,
     "glm_moe_dsa": sparse_deepseek,

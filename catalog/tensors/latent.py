@@ -43,15 +43,17 @@ def _ffn(t: TableBuilder, i: int, correction: bool) -> None:
 
 def _check_dense_first(t: TableBuilder) -> None:
     m = t.model
-    if m.n_experts and not (m.first_dense_layers and m.ffn_size):
+    if m.architecture not in _ALL_EXPERTS and m.n_experts and not (m.first_dense_layers and m.ffn_size):
         raise UnsupportedArchitectureError(m, "number or width of its dense first layers is not known")
 
 
-_WITHOUT_CORRECTION = frozenset({"deepseek_v2"})
+_WITHOUT_CORRECTION = frozenset({"deepseek_v2", "mistral4"})
+_ALL_EXPERTS = frozenset({"mistral4"})
+"""Architectures without dense first layers."""
 
 
 def deepseek(t: TableBuilder) -> None:
-    """DeepSeek V2 and V3, Kimi K2, GLM-4.7-Flash: MLA, dense first layers, then experts."""
+    """DeepSeek V2 and V3, Kimi K2, GLM-4.7-Flash, Mistral Small 4: MLA, dense first layers, then experts."""
     m = t.model
     if set(m.layers) != {LayerKind.LATENT}:
         raise UnsupportedArchitectureError(m, "not all layers use latent attention")
