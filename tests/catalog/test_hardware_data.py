@@ -369,9 +369,8 @@ def test_accelerators_load_within_eight_milliseconds() -> None:
 
 
 def _timed_load() -> float:
-    load_accelerators.cache_clear()
     started = time.perf_counter()
-    load_accelerators()
+    load_accelerators.__wrapped__()  # past the cache
     return time.perf_counter() - started
 
 
