@@ -25,11 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
     except Exception as error:
-        code = _expected(error)
-        if code is None:
+        expected = _expected(error)
+        if expected is None:
             raise
         complain(str(error))
-        return code
+        return expected
 
 
 def _expected(error: Exception) -> int | None:
