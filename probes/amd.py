@@ -35,6 +35,7 @@ from probes.gpu import (
     meminfo,
     merge,
     read_int,
+    soldered_memory,
 )
 from probes.pci import driver_name, pcie_link, resolved
 from probes.types import Fact, PcieLink, RigError
@@ -395,7 +396,6 @@ def _apu(card: _Card, reading: GpuReading, root: Path | None) -> GpuProbe:
     pool = (carve_out or 0) + (gtt or 0) or None
     used = card.files.get("mem_info_vram_used", 0) + card.files.get("mem_info_gtt_used", 0)
     entries = accelerators_by_pci_id(card.pci_id)
-    soldered = bool(entries) and all(e.memory_type not in (None, "system") for e in entries)
     second = bandwidth(reading.bus_bits, reading.memory_mhz, reading.clock_factor)
     reading = replace(
         reading,
@@ -407,7 +407,7 @@ def _apu(card: _Card, reading: GpuReading, root: Path | None) -> GpuProbe:
         clock_factor=None,
         pcie_reason="the GPU is part of the chip",
         # Soldered memory has one speed, which the catalog knows; sockets take anything.
-        bandwidth_reason=None if soldered else "the bandwidth of system RAM",
+        bandwidth_reason=None if soldered_memory(entries) else "the bandwidth of system RAM",
         vram_reason="shares system RAM; the amdgpu driver does not tell how much of it",
     )
     info, notes = accelerator_from_reading(reading)

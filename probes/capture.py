@@ -297,7 +297,8 @@ def _join(findings: Findings) -> Rig:
 
         records = max(findings.records, key=lambda r: (r.complete, len(r.devices)))
         hypervisor = hypervisor_from_names(records.vendor, records.product)
-        from_firmware = cpu_from_dmi(records)
+        # Processor and memory records may come from different files.
+        from_firmware = first_known(map(cpu_from_dmi, findings.records), unknown_cpu(nowhere))
         if hypervisor:  # makes up sockets and cores
             from_firmware = replace(unknown_cpu(f"virtual machine ({hypervisor})"), name=from_firmware.name)
         cpu = first_known((cpu, from_firmware), unknown_cpu(nowhere))

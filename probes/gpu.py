@@ -140,6 +140,12 @@ def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerato
     return fitting or (found,)
 
 
+def soldered_memory(entries: Iterable[Accelerator]) -> bool:
+    """Whether all entries are chips whose memory has one kind and speed, so that the catalog knows it."""
+    kinds = [e.memory_type for e in entries]
+    return bool(kinds) and not any(kind in (None, "system") for kind in kinds)
+
+
 _NAME_NOISE = re.compile(
     r"\b(nvidia|amd|ati|intel|corporation|geforce|radeon|graphics|gpu|series|with|design)\b|\((r|tm|c)\)|[®™]",
     re.IGNORECASE,

@@ -22,6 +22,7 @@ from probes.gpu import (
     accelerators_by_pci_id,
     merge,
     read_int,
+    soldered_memory,
 )
 from probes.types import PcieLink
 
@@ -238,7 +239,7 @@ def _intel(device: PciDevice) -> GpuProbe:
             driver=device.driver,
             backend="vulkan" if device.driver in ("i915", "xe") else None,
             vram_reason="shares system RAM",
-            bandwidth_reason="the bandwidth of system RAM",
+            bandwidth_reason=None if soldered_memory(entries) else "the bandwidth of system RAM",
         )
         info, notes = accelerator_from_reading(reading)
         return GpuProbe((info,), notes, (device.address,))
