@@ -184,7 +184,9 @@ def _processor(text: str | None, chip: Accelerator | None) -> Processor | None:
         if error.ambiguous or matched is None or not re.search(r"\d{3}", name):
             raise
         cpu, family = None, matched
-    if chip and own and cpu != own:
+    # Intel and Qualcomm put one GPU on several CPUs of a family; elsewhere the pair is fixed.
+    same = cpu == own or (own and chip and chip.vendor in ("Intel", "Qualcomm") and family.name == own.family)
+    if chip and own and not same:
         raise RigError(f"{chip.name} is one chip with {own.name}, not {name}; leave --cpu out")
     label = cpu.name if cpu else plain_cpu_name(name)
     if sockets > 1 and (family.platform not in ("server", "arm-server") or _single_socket(label)):
@@ -284,6 +286,8 @@ def _gpu_memory(card: Accelerator, wanted: str, memory: MemoryInfo, notes: list[
         )
         share = int(total * STRIX_HALO_SHARE)
         return Fact(share, "largest GPU memory in AMD's firmware: 3/4 of RAM", "derived")
+    if card.architecture.startswith("cdna"):
+        return Fact(total, "CPU and GPU share all of it", "derived")
     return Fact(share_of_ram(card.vendor, total), "the driver's default share of RAM", "derived")
 
 

@@ -212,6 +212,12 @@ def test_a_chips_own_cpu_may_be_repeated() -> None:
     assert rig.cpu.name.value == "Apple M3 Max 16-core"
 
 
+def test_one_integrated_gpu_on_several_cpus_of_a_family() -> None:
+    rig = hypothetical_rig(["Arc 140V"], "32GB", "Core Ultra 7 258V")
+    assert rig.cpu.name.value == "Intel Core Ultra 7 258V"
+    assert bandwidth_gbs(rig) == pytest.approx(136.528)
+
+
 def test_an_integrated_gpu_lives_in_the_machines_ram() -> None:
     rig = hypothetical_rig(["780M"], "2x16GB:DDR5-5600", "Ryzen 7 7840HS")
     (gpu,) = rig.accelerators
