@@ -42,6 +42,7 @@ EXTRA_FIELDS = (
     "mamba_n_groups",
     "mamba_n_heads",
     "mamba_num_heads",
+    "mamba_rms_norm",
     "moe_latent_size",
     "n_groups",
     "num_attention_heads_sliding",
