@@ -16,8 +16,8 @@ class UseCase:
     """How a kind of use weighs the parts of the score, and what one turn of it looks like.
 
     The weights are exponents of a geometric mean and sum to 1.  Targets are the speed at which the
-    speed part reaches one half, a stated judgment: about reading speed for chat, more where a
-    program reads the output.
+    speed part reaches one half, a stated judgment: about reading speed (a few tokens/s) for chat,
+    more where a program reads the output or thinking comes first.
     """
 
     name: str
@@ -37,11 +37,11 @@ USE_CASES: Mapping[str, UseCase] = MappingProxyType(
     {
         case.name: case
         for case in (
-            UseCase("chat", 1_000, 400, 8_192, 12.0, 8.0, 0.50, 0.32, 0.06, 0.07, 0.05),
-            UseCase("coding", 6_000, 800, 32_768, 20.0, 20.0, 0.50, 0.25, 0.11, 0.06, 0.08),
-            UseCase("agent", 16_000, 500, 65_536, 25.0, 30.0, 0.42, 0.22, 0.18, 0.06, 0.12),
-            UseCase("rag", 8_000, 300, 16_384, 12.0, 15.0, 0.42, 0.20, 0.22, 0.06, 0.10),
-            UseCase("reasoning", 1_000, 4_000, 32_768, 25.0, 15.0, 0.52, 0.33, 0.02, 0.06, 0.07),
+            UseCase("chat", 1_000, 400, 8_192, 6.0, 8.0, 0.50, 0.32, 0.06, 0.07, 0.05),
+            UseCase("coding", 6_000, 800, 32_768, 10.0, 20.0, 0.50, 0.25, 0.11, 0.06, 0.08),
+            UseCase("agent", 16_000, 500, 65_536, 12.0, 30.0, 0.42, 0.22, 0.18, 0.06, 0.12),
+            UseCase("rag", 8_000, 300, 16_384, 6.0, 15.0, 0.42, 0.20, 0.22, 0.06, 0.10),
+            UseCase("reasoning", 1_000, 4_000, 32_768, 15.0, 15.0, 0.52, 0.33, 0.02, 0.06, 0.07),
         )
     }
 )

@@ -20,15 +20,22 @@ _COMFORTABLE_HEADROOM = 0.15
 _SPLIT_FIT = 0.9
 """Fit part of a placement spread over GPU and RAM: more can go wrong than on one device."""
 
+_QUALITY_OF_LITTLE_USE = 0.25
+"""Quality index of models that hardly beat guessing; the quality part counts from here."""
+
 _FLOOR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Score in 0..100 and its parts in 0..1, arrays [n]; zero where nothing fits."""
+    """Score in 0..100 and its parts in 0..1, arrays [n]; the score is zero where nothing fits.
+
+    ``quality`` is the index itself, ``quality_part`` what enters the mean.
+    """
 
     score: Floats
     quality: Floats
+    quality_part: Floats
     decode: Floats
     prefill: Floats
     fit: Floats
@@ -40,6 +47,7 @@ def score(table: EstimateTable, quality: Floats) -> Scores:
 
     ``quality`` [n] is the model's quality in 0..1 after the loss of its quantization.
 
+    quality = (index - 0.25) / 0.75, at least 0;
     decode  = v / (v + target), v in tokens/s;  prefill = target / (target + TTFT);
     fit     = 0.7 + 0.3 min(1, free share / 0.15), times 0.9 for a split placement;
     context = log2(1 + usable / 1k) / log2(1 + wanted / 1k), at most 1.
@@ -50,8 +58,9 @@ def score(table: EstimateTable, quality: Floats) -> Scores:
     prefill = case.ttft_target_s / (case.ttft_target_s + table.ttft_s)
     fit = _fit(table)
     context = _context(table, case.context_wanted)
+    quality_part = np.clip((quality - _QUALITY_OF_LITTLE_USE) / (1 - _QUALITY_OF_LITTLE_USE), 0.0, 1.0)
     parts = (
-        (quality, case.weight_quality),
+        (quality_part, case.weight_quality),
         (decode, case.weight_decode),
         (prefill, case.weight_prefill),
         (fit, case.weight_fit),
@@ -59,7 +68,7 @@ def score(table: EstimateTable, quality: Floats) -> Scores:
     )
     log_score = sum(weight * np.log(np.clip(part, _FLOOR, 1.0)) for part, weight in parts)
     total = np.where(table.fits, 100 * np.exp(log_score), 0.0)
-    return Scores(total, quality, decode, prefill, fit, context)
+    return Scores(total, quality, quality_part, decode, prefill, fit, context)
 
 
 def _fit(table: EstimateTable) -> Floats:

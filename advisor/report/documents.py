@@ -140,7 +140,7 @@ def score_fields(scores: Scores, row: int, fits: bool) -> Document:
     return {
         "score": number(float(scores.score[row])),
         "parts": {
-            "quality": number(100 * float(scores.quality[row])),
+            "quality": number(100 * float(scores.quality_part[row])),
             "decode": number(100 * float(scores.decode[row])),
             "prefill": number(100 * float(scores.prefill[row])),
             "fit": number(100 * float(scores.fit[row])),
@@ -203,6 +203,7 @@ def rank_row(ranking: Ranking, place: int, row: int) -> Document:
         "model": model_summary(model),
         "quant": table.candidates.quant(row),
         "fit": FIT_NAMES[int(table.strategy[row])],
+        "quality": number(100 * float(ranking.scores.quality[row])),
         **score_fields(ranking.scores, row, fits),
         **speed_fields(table, row),
         "memory": memory_fields(table, row),

@@ -116,6 +116,7 @@ def _rank() -> Schema:
         model=_MODEL,
         quant=_TEXT,
         fit=_FIT,
+        quality=_SCORE,
         score=_nullable(_SCORE),
         parts=_nullable(_PARTS),
         **_SPEED,
