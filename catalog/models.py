@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from functools import lru_cache
@@ -110,7 +111,7 @@ _QUANT = re.compile(
         (?:ud|i1|imatrix|imat)? [-_.]?
         (?:i?q\d(?:_[0-9a-z]+)*|tq\d_\d|mxfp\d(?:_moe)?|nvfp\d|f16|f32|fp16|bf16|fp8|fp4)
         | gguf | awq | gptq | exl[23] | mlx | bnb | hqq | qat | i1 | ud | imatrix | autoround | dynamic | dwq
-        | mtp | int[48] | w\d+a\d+ | \d+bits? | \d(?:\.\d+)?bpw | g(?:s)?(?:32|64|128) | vllm
+        | mtp | \d+k | int[48] | w\d+a\d+ | \d+bits? | \d(?:\.\d+)?bpw | g(?:s)?(?:32|64|128) | vllm
     ) $""",
 )
 
@@ -152,9 +153,12 @@ def find_model(query: str) -> Model:
         LookupFailedError: nothing matches, or several models do; it lists the candidates.
     """
     index = _index()
+    whole = _FILE.sub("", query.strip())
     plain = strip_quant(query)
     if not plain:
         raise LookupFailedError("model", query, (), ambiguous=False)
+    with contextlib.suppress(LookupFailedError):
+        return index.resolve(whole)
     try:
         return index.resolve(plain)
     except LookupFailedError as error:

@@ -42,6 +42,7 @@ SPELLINGS = {
         "qwen3:30b",
         "Qwen3-30B-A3B-UD-Q4_K_XL.gguf",
         "unsloth/Qwen3-30B-A3B-GGUF",
+        "Qwen3-30B-A3B-128K-Q4_K_M.gguf",
         "qwen 3 30b a3b",
         "Qwen3-30B-A3B-GPTQ-Int4",
     ],
