@@ -1,46 +1,30 @@
-"""The app: owns the state, starts background work, routes results and keys."""
+"""The app: composes the screens, and routes keys to changes of the state."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events, on, work
-from textual.app import App, SystemCommand
+from textual import events, on
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.worker import get_current_worker
+from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from advisor.core.question import Question
-from advisor.tui import background
-from advisor.tui.background import (
-    AbandonedError,
-    Compared,
-    Explained,
-    Measured,
-    Measurer,
-    Parsed,
-    Probed,
-    Prober,
-    ProbeStep,
-    Ranked,
-    Wanted,
-    abandonable,
-)
+from advisor.tui.background import Measurer, Parsed, Prober
+from advisor.tui.controller import Controller
 from advisor.tui.export import write_document
 from advisor.tui.glyphs import Glyphs, choose
-from advisor.tui.screens.base import StateScreen
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.toosmall import TooSmallScreen, too_small
 from advisor.tui.state import (
     SORTS,
-    AppState,
-    Progress,
     command_line,
-    listing,
     next_context,
     next_kv_type,
     next_sort,
@@ -50,19 +34,21 @@ from advisor.tui.state import (
 from advisor.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Explanation
     from probes.types import Rig
 
-_KEPT_EXPLANATIONS = 64
+
+class PlainScrollBar(ScrollBarRender):
+    """A scroll bar of coloured blanks, without the eighths that Unicode has."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
-class AdvisorApp(App[None]):
+class AdvisorApp(Controller):
     """Which models run on this rig, how fast, why, and what an upgrade would change."""
 
     TITLE = "rig advisor"
     CSS_PATH = "styles.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left_square_bracket", "context(-1)", "Shorter context", id="app.context_shorter"),
         Binding("right_square_bracket", "context(1)", "Longer context", id="app.context_longer"),
@@ -70,9 +56,6 @@ class AdvisorApp(App[None]):
         Binding("U", "users(-1)", "Fewer users", id="app.users_fewer"),
         Binding("c", "use", "Use case", id="app.use"),
         Binding("t", "kv_type", "KV cache type", id="app.kv_type"),
-        Binding("s", "sort", "Sort", id="app.sort"),
-        Binding("S", "reverse", "Reverse", id="app.reverse"),
-        Binding("n", "unfit", "Not fitting", id="app.unfit"),
         Binding("w", "what_if", "What if", id="app.what_if"),
         Binding("i", "rig_details", "Rig", id="app.rig_details"),
         Binding("r", "probe", "Probe again", id="app.probe"),
@@ -106,27 +89,22 @@ class AdvisorApp(App[None]):
             glyphs: character set; default: what the terminal can show.
             export_folder: where ``e`` writes; default: the current folder.
         """
-        super().__init__()
-        self.glyphs = glyphs or choose()
-        self.rig_path = rig_path
-        self.prober = prober or background.probe_here
-        # A prober of one's own makes rigs of other machines: there is nothing here to measure.
-        self.measurer = measurer or (background.measure_here if prober is None else lambda _: None)
-        self.export_folder = export_folder
-        self.state = AppState(
-            question=question or Question(),
+        super().__init__(
+            question,
+            filter_text=filter_text,
             rig=rig,
-            origin=rig_path or "this machine",
-            probed_here=rig is None,
-            filter_text=filter_text.strip(),
+            rig_path=rig_path,
+            prober=prober,
+            measurer=measurer,
+            # Textual turns colours into greys under NO_COLOR; with the terminal's own it sends none.
+            ansi_color=True if "NO_COLOR" in os.environ else None,
         )
-        self._explanations: dict[Wanted[tuple[str, str]], Explanation] = {}
-        self._ranking_runs = False
-        self._measured_once = False
+        self.glyphs = glyphs or choose()
+        self.export_folder = export_folder
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        # Without colour, the terminal's own two colours are the safest background and text.
         self.theme = "ansi-dark" if self.no_color else DARK.name
+        ScrollBar.renderer = PlainScrollBar if self.glyphs.ascii else ScrollBarRender
         if self.glyphs.ascii:
             self.add_class("-ascii")
 
@@ -151,166 +129,6 @@ class AdvisorApp(App[None]):
         elif not too_small(event.size) and shown:
             self.screen.dismiss()
 
-    def set_state(self, **changes: Any) -> None:
-        """Change the state and draw it on every screen."""
-        self.state = replace(self.state, **changes)
-        for screen in self.screen_stack:
-            if isinstance(screen, StateScreen) and screen.is_mounted:
-                screen.show_state(self.state)
-
-    def select(self, model_id: str) -> None:
-        """Remember the model under the cursor; the screen has drawn it already."""
-        self.state = replace(self.state, selected=model_id)
-
-    # ---------------------------------------------------------------- probing and measuring
-
-    def action_probe(self) -> None:
-        """Probe again; a rig from a file is left alone."""
-        if not self.state.probed_here:
-            self.notify(f"this rig was read from {self.state.origin}; start without --rig to probe")
-            return
-        if self.state.probe.running:
-            return
-        self.set_state(probe=Progress(running=True), activity="probing this machine …", failure=None)
-        self._probe()
-
-    @work(thread=True, exclusive=True, group="probe", exit_on_error=False)
-    def _probe(self) -> None:
-        worker = get_current_worker()
-
-        def tell(step: str, status: str) -> None:
-            if not worker.is_cancelled:
-                self.post_message(ProbeStep(step, status))
-
-        try:
-            rig = abandonable(lambda: self.prober(tell), lambda: worker.is_cancelled)
-        except AbandonedError:
-            return
-        except Exception as error:
-            # Whatever went wrong with the hardware, the app can still say so.
-            self.post_message(Probed(None, f"the probe failed: {error or type(error).__name__}"))
-        else:
-            self.post_message(Probed(rig))
-
-    @on(ProbeStep)
-    def _probe_step(self, message: ProbeStep) -> None:
-        steps = dict(self.state.probe.steps)
-        steps[message.step] = message.status
-        self.set_state(probe=replace(self.state.probe, steps=tuple(steps.items())))
-
-    @on(Probed)
-    def _probed(self, message: Probed) -> None:
-        self.set_state(
-            rig=message.rig or self.state.rig,
-            probe=replace(self.state.probe, running=False, error=message.error),
-            activity="",
-        )
-        if message.rig is not None:
-            self._measured_once = False
-            self.request_ranking()
-
-    @work(thread=True, exclusive=True, group="measure", exit_on_error=False)
-    def _measure(self, rig: Rig) -> None:
-        worker = get_current_worker()
-        try:
-            found = abandonable(lambda: self.measurer(rig), lambda: worker.is_cancelled)
-        except AbandonedError:
-            return
-        except Exception as error:
-            self.post_message(Measured(None, rig, str(error)))
-        else:
-            self.post_message(Measured(found, rig))
-
-    @on(Measured)
-    def _measured(self, message: Measured) -> None:
-        self.set_state(activity="")
-        if message.rig is not None and self.state.rig is message.base:
-            self.set_state(rig=message.rig)
-            self.request_ranking()
-
-    # ---------------------------------------------------------------- ranking
-
-    def request_ranking(self) -> None:
-        """Rank again for the present rig and question."""
-        if self.state.rig is None or self._ranking_runs:
-            return
-        self._ranking_runs = True
-        if self.state.view is None:
-            self.set_state(activity="ranking …")
-        self._rank(Wanted(self.state.rig, self.state.question, None))
-
-    @work(thread=True, exclusive=True, group="rank")
-    def _rank(self, wanted: Wanted[None]) -> None:
-        worker = get_current_worker()
-        try:
-            view = abandonable(lambda: background.rank(wanted), lambda: worker.is_cancelled)
-        except AbandonedError:
-            return
-        except background.expected_errors() as error:
-            self.post_message(Ranked(wanted, None, str(error)))
-        else:
-            self.post_message(Ranked(wanted, view))
-
-    @on(Ranked)
-    def _ranked(self, message: Ranked) -> None:
-        self._ranking_runs = False
-        now = (self.state.rig, self.state.question)
-        changes: dict[str, Any] = {"view": message.view, "failure": message.error}
-        if self.state.activity == "ranking …":
-            changes["activity"] = ""
-        if self.state.selected is None and message.view is not None and message.view.rows:
-            changes["selected"] = message.view.rows[0].model_id
-        self.set_state(**changes)
-        if (message.wanted.rig, message.wanted.question) != now:
-            self.request_ranking()
-        elif not self._measured_once and self.state.probed_here and self.state.rig is not None:
-            self._measured_once = True
-            if not self.state.rig.memory.measured_bandwidth_bytes_per_s.known:
-                self.set_state(activity="measuring RAM bandwidth …")
-                self._measure(self.state.rig)
-
-    # ---------------------------------------------------------------- explanations
-
-    def _wanted_explanation(self, model_id: str, quant: str) -> Wanted[tuple[str, str]] | None:
-        if self.state.view is None:
-            return None
-        # What the view was made for, which may lag behind the question for a moment.
-        result = self.state.view.result
-        return Wanted(result.rig, self.state.view.table.question, (model_id, quant))
-
-    def explanation(self, model_id: str, quant: str) -> Explanation | None:
-        """The explanation of a row, if it has been worked out."""
-        wanted = self._wanted_explanation(model_id, quant)
-        return self._explanations.get(wanted) if wanted else None
-
-    def request_explanation(self, model_id: str, quant: str) -> None:
-        """Work out an explanation in the background."""
-        wanted = self._wanted_explanation(model_id, quant)
-        if wanted is not None and wanted not in self._explanations:
-            self._explain(wanted)
-
-    @work(thread=True, exclusive=True, group="explain")
-    def _explain(self, wanted: Wanted[tuple[str, str]]) -> None:
-        worker = get_current_worker()
-        try:
-            found = abandonable(lambda: background.explain(wanted), lambda: worker.is_cancelled)
-        except AbandonedError:
-            return
-        except background.expected_errors() as error:
-            self.post_message(Explained(wanted, None, str(error)))
-        else:
-            self.post_message(Explained(wanted, found))
-
-    @on(Explained)
-    def _explained(self, message: Explained) -> None:
-        if message.explanation is None:
-            self.notify(message.error or "", severity="warning")
-            return
-        while len(self._explanations) >= _KEPT_EXPLANATIONS:
-            del self._explanations[next(iter(self._explanations))]
-        self._explanations[message.wanted] = message.explanation
-        self.set_state()
-
     def open_why(self, model_id: str) -> None:
         """Explain a model on a screen of its own."""
         from advisor.tui.screens.why import WhyScreen
@@ -324,8 +142,7 @@ class AdvisorApp(App[None]):
         """Change the question and rank again."""
         self.set_state(question=replace(self.state.question, **changes))
         self.request_ranking()
-        if self.state.scenarios:
-            self.request_comparison()
+        self.request_comparison()
 
     def action_context(self, step: int) -> None:
         """Halve or double the context."""
@@ -381,23 +198,10 @@ class AdvisorApp(App[None]):
         """Open the what-if screen."""
         from advisor.tui.screens.whatif import WhatIfScreen
 
-        if self.state.rig is None or self.state.view is None:
+        if self.state.rig is None:
             self.notify("there is no rig to change yet", severity="warning")
         elif not isinstance(self.screen, WhatIfScreen):
             self.push_screen(WhatIfScreen(self.glyphs))
-
-    @work(thread=True, group="parse")
-    def parse_scenario(self, text: str) -> None:
-        """Make a scenario of a text; the screen hears of it."""
-        rig = self.state.rig
-        if rig is None:
-            return
-        try:
-            scenario = background.parse(text, rig)
-        except background.expected_errors() as error:
-            self.post_message(Parsed(text, rig, None, str(error)))
-        else:
-            self.post_message(Parsed(text, rig, scenario))
 
     @on(Parsed)
     def _parsed(self, message: Parsed) -> None:
@@ -407,41 +211,11 @@ class AdvisorApp(App[None]):
             if isinstance(screen, WhatIfScreen):
                 screen.heard(message)
 
-    def set_scenarios(self, scenarios: tuple[tuple[str, Any], ...]) -> None:
+    def set_scenarios(self, texts: tuple[str, ...]) -> None:
         """Other scenarios; compare again."""
-        self.set_state(scenarios=scenarios, comparison=None)
-        if scenarios:
+        self.set_state(scenarios=texts, comparison=None)
+        if texts:
             self.request_comparison()
-
-    def request_comparison(self) -> None:
-        """Compare the scenarios with the rig as it is."""
-        if self.state.rig is not None:
-            names = tuple(text for text, _ in self.state.scenarios)
-            self._compare(Wanted(self.state.rig, self.state.question, names), self.state.scenarios)
-
-    @work(thread=True, exclusive=True, group="compare")
-    def _compare(self, wanted: Wanted[tuple[str, ...]], scenarios: tuple[tuple[str, Any], ...]) -> None:
-        worker = get_current_worker()
-        try:
-            found = abandonable(
-                lambda: background.compare(wanted, [s for _, s in scenarios]), lambda: worker.is_cancelled
-            )
-        except AbandonedError:
-            return
-        except background.expected_errors() as error:
-            self.post_message(Compared(wanted, None, str(error)))
-        else:
-            self.post_message(Compared(wanted, found))
-
-    @on(Compared)
-    def _compared(self, message: Compared) -> None:
-        names = tuple(text for text, _ in self.state.scenarios)
-        wanted = message.wanted
-        if (wanted.rig, wanted.question, wanted.of) != (self.state.rig, self.state.question, names):
-            return
-        if message.error:
-            self.notify(message.error, severity="error")
-        self.set_state(comparison=message.comparison)
 
     # ---------------------------------------------------------------- output, help
 
@@ -450,22 +224,16 @@ class AdvisorApp(App[None]):
         if self.state.view is None:
             self.notify("there is no ranking to export yet", severity="warning")
             return
+        from advisor.core.filter import parse_filter
+        from advisor.core.ranking import rank
         from advisor.pipeline import RankingResult
         from advisor.report.documents import rank_document
 
-        found = listing(self.state)
-        ranking = self.state.view.result.ranking
-        places = {row.model_id: n for n, row in enumerate(self.state.view.rows)}
-        from advisor.core.filter import parse_filter
-
-        accept = parse_filter(self.state.filter_text)
-        keep = [places[r.model_id] for r in self.state.view.rows if accept(r.seen)]
-        result = RankingResult(
-            self.state.view.result.rig,
-            replace(ranking, rows=ranking.rows[keep]),
-            self.state.filter_text,
-        )
-        self.export(rank_document(result), "rig-advisor-rank", f"{found.matching} models")
+        result = self.state.view.result
+        text = self.state.filter_text
+        ranking = rank(self.state.view.table, result.ranking.scores, parse_filter(text))
+        document = rank_document(RankingResult(result.rig, ranking, text))
+        self.export(document, "rig-advisor-rank", f"{len(ranking)} models")
 
     def export(self, document: dict[str, Any], stem: str, what: str) -> None:
         """Write a document and say where it is."""

@@ -7,7 +7,7 @@ neither NumPy nor the catalog.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -117,11 +117,11 @@ class Explained(Message):
 
 
 class Parsed(Message):
-    """A what-if text became a scenario, or why it did not."""
+    """A what-if text makes a scenario of the rig, or why it does not."""
 
-    def __init__(self, text: str, base: Rig, scenario: Scenario | None, error: str | None = None) -> None:
+    def __init__(self, text: str, error: str | None = None) -> None:
         super().__init__()
-        self.text, self.base, self.scenario, self.error = text, base, scenario, error
+        self.text, self.error = text, error
 
 
 class Compared(Message):
@@ -199,9 +199,10 @@ def parse(text: str, rig: Rig) -> Scenario:
     return parse_scenario(text, rig)
 
 
-def compare(wanted: Wanted[tuple[str, ...]], scenarios: Sequence[Scenario]) -> Comparison:
-    """The rig as it is beside the scenarios."""
+def compare(wanted: Wanted[tuple[str, ...]]) -> Comparison:
+    """The rig as it is beside the scenarios that the texts make of it."""
     from advisor import pipeline
 
     now = pipeline.Scenario("now", wanted.rig, ())
+    scenarios = [parse(text, wanted.rig) for text in wanted.of]
     return pipeline.compare([now, *scenarios], wanted.question, top=COMPARED_MODELS)

@@ -99,7 +99,7 @@ ASCII = Glyphs(
         "launch": "-",
         "free": ".",
     },
-    fit={"full": "*", "offload": "+", "cpu": "c", "none": "-"},
+    fit={"full": "*", "offload": "+", "cpu": "c", "none": "x"},
     cursor=">",
     pin="!",
     up="^",

@@ -10,11 +10,13 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
+from advisor.tui.glyphs import UNICODE, Glyphs
+
 Part = tuple[str, str]
 """Text and style; the style is a Textual style string with theme variables, or empty."""
 Line = list[Part]
 
-MUTED = "$text-muted"
+MUTED = "$foreground-muted"
 STRONG = "bold"
 KEY = "bold $accent"
 TITLE = "bold $primary"
@@ -123,7 +125,10 @@ class Painted(Widget):
     }
     """
 
-    _memo: tuple[int, list[Line]] | None = None
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None, classes: str = "") -> None:
+        super().__init__(id=id, classes=classes)
+        self.glyphs = glyphs
+        self._memo: tuple[int, list[Line]] | None = None
 
     def paint(self, width: int) -> list[Line]:
         """The lines to show in ``width`` cells."""
@@ -139,7 +144,8 @@ class Painted(Widget):
 
     def _lines(self, width: int) -> list[Line]:
         if self._memo is None or self._memo[0] != width:
-            self._memo = (width, self.paint(width) if width > 0 else [])
+            lines = self.paint(width) if width > 0 else []
+            self._memo = (width, [fit_line(line, width, self.glyphs.ellipsis) for line in lines])
         return self._memo[1]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:

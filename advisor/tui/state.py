@@ -12,7 +12,7 @@ from advisor.core.question import USE_CASES, Question
 from advisor.tui.view import Row, View
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Comparison, Scenario
+    from advisor.pipeline import Comparison
     from probes.types import Rig
 
 
@@ -68,8 +68,8 @@ class AppState:
     selected: str | None = None
     """Model id under the cursor."""
     pins: tuple[str, ...] = ()
-    scenarios: tuple[tuple[str, Scenario], ...] = ()
-    """Edit text and the scenario it made, in the order they were added."""
+    scenarios: tuple[str, ...] = ()
+    """Edit texts, one per scenario, in the order they were added."""
     comparison: Comparison | None = None
     probe: Progress = field(default_factory=Progress)
     activity: str = ""

@@ -272,6 +272,8 @@ def _roof(table: EstimateTable, row: int) -> str:
 
     device_time = table.terms[row].sum(axis=1)
     device = table.machine.devices[int(device_time.argmax())]
+    if device.kind == "cpu":
+        return f"RAM at {gbs(device.bandwidth)}, {table.machine.ram_bandwidth_basis}"
     rows = f", {device.rows} runs" if device.rows else ""
     # Measured on its own class of device, or borrowed from its vendor or from all of them.
     known = device.architecture if device.level in ("architecture", "platform") else f"{device.level} average"

@@ -11,8 +11,16 @@ if TYPE_CHECKING:
     from advisor.tui.state import AppState
 
 
+WIDTHS = [(0, "-narrow"), (100, "-wide")]
+HEIGHTS = [(0, "-short"), (20, "-tall")]
+"""Classes of a screen by its width and height; the style sheet goes by them."""
+
+
 class StateScreen(Screen[None]):
     """A screen that is told about every change of the state."""
+
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     @property
     def advisor(self) -> AdvisorApp:
@@ -34,6 +42,9 @@ class StateScreen(Screen[None]):
 
 class StateModal(ModalScreen[None]):
     """A dialog above a screen; it does not follow the state."""
+
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     @property
     def advisor(self) -> AdvisorApp:

@@ -83,11 +83,12 @@ _NUMBERS = (
 def help_lines(screen: str, command: str, width: int, glyphs: Glyphs) -> list[Line]:
     """Keys of a screen, meanings, and this view as a command."""
 
-    def entry(key: str, text: str, style: str = KEY, room: int = 11) -> list[Line]:
+    def entry(key: str, text: str, style: str = KEY) -> list[Line]:
         if glyphs.ascii:
             for found, plain in (("↑", "Up"), ("↓", "Down"), ("←", "Left"), ("→", "Right"), ("³", "^3")):
                 key, text = key.replace(found, plain), text.replace(found, plain)
             text = text.replace("⁹", "^9")
+        room = 17 if glyphs.ascii else 11
         first, *rest = wrap(text, width - room - 2)
         return [[("  ", ""), (pad(key, room), style), *first], *([(" " * (room + 2), ""), *r] for r in rest)]
 
@@ -121,8 +122,8 @@ class HelpText(Painted):
     """The text of the help."""
 
     def __init__(self, glyphs: Glyphs, screen: str, command: str) -> None:
-        super().__init__()
-        self.glyphs, self.screen_name, self.command = glyphs, screen, command
+        super().__init__(glyphs)
+        self.screen_name, self.command = screen, command
 
     def paint(self, width: int) -> list[Line]:
         """All of it."""
@@ -144,6 +145,8 @@ class HelpScreen(StateModal):
         Binding("escape,q,question_mark,f1,enter", "back", "Close", id="help.close"),
         Binding("up,k", "scroll(-1)", "Up", id="help.up", show=False),
         Binding("down,j", "scroll(1)", "Down", id="help.down", show=False),
+        Binding("home,g", "edge(-1)", "Top", id="help.top", show=False),
+        Binding("end,G", "edge(1)", "Bottom", id="help.bottom", show=False),
         Binding("pageup", "scroll(-10)", "Page up", id="help.page_up", show=False),
         Binding("pagedown,space", "scroll(10)", "Page down", id="help.page_down", show=False),
     ]
@@ -160,8 +163,16 @@ class HelpScreen(StateModal):
             box.border_title = "Help"
             with VerticalScroll(id="help-scroll", can_focus=False):
                 yield HelpText(self.glyphs, self.below, self.command)
-            yield HelpKeys()
+            yield HelpKeys(self.glyphs)
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""
         self.query_one("#help-scroll").scroll_relative(y=lines, animate=False)
+
+    def action_edge(self, step: int) -> None:
+        """Scroll to the top or bottom."""
+        pane = self.query_one("#help-scroll")
+        if step < 0:
+            pane.scroll_home(animate=False)
+        else:
+            pane.scroll_end(animate=False)

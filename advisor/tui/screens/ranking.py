@@ -8,6 +8,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.geometry import Size
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
@@ -27,6 +28,11 @@ EXPLAIN_DELAY_S = 0.12
 
 WIDE, TALL = 100, 22
 """From this size on there is room for the header's box; from this width for the why-pane."""
+
+
+def roomy(size: Size) -> bool:
+    """Whether the header may have a box."""
+    return size.width >= WIDE and size.height >= TALL
 
 
 def hints(glyphs: Glyphs) -> tuple[Hint, ...]:
@@ -66,6 +72,9 @@ class RankingScreen(StateScreen):
         Binding("slash", "filter", "Filter", id="ranking.filter"),
         Binding("escape", "clear_filter", "Clear filter", id="ranking.clear_filter", show=False),
         Binding("space,v", "pin", "Pin", id="ranking.pin"),
+        Binding("s", "app.sort", "Sort", id="ranking.sort"),
+        Binding("S", "app.reverse", "Reverse", id="ranking.reverse"),
+        Binding("n", "app.unfit", "Not fitting", id="ranking.unfit"),
         Binding("ctrl+down", "scroll_why(1)", "Scroll why", id="ranking.why_down", show=False),
         Binding("ctrl+up", "scroll_why(-1)", "Scroll why", id="ranking.why_up", show=False),
     ]
@@ -80,7 +89,7 @@ class RankingScreen(StateScreen):
     def compose(self) -> ComposeResult:
         """Header, question, filter, list beside the why-pane, strip, keys."""
         g = self.glyphs
-        yield HardwareHeader(g, id="header")
+        yield HardwareHeader(g, id="header", classes="-boxed" if roomy(self.app.size) else "")
         yield StatusLine(g, id="status")
         with Vertical(id="filter-bar"):
             with Horizontal(id="filter-row"):
@@ -102,7 +111,7 @@ class RankingScreen(StateScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         """Boxed header where there is room."""
-        boxed = event.size.width >= WIDE and event.size.height >= TALL
+        boxed = roomy(event.size)
         header = self.query_one(HardwareHeader)
         if header.has_class("-boxed") != boxed:
             header.set_class(boxed, "-boxed")

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from advisor.report.format import gbs, gib_unit, tflops
-from advisor.tui.glyphs import Glyphs
+from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, Painted, clip, pad, wrap
 from advisor.tui.screens.base import StateScreen
 from advisor.tui.state import AppState
@@ -146,9 +146,8 @@ def rig_lines(rig: Rig, assumptions: Sequence[str], width: int, glyphs: Glyphs) 
 class RigFacts(Painted):
     """The facts of a rig."""
 
-    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.glyphs = glyphs
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
+        super().__init__(glyphs, id=id)
         self.state: AppState | None = None
 
     def show(self, state: AppState) -> None:

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from advisor.tui.background import Parsed
-from advisor.tui.glyphs import Glyphs
+from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, Painted, flow, to_content, wrap
 from advisor.tui.screens.base import StateScreen
 from advisor.tui.state import AppState, what_if_command
@@ -46,8 +46,10 @@ class Suggested(Message):
 class Presets(Painted):
     """Suggested changes as buttons with a number."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    auto_links = False
+
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
+        super().__init__(glyphs, id=id)
         self.texts: tuple[str, ...] | None = None
 
     def show(self, texts: tuple[str, ...]) -> None:
@@ -82,9 +84,8 @@ class Presets(Painted):
 class CompareView(Painted):
     """The comparison, or what to do when there is none."""
 
-    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.glyphs = glyphs
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
+        super().__init__(glyphs, id=id)
         self.state: AppState | None = None
         self.first = 1
 
@@ -105,8 +106,9 @@ class CompareView(Painted):
         lines: list[Line] = [
             [("What would another part change?", TITLE)],
             [],
-            [("  ", ""), ("1", KEY), (" to ", ""), ("6", KEY), (" add a change from above; ", "")],
-            [("  ", ""), ("a", KEY), (" types one. A comma joins changes in one scenario:", "")],
+            [("  ", ""), ("1", KEY), (" to ", ""), ("6", KEY), (" add a change from above,", "")],
+            [("  ", ""), ("a", KEY), (" types one; up to four stand side by side.", "")],
+            [("  A comma joins several changes in one scenario.", "")],
             [],
         ]
         for text, meaning in LANGUAGE:
@@ -155,7 +157,7 @@ class WhatIfScreen(StateScreen):
         """Header, question, suggestions, text field, comparison, keys."""
         yield HardwareHeader(self.glyphs, id="header")
         yield StatusLine(self.glyphs, id="status")
-        yield Presets(id="what-if-presets")
+        yield Presets(self.glyphs, id="what-if-presets")
         with Vertical(id="what-if-bar"):
             with Horizontal(id="what-if-row"):
                 yield Static("what if ", id="what-if-mark", markup=False)
@@ -239,31 +241,31 @@ class WhatIfScreen(StateScreen):
         scenarios = self.advisor.state.scenarios
         if len(scenarios) >= MOST_SCENARIOS:
             self._say(f"{MOST_SCENARIOS} scenarios are the most; u takes the last one away")
-        elif text in (t for t, _ in scenarios):
+        elif text in scenarios:
             self._say(f"{text!r} is there already")
         else:
             self.advisor.parse_scenario(text)
 
     def heard(self, message: Parsed) -> None:
         """A text has been parsed."""
-        if message.scenario is None:
-            self._say(message.error or "")
+        if message.error is not None:
+            self._say(message.error)
             return
         scenarios = self.advisor.state.scenarios
-        if message.base is not self.advisor.state.rig or len(scenarios) >= MOST_SCENARIOS:
+        if len(scenarios) >= MOST_SCENARIOS or message.text in scenarios:
             return
         self._say("")
         field = self.query_one(WhatIfInput)
         if field.value.strip() == message.text:
             field.value = ""
             self.set_focus(None)
-        self.advisor.set_scenarios((*scenarios, (message.text, message.scenario)))
+        self.advisor.set_scenarios((*scenarios, message.text))
 
     def action_undo(self) -> None:
         """Take the last scenario away."""
         scenarios = self.advisor.state.scenarios
         if scenarios:
-            self._undone.append(scenarios[-1][0])
+            self._undone.append(scenarios[-1])
             self.query_one(CompareView).first = 1
             self.advisor.set_scenarios(scenarios[:-1])
 
@@ -297,7 +299,7 @@ class WhatIfScreen(StateScreen):
 
     def action_copy(self) -> None:
         """Copy the command that prints the comparison."""
-        texts = [text for text, _ in self.advisor.state.scenarios]
+        texts = self.advisor.state.scenarios
         if texts:
             self.advisor.copy(
                 what_if_command(texts, self.advisor.state, self.advisor.rig_path),

@@ -20,7 +20,7 @@ SEGMENT_STYLES = {
     "compute": "$success",
     "link": "$error",
     "launch": "$secondary",
-    "free": "$text-disabled",
+    "free": "$foreground-muted",
 }
 
 

@@ -74,7 +74,12 @@ def quant_lines(e: Explanation, width: int, glyphs: Glyphs, limit: int | None) -
         start = min(max(at - limit // 2, 0), len(order) - limit)
         hidden = len(order) - limit
         order = order[start : start + limit]
-    lines: list[Line] = [[("Quantization", TITLE), (f"{'GiB':>6}{'tok/s':>7}  {'fit':<10}{'quality' if width >= 46 else 'qual'}", MUTED)]]
+    lines: list[Line] = [
+        [
+            ("Quantization", TITLE),
+            (f"{'GiB':>6}{'tok/s':>7}  {'fit':<10}{'quality' if width >= 46 else 'qual'}", MUTED),
+        ]
+    ]
     for i in order:
         fits = bool(table.fits[i])
         here = i == e.row

@@ -124,6 +124,8 @@ def brief_lines(state: AppState, width: int, glyphs: Glyphs) -> list[Line]:
         return [fit_line([*name, *probe_line(state.probe, glyphs)], width, glyphs.ellipsis)]
     rig = state.rig
     right = notes_part(state, glyphs, brief=True)
+    if state.activity:
+        right = [(state.activity.removesuffix(" RAM bandwidth …"), "$accent"), ("  ", ""), *right]
     groups = gpu_groups(rig.accelerators)
     parts: Line = []
     for n, (count, gpu) in enumerate(groups[:2]):
@@ -174,7 +176,7 @@ def full_lines(state: AppState, width: int, glyphs: Glyphs) -> list[Line]:
         hint = "models are ranked as soon as the probe ends"
         return [
             fit_line(probe_line(state.probe, glyphs), width, glyphs.ellipsis),
-            [(state.activity or hint, MUTED)],
+            [(hint, MUTED)],
         ]
     rig = state.rig
     gpus: Line = [("GPU  ", TITLE)]
@@ -207,9 +209,8 @@ def full_lines(state: AppState, width: int, glyphs: Glyphs) -> list[Line]:
 class HardwareHeader(Painted):
     """One line on narrow terminals; a titled box on wide ones."""
 
-    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.glyphs = glyphs
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None, classes: str = "") -> None:
+        super().__init__(glyphs, id=id, classes=classes)
         self.state: AppState | None = None
 
     def show(self, state: AppState) -> None:

@@ -80,8 +80,7 @@ class StatusLine(Painted):
     """The question, the sort order and the counts."""
 
     def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.glyphs = glyphs
+        super().__init__(glyphs, id=id)
         self.state: AppState | None = None
 
     def show(self, state: AppState) -> None:
@@ -121,8 +120,10 @@ def choose_hints(hints: Sequence[Hint], width: int) -> list[Hint]:
 class KeyBar(Painted):
     """The footer: as many keys as there is room for, none of them cut; they can be clicked."""
 
-    def __init__(self, hints: Sequence[Hint], *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    auto_links = False
+
+    def __init__(self, hints: Sequence[Hint], glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
+        super().__init__(glyphs, id=id)
         self.hints = tuple(hints)
 
     def show(self, hints: Sequence[Hint]) -> None:

@@ -18,7 +18,7 @@ from advisor.tui.state import SORTS, Divider, Item
 from advisor.tui.view import Row
 from advisor.tui.widgets.columns import Placed, place_columns, widths_of
 
-FIT_STYLES = {"full": "$success", "offload": "$warning", "cpu": "$warning", "none": "$text-muted"}
+FIT_STYLES = {"full": "$success", "offload": "$warning", "cpu": "$warning", "none": "$foreground-muted"}
 
 
 class RankingTable(ScrollView, can_focus=True):
@@ -68,6 +68,7 @@ class RankingTable(ScrollView, can_focus=True):
         self._measured: object = None
         self._longest = 24
         self._placed: tuple[Placed, ...] = ()
+        self._placed_for = -1
 
     @property
     def selected(self) -> Row | None:
@@ -107,19 +108,21 @@ class RankingTable(ScrollView, can_focus=True):
             self._cursor = places[selected]
         else:
             self._cursor = self._nearest(min(self._cursor, max(len(items) - 1, 0)), -1)
-        self._layout()
+        self._placed_for = -1
+        self.virtual_size = Size(self.size.width, len(items) + 1)
         self._keep_cursor_visible()
         self.refresh()
 
     def on_resize(self) -> None:
-        """Choose the columns again for the new width."""
-        self._layout()
+        """Keep the cursor on the screen."""
         self._keep_cursor_visible()
 
-    def _layout(self) -> None:
-        width = self.scrollable_content_region.width or self.size.width
-        self._placed = place_columns(width, self._needed, self._longest)
-        self.virtual_size = Size(width, len(self.items) + 1)
+    def _columns(self) -> tuple[Placed, ...]:
+        """The columns for the present width, which is known for certain only when drawing."""
+        if self._placed_for != self.size.width:
+            self._placed_for = self.size.width
+            self._placed = place_columns(self.size.width - 1, self._needed, self._longest)
+        return self._placed
 
     # The head stays where it is: line 0 of the screen is the head, the others scroll below it.
 
@@ -176,7 +179,7 @@ class RankingTable(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Head: sort.  Row: select, and open when it was selected already."""
         if event.y == 0:
-            for placed in self._placed:
+            for placed in self._columns():
                 if placed.x <= event.x <= placed.x + placed.width and placed.column.sort:
                     self.post_message(self.SortWanted(placed.column.sort))
             return
@@ -220,9 +223,9 @@ class RankingTable(ScrollView, can_focus=True):
     def _head(self) -> Line:
         g = self.glyphs
         line: Line = [("  ", "")]
-        for n, placed in enumerate(self._placed):
+        for n, placed in enumerate(self._columns()):
             column = placed.column
-            title, style = column.title, "bold $text-muted"
+            title, style = column.title, "bold $foreground-muted"
             if column.sort == self.sort:
                 descending = SORTS[self.sort].descending != self.reverse
                 style = "bold $primary"
@@ -246,7 +249,7 @@ class RankingTable(ScrollView, can_focus=True):
             (g.cursor if at_cursor else " ", "$primary"),
             (g.pin if row.model_id in self.pins else " ", "$accent"),
         ]
-        for n, placed in enumerate(self._placed):
+        for n, placed in enumerate(self._columns()):
             column = placed.column
             text = pad(column.cell(row, g), placed.width, column.align, g.ellipsis)
             style = "" if row.fits else MUTED

@@ -89,15 +89,12 @@ def memory_lines(detail: Detail, width: int, glyphs: Glyphs) -> list[Line]:
         lines += flow(legend, width)
         if use.kind != "cpu" and use.layers < use.all_layers:
             lines.append([(f"{use.layers} of {use.all_layers} layers", MUTED)])
-        if over:
-            short = gib_unit(use.used_bytes - use.usable_bytes)
-            lines.append([(f"{glyphs.fit['none']} {short} more than this device can give", "$error")])
     for use in detail.minor_devices:
         where = "in RAM" if use.kind == "cpu" else f"on {short_name(use.name)}"
         text = f"and {gib_unit(use.used_bytes)} {where} (of {gib_unit(use.usable_bytes)})"
         lines.append([(clip(text, width, glyphs.ellipsis), MUTED)])
     if not detail.fits:
-        lines.append([(f"{gib_unit(detail.missing_bytes)} short in all: does not run here", "bold $error")])
+        lines.append([(f"{gib_unit(detail.missing_bytes)} short: does not run here", "bold $error")])
     return lines
 
 
@@ -201,8 +198,7 @@ class WhyStrip(Painted):
     """The why-pane of narrow terminals: three lines."""
 
     def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.glyphs = glyphs
+        super().__init__(glyphs, id=id)
         self.detail: Detail | None = None
 
     def show(self, detail: Detail | None) -> None:
@@ -220,8 +216,7 @@ class WhyPane(Painted):
     """Memory and time of the selected model, and the rest once it has been worked out."""
 
     def __init__(self, glyphs: Glyphs = UNICODE, *, full: bool = False, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.glyphs = glyphs
+        super().__init__(glyphs, id=id)
         self.full = full
         self.detail: Detail | None = None
         self.explanation: Explanation | None = None
@@ -241,7 +236,7 @@ class WhyPane(Painted):
         lines += time_lines(self.detail, width, self.glyphs)
         lines.append([])
         if self.explanation is None:
-            lines.append([(f"working out quantizations and sensitivities {self.glyphs.waiting}", MUTED)])
+            lines.append([(f"working out quantizations {self.glyphs.waiting}", MUTED)])
         else:
             lines += explained_lines(self.explanation, width, self.glyphs, full=self.full)
         return lines
