@@ -9,12 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from probes.hypothetical import accelerator_facts, cpu_facts, parse_gpu_spec, parse_ram_spec
-
 from advisor.core.whatif import (
     AddGpu,
     Change,
-    RamKit,
+    Lookups,
     RemoveGpu,
     ReplaceGpu,
     SetChannels,
@@ -26,8 +24,12 @@ from advisor.core.whatif import (
     apply_changes,
 )
 from advisor.pipeline import Scenario, cpu_family
-from catalog.hardware import find_cpu_family, load_links, memory_kind
-from probes.types import AcceleratorInfo, Fact, PcieLink, Rig
+from catalog.hardware import find_cpu_family, load_links, memory_kind, memory_types
+from catalog.types import CpuFamily
+from probes.hypothetical import accelerator_facts, cpu_facts
+from probes.spec_memory import Processor, module_memory
+from probes.specs import parse_gpu_spec
+from probes.types import AcceleratorInfo, Fact, MemoryInfo, PcieLink, Rig
 
 VERBS = ("ram", "mts", "channels", "add-gpu", "replace-gpu", "remove-gpu", "cpu", "link")
 _PCIE = re.compile(r"^pcie\s*-?(\d(?:\.\d)?)\s*x\s*(\d+)$", re.IGNORECASE)
@@ -71,16 +73,35 @@ _EXAMPLES = {
 def make_scenario(edits: Sequence[tuple[str, str]], rig: Rig) -> Scenario:
     """Apply (verb, value) edits to a rig; the scenario is named after them."""
     changes = [_change(verb, value) for verb, value in edits]
-    edited = apply_changes(rig, changes, cpu_family(rig), memory_kind)
+    edited = apply_changes(rig, _ram_after_cpu(changes), cpu_family(rig), LOOKUPS)
     name = ", ".join(f"{verb} {value}" for verb, value in edits)
     return Scenario(name, replace(edited.rig, name=name), edited.remarks)
+
+
+def _ram_after_cpu(changes: Sequence[Change]) -> list[Change]:
+    """A CPU swap with new memory is one step: the memory is chosen for the new CPU."""
+    cpus = [c for c in changes if isinstance(c, SetCpu)]
+    rams = [c for c in changes if isinstance(c, SetRam)]
+    if not (cpus and rams):
+        return list(changes)
+    others = [c for c in changes if not isinstance(c, SetCpu | SetRam)]
+    return [*(replace(c, keeps_memory=False) for c in cpus), *rams, *others]
+
+
+def _memory_of(spec: str, name: str, family: CpuFamily | None, sockets: int) -> tuple[MemoryInfo, list[str]]:
+    notes: list[str] = []
+    processor = Processor(name, sockets, None, family) if family else None
+    return module_memory(spec, processor, notes), notes
+
+
+LOOKUPS = Lookups(_memory_of, memory_kind, memory_types)
+"""The shipped catalog, as edits need it."""
 
 
 def _change(verb: str, value: str) -> Change:
     match verb:
         case "ram":
-            spec = parse_ram_spec(value)
-            return SetRam(RamKit(spec.count, spec.module_bytes, spec.type, spec.mts))
+            return SetRam(value)
         case "mts":
             return SetSpeed(_whole(verb, value))
         case "channels":

@@ -132,7 +132,7 @@ def _rate(spec: RamSpec, processor: Processor, family: CpuFamily, notes: list[st
     if crowded and family.max_mts_2dpc and spec.mts > family.max_mts_2dpc:
         notes.append(
             f"Two modules per channel: {family.name} is specified for {family.max_mts_2dpc} MT/s then, "
-            f"not {spec.mts}; a tuned board may run faster."
+            f"not {spec.mts} ({family.source}); a tuned board may run faster."
         )
         return family.max_mts_2dpc
     if spec.mts > family.max_mts:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from catalog.types import CpuFamily, LookupFailedError, MemoryKind
-from probes.types import AcceleratorInfo, CpuInfo, Fact, MemoryInfo, MemoryModule, Rig, unknown
+from probes.types import AcceleratorInfo, CpuInfo, Fact, MemoryInfo, Rig, unknown
 
 GIB = 1024**3
 _CHANNEL_BITS = 64
@@ -21,23 +21,10 @@ class WhatIfError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class RamKit:
-    """Memory modules of one kind: ``count`` x ``module_bytes`` of ``type`` at ``mts``."""
-
-    count: int
-    module_bytes: int
-    type: str
-    mts: int
-
-    def __str__(self) -> str:
-        return f"{self.count}x{self.module_bytes // GIB}GB:{self.type}-{self.mts}"
-
-
-@dataclass(frozen=True, slots=True)
 class SetRam:
-    """Replace all modules by a kit."""
+    """Replace all modules by those of a specification such as ``2x32GB:DDR5-6000``."""
 
-    kit: RamKit
+    spec: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +66,14 @@ class RemoveGpu:
 
 @dataclass(frozen=True, slots=True)
 class SetCpu:
-    """Swap the CPU (and, where the memory kind differs, the board) for another one."""
+    """Swap the CPU (and, where the memory kind differs, the board) for another one.
+
+    ``keeps_memory`` is false where other memory comes with it.
+    """
 
     cpu: CpuInfo
     family: CpuFamily
+    keeps_memory: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +85,20 @@ class SetLink:
 
 
 Change = SetRam | SetSpeed | SetChannels | AddGpu | ReplaceGpu | RemoveGpu | SetCpu | SetLink
+
+
+MemoryOf = Callable[[str, str, CpuFamily | None, int], tuple[MemoryInfo, list[str]]]
+"""(specification, CPU name, its family, sockets) to the memory it makes and remarks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """What edits need from the catalog, handed in so that editing itself reads nothing."""
+
+    memory_of: MemoryOf
+    kind_of: Callable[[str], MemoryKind]
+    types_of: Callable[[CpuFamily], tuple[str, ...]]
+    """Memory types that a family takes, the one of its official speed first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ def apply_changes(
     rig: Rig,
     changes: Sequence[Change],
     family: CpuFamily | None,
-    kind_of: Callable[[str], MemoryKind],
+    catalog: Lookups,
 ) -> Edited:
     """Apply changes in order.
 
@@ -116,20 +121,20 @@ def apply_changes(
         rig: the rig to start from.
         changes: edits, applied one after the other.
         family: the present CPU's family, if it was recognised.
-        kind_of: memory kind by name (the catalog's lookup).
+        catalog: what has to be looked up.
 
     Raises:
-        WhatIfError: a change is impossible.
+        WhatIfError, RigError: a change is impossible.
     """
     remarks: list[str] = []
     for change in changes:
         match change:
-            case SetRam(kit):
-                rig, said = _set_ram(rig, kit, family, kind_of)
+            case SetRam(spec):
+                rig, said = _set_ram(rig, spec, family, catalog)
             case SetSpeed(mts):
-                rig, said = _set_speed(rig, mts, family, kind_of)
+                rig, said = _set_speed(rig, mts, family, catalog)
             case SetChannels(channels):
-                rig, said = _set_channels(rig, channels, family)
+                rig, said = _set_channels(rig, channels, family, catalog)
             case AddGpu(gpu, count):
                 rig, said = _add_gpus(rig, gpu, count)
             case ReplaceGpu(gpu, count):
@@ -137,8 +142,8 @@ def apply_changes(
                 rig, said = _add_gpus(replace(rig, accelerators=kept), gpu, count)
             case RemoveGpu(number):
                 rig, said = _remove_gpu(rig, number)
-            case SetCpu(cpu, new_family):
-                rig, said = _set_cpu(rig, cpu, new_family)
+            case SetCpu(cpu, new_family, keeps_memory):
+                rig, said = _set_cpu(rig, cpu, new_family, catalog, keeps_memory)
                 family = new_family
             case SetLink(name, edit):
                 rig, said = _set_link(rig, name, edit)
@@ -146,110 +151,16 @@ def apply_changes(
     return Edited(rig, tuple(remarks))
 
 
-def memory_of_kit(
-    kit: RamKit, family: CpuFamily | None, sockets: int, kind: MemoryKind
-) -> tuple[MemoryInfo, list[str]]:
-    """The memory that a kit makes on a platform, and remarks.
-
-    Channels = min(modules, channels of the platform); two modules per channel lower the speed to
-    the platform's official two-DIMM limit where one is known.  Rated speeds above the official
-    one-DIMM limit are kept (XMP/EXPO) and remarked on.
-    """
-    remarks: list[str] = []
-    if family is not None and not _takes(family, kit.type):
-        raise WhatIfError(
-            f"{family.name} takes {family.memory_type}, not {kit.type}; "
-            f"name a {family.memory_type} kit, or change the CPU with --cpu first"
-        )
-    top = kind.rates_mts[-1]
-    if kit.mts > top:
-        raise WhatIfError(f"no {kit.type} kit runs at {kit.mts} MT/s; the fastest known is {top}")
-    lowest = min(kind.rates_mts[0], kind.jedec_floor_mts)
-    if kit.mts < lowest:
-        raise WhatIfError(f"{kit.type} starts at {lowest} MT/s, not {kit.mts}")
-    available = family.channels * sockets if family else None
-    mts = kit.mts
-    channels = kit.count
-    confidence: str = "derived"
-    if available is None:
-        channels = min(kit.count, 2)
-        remarks.append(f"CPU family unknown: {channels} channel(s) assumed for {kit.count} module(s)")
-        confidence = "guess"
-    else:
-        channels = min(kit.count, available)
-        per_channel = -(-kit.count // available)
-        slots = family.slots_per_channel if family else None
-        if slots is not None and per_channel > slots:
-            raise WhatIfError(
-                f"{kit.count} modules do not go into {family.name if family else 'this platform'}: "
-                f"{available} channels with {slots} slot(s) each; at most {available * slots} modules"
-            )
-        if kit.count < available:
-            remarks.append(
-                f"{kit.count} module(s) populate {channels} of {available} channels: "
-                f"{channels / available:.0%} of the bandwidth this CPU can have"
-            )
-        if per_channel > 1 and family and family.max_mts_2dpc and mts > family.max_mts_2dpc:
-            mts = family.max_mts_2dpc
-            remarks.append(
-                f"{per_channel} modules per channel: {family.name} is specified for {mts} MT/s then, "
-                f"not {kit.mts} ({family.source}); tuned boards may run faster"
-            )
-        elif family and mts > family.max_mts:
-            remarks.append(
-                f"{kit.mts} MT/s is above the official {family.max_mts} MT/s of {family.name}: "
-                "needs XMP/EXPO and a board that holds it"
-            )
-        if per_channel > 1 and family and family.max_mts_2dpc is None and slots is None:
-            remarks.append("slots of the board unknown: check that it has as many")
-    total = kit.count * kit.module_bytes
-    source = f"what-if: {kit}"
-    module = MemoryModule(
-        size_bytes=kit.module_bytes,
-        type=kit.type,
-        rated_mts=kit.mts,
-        configured_mts=mts,
-        data_bits=_CHANNEL_BITS,
-        locator="",
-    )
-    bandwidth = channels * _CHANNEL_BITS / 8 * mts * 1e6
-    return (
-        MemoryInfo(
-            total_bytes=Fact(total, source, "derived"),
-            available_bytes=Fact(total, source, "derived"),
-            type=Fact(kit.type, source, "derived"),
-            channels=Fact(channels, source, "guess" if confidence == "guess" else "derived"),
-            mts=Fact(mts, source, "derived"),
-            bandwidth_bytes_per_s=Fact(bandwidth, source, "guess" if confidence == "guess" else "derived"),
-            measured_bandwidth_bytes_per_s=unknown("not measured: hypothetical memory"),
-            installed_bytes=Fact(total, source, "derived"),
-            modules=tuple(replace(module, locator=f"slot {i + 1}") for i in range(kit.count)),
-        ),
-        remarks,
-    )
-
-
-def _takes(family: CpuFamily, memory_type: str) -> bool:
-    """Whether a family's memory field ("DDR4 / DDR5", "LPDDR5X (256-bit)") names a type."""
-    names = {part.strip(" ,;()").upper() for part in family.memory_type.replace("/", " ").split()}
-    return memory_type.upper() in names
-
-
-def _set_ram(
-    rig: Rig, kit: RamKit, family: CpuFamily | None, kind_of: Callable[[str], MemoryKind]
-) -> tuple[Rig, list[str]]:
+def _set_ram(rig: Rig, spec: str, family: CpuFamily | None, catalog: Lookups) -> tuple[Rig, list[str]]:
     if any(a.unified.value for a in rig.accelerators):
         raise WhatIfError(
             "the memory of a unified-memory machine is soldered and shared with its GPU; "
             "compare with another machine instead: rank --rig on 'rig --gpu NAME --ram SIZE'"
         )
-    try:
-        kind = kind_of(kit.type)
-    except LookupFailedError as error:
-        raise WhatIfError(str(error)) from error
-    memory, remarks = memory_of_kit(kit, family, rig.cpu.sockets.value or 1, kind)
-    remarks += _scaled_measurement(rig, memory)[1]
-    return replace(rig, memory=_scaled_measurement(rig, memory)[0]), remarks
+    name = rig.cpu.name.value or "this CPU"
+    memory, remarks = catalog.memory_of(spec, name, family, rig.cpu.sockets.value or 1)
+    memory, more = _scaled_measurement(rig, memory)
+    return replace(rig, memory=memory), remarks + more
 
 
 def _scaled_measurement(rig: Rig, memory: MemoryInfo) -> tuple[MemoryInfo, list[str]]:
@@ -269,9 +180,7 @@ def _scaled_measurement(rig: Rig, memory: MemoryInfo) -> tuple[MemoryInfo, list[
     return replace(memory, measured_bandwidth_bytes_per_s=scaled), []
 
 
-def _set_speed(
-    rig: Rig, mts: int, family: CpuFamily | None, kind_of: Callable[[str], MemoryKind]
-) -> tuple[Rig, list[str]]:
+def _set_speed(rig: Rig, mts: int, family: CpuFamily | None, catalog: Lookups) -> tuple[Rig, list[str]]:
     memory = rig.memory
     channels, kind_name = memory.channels.value, memory.type.value
     if channels is None or kind_name is None:
@@ -280,7 +189,7 @@ def _set_speed(
             "describe the memory instead, for example --ram 2x32GB:DDR5-6000"
         )
     try:
-        rates = kind_of(kind_name).rates_mts
+        rates = catalog.kind_of(kind_name).rates_mts
     except LookupFailedError as error:
         raise WhatIfError(str(error)) from error
     if not rates[0] <= mts <= rates[-1]:
@@ -309,7 +218,9 @@ def _set_speed(
     return replace(rig, memory=edited), remarks + more
 
 
-def _set_channels(rig: Rig, channels: int, family: CpuFamily | None) -> tuple[Rig, list[str]]:
+def _set_channels(
+    rig: Rig, channels: int, family: CpuFamily | None, catalog: Lookups
+) -> tuple[Rig, list[str]]:
     memory = rig.memory
     if channels < 1:
         raise WhatIfError("--channels must be at least 1")
@@ -324,7 +235,7 @@ def _set_channels(rig: Rig, channels: int, family: CpuFamily | None) -> tuple[Ri
     if mts is None or memory.total_bytes.value is None:
         raise WhatIfError(
             "--channels needs to know the present memory speed, which was not found; "
-            f"describe the memory instead, for example --ram {channels}x16GB:{family.memory_type.split()[0]}"
+            f"describe the memory instead, for example --ram {channels}x16GB:{catalog.types_of(family)[0]}"
             f"-{family.max_mts}"
         )
     source = f"what-if: {channels} channels" + (f" instead of {old}" if old else "")
@@ -377,16 +288,22 @@ def _remove_gpu(rig: Rig, number: int) -> tuple[Rig, list[str]]:
     return replace(rig, accelerators=kept), []
 
 
-def _set_cpu(rig: Rig, cpu: CpuInfo, family: CpuFamily) -> tuple[Rig, list[str]]:
+def _set_cpu(
+    rig: Rig, cpu: CpuInfo, family: CpuFamily, catalog: Lookups, keeps_memory: bool
+) -> tuple[Rig, list[str]]:
     if any(a.unified.value for a in rig.accelerators):
         raise WhatIfError("a unified-memory machine keeps its CPU; compare with another machine instead")
     memory = rig.memory
     kind = memory.type.value
     remarks = [f"CPU changed to {cpu.name.value}: needs a board for it"]
-    if kind is not None and not _takes(family, kind):
+    if not keeps_memory:
+        memory = replace(memory, measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"))
+        return replace(rig, cpu=cpu, memory=memory), remarks
+    types = catalog.types_of(family)
+    if kind is not None and kind not in types:
         raise WhatIfError(
-            f"{family.name} takes {family.memory_type}, and the present memory is {kind}; "
-            f"add a kit to the change: --cpu … --ram 2x32GB:{family.memory_type.split()[0]}-{family.max_mts}"
+            f"{family.name} takes {' or '.join(types)}, and the present memory is {kind}; "
+            f"change the memory in the same scenario: --cpu … --ram 2x32GB:{types[0]}-{family.max_mts}"
         )
     sockets = cpu.sockets.value or 1
     modules = len(memory.modules)
