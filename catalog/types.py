@@ -133,6 +133,11 @@ class Model:
     source: str = ""
     not_estimated_because: str | None = None
     """Set for models that are listed but whose tensors are not understood."""
+    variant_of: str | None = None
+    """Id of the head of its lineage: the model whose shape, size and behaviour class it shares."""
+    variant_kind: str | None = None
+    """What it is to its head: ``base``, ``instruct``, ``finetune``, ``abliterated``, ``refresh``,
+    ``pruned``, ``quantized`` …; ``None`` for a head."""
 
     @property
     def n_layers(self) -> int:
