@@ -82,16 +82,17 @@ def quant_factors(candidates: Candidates) -> Floats:
     models = candidates.models
     sizes = [round(np.log2(max(m.total_params, 1)) * 4) for m in models]
     natives = [native_file_type(m) for m in models]
-    cached: dict[tuple[str, int, int], float] = {}
+    cached: dict[tuple[str, int, int, str | None], float] = {}
     out = np.ones(len(candidates))
     pairs = zip(candidates.model_of.tolist(), candidates.quant_of.tolist(), bits, strict=True)
     for i, (m, q, bits_per_weight) in enumerate(pairs):
         quant = candidates.quants[q]
         if quant in _LOSSLESS or quant == natives[m]:
             continue
-        key = (quant, round(bits_per_weight * 50), sizes[m])
+        key = (quant, round(bits_per_weight * 50), sizes[m], models[m].native_quant)
         if key not in cached:
-            cached[key] = quant_loss(bits_per_weight, quant, models[m].total_params).quality_factor
+            loss = quant_loss(bits_per_weight, quant, models[m].total_params, models[m].native_quant)
+            cached[key] = loss.quality_factor
         out[i] = cached[key]
     return out
 

@@ -6,12 +6,10 @@ The file is a convenience: unreadable, corrupt or unwritable, it is as if there 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,6 +41,16 @@ def cache_dir(environment: Mapping[str, str] | None = None, platform: str | None
     return base_path / "rig-advisor"
 
 
+def writable() -> bool:
+    """Whether a measurement could be remembered: the folder exists or can be made, and takes files."""
+    try:
+        folder = cache_dir()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return False
+    return os.access(folder, os.W_OK)
+
+
 def measurement_key(cpu: CpuInfo, memory: MemoryInfo) -> str:
     """A key that changes when the CPU, its usable cores or the memory do."""
     parts = {
@@ -51,6 +59,8 @@ def measurement_key(cpu: CpuInfo, memory: MemoryInfo) -> str:
         "ram": memory.total_bytes.value,
         "modules": [[m.locator, m.size_bytes, m.configured_mts] for m in memory.modules],
     }
+    import hashlib
+
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -93,6 +103,8 @@ def load_measurement(key: str) -> BandwidthMeasurement | None:
 
 def store_measurement(key: str, measurement: BandwidthMeasurement) -> bool:
     """Remembers a measurement; the file is replaced as a whole.  ``False`` when it could not be written."""
+    import tempfile
+
     entries = _read()
     entries.pop(key, None)
     entries[key] = {

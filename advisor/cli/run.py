@@ -77,7 +77,7 @@ def question_of(arguments: argparse.Namespace) -> Question:
 
 
 def rig_of(arguments: argparse.Namespace) -> Rig:
-    """The rig named by ``--rig``, or this machine."""
+    """The rig named by ``--rig``, or this machine; its RAM is measured once and remembered."""
     path = getattr(arguments, "rig", None)
     if path:
         from probes.rigfile import load_rig
@@ -85,7 +85,15 @@ def rig_of(arguments: argparse.Namespace) -> Rig:
         return load_rig(path)
     from probes.probe import probe_rig
 
-    return probe_rig()
+    rig = probe_rig()
+    if rig.memory.measured_bandwidth_bytes_per_s.known or not rig.memory.total_bytes.known:
+        return rig
+    from probes.cache import writable
+
+    if not writable():
+        return rig
+    print("rig-advisor: first run: measuring the RAM's read bandwidth (up to 2 s) …", file=sys.stderr)
+    return probe_rig(measure=True)
 
 
 def _probe(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,6 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
-from catalog.weights import weights_for
 
 from advisor.core.candidates import Candidates, build_candidates
 from advisor.core.estimate import EstimateTable, estimate
@@ -19,6 +18,7 @@ from advisor.validation.rows import Case, SkipRowError, read_cases
 from catalog.efficiency import load_efficiencies
 from catalog.models import find_model
 from catalog.types import LookupFailedError, Model, Role
+from catalog.weights import weights_for
 from probes.types import Rig, RigError
 
 

@@ -139,13 +139,13 @@ def _rig_with_gpu(hardware: str, count: int, backend: str, memory_gib: float | N
     from probes.hypothetical import hypothetical_rig
 
     spec = f"{count}x {hardware}" if count > 1 else hardware
-    try:
-        rig = hypothetical_rig([spec], None, None)
-    except LookupFailedError as error:
-        if not error.ambiguous or memory_gib is None:
-            raise
-        # Memory variants of one name: the row states the size.
-        rig = hypothetical_rig([f"{spec} {memory_gib:g}GB"], None, None)
+    if memory_gib and not re.search(r"\d\s*GB\b", hardware):
+        try:
+            rig = hypothetical_rig([f"{spec} {memory_gib:g}GB"], None, None)
+        except (LookupFailedError, RigError):
+            rig = hypothetical_rig([spec], None, None, any_memory=True)
+    else:
+        rig = hypothetical_rig([spec], None, None, any_memory=True)
     name = {"mlx": "metal"}.get(backend, backend)
     gpus = tuple(replace(a, backend=Fact(name, "the measurement", "reported")) for a in rig.accelerators)
     memory = rig.memory
