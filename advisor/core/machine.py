@@ -10,8 +10,8 @@ from catalog.efficiency import Efficiencies
 from catalog.types import CpuFamily
 from probes.types import AcceleratorInfo, Rig, RigError
 
-_ASSUMED_RAM_BANDWIDTH = 40e9
-"""Stated assumption where nothing is known: about two channels of DDR4-2666 (42.7 GB/s)."""
+_ASSUMED_RAM_BANDWIDTH = 60e9
+"""Stated assumption where nothing is known: between two channels of DDR4-3200 (51 GB/s) and of DDR5-5200 (83)."""
 
 _ASSUMED_PCIE_BANDWIDTH = 15.75e9
 """Stated assumption where the link is unknown: PCIe 3.0 x16, the slowest slot in common use."""

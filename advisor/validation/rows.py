@@ -129,8 +129,25 @@ def _gpu_case(row: Row, name: str, _rig: Rig | None) -> Case:
             ("devices", "one" if devices == 1 else "several"),
             ("depth", "long" if mean_depth >= 8192 else "short"),
             ("batch", "one" if batch == 1 else "many"),
+            *_case_label(row["quality"], devices, batch, mean_depth, row["model_type"]),
         ),
     )
+
+
+def _case_label(
+    quality: str, devices: int, batch: int, depth: int, model_type: str
+) -> tuple[tuple[str, str], ...]:
+    """The slice that accuracy is published for; rows of lesser quality are in none."""
+    if quality != "measured":
+        return ()
+    if batch > 1:
+        return (("case", "batch > 1"),)
+    if devices > 1:
+        return (("case", "several GPUs, layer split"),)
+    if depth >= 8192:
+        return (("case", "depth of 8k and more"),)
+    kind = "MoE" if model_type == "moe" else "dense"
+    return (("case", f"one GPU or unified memory, {kind}"),)
 
 
 def _rig_with_gpu(hardware: str, count: int, backend: str, memory_gib: float | None) -> Rig:
@@ -196,10 +213,22 @@ def _hybrid_case(row: Row, name: str, _rig: Rig | None) -> Case:
         labels=(
             ("category", category),
             ("quality", "measured"),
+            *_hybrid_label(row, category, batch),
             ("depth", "long" if depth >= 8192 else "short"),
             ("batch", "one" if batch == 1 else "many"),
         ),
     )
+
+
+def _hybrid_label(row: Row, category: str, batch: int) -> tuple[tuple[str, str], ...]:
+    ram = "known RAM" if row["ram_bandwidth_gbs_spec"] or row["ram_bandwidth_gbs_measured"] else "unknown RAM"
+    if batch > 1:
+        return ()
+    if category == "a":
+        return (("case", f"CPU only, {ram}"),)
+    if category in ("b", "c"):
+        return (("case", f"partly in RAM, {ram}"),)
+    return ()
 
 
 def _rig_of_row(row: Row, *, on_gpu: bool) -> Rig:
