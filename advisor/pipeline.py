@@ -269,11 +269,8 @@ def explain(
             raise UnknownQuantError("quantization", quant, near, False)
         row = names.index(wanted)
     else:
-        offered = [i for i, name in enumerate(names) if _offered(model, name)]
-        sub = rank(table, scores)
+        offered = [i for i, name in enumerate(names) if _offered(model, name)] or list(range(len(names)))
         row = max(offered, key=lambda i: (bool(table.fits[i]), scores.score[i], -table.missing_bytes[i]))
-        if not offered:
-            row = int(sub.rows[0])
     label, share = bottleneck(table, row)
     costs = format_costs(table.candidates.types, knowledge.efficiencies)
     fits = bool(table.fits[row])
@@ -349,15 +346,16 @@ def compare(
         knowledge: candidates to use instead of the whole catalog.
     """
     known = knowledge or load_knowledge()
-    results = []
+    results, folded = [], []
     for scenario in scenarios:
         table, scores = estimate_all(scenario.rig, question, known)
-        results.append(rank(table, scores))
+        results.append(rank(table, scores, fold=False))
+        folded.append(rank(table, scores))
     best = [{r.table.candidates.model(i).id: int(i) for i in r.rows.tolist()} for r in results]
     if models is None:
         chosen: dict[str, Model] = {}
-        for place in range(max(len(r) for r in results)):
-            for r in results:
+        for place in range(max(len(r) for r in folded)):
+            for r in folded:
                 if place < len(r) and len(chosen) < top:
                     i = int(r.rows[place])
                     if r.table.fits[i]:

@@ -11,7 +11,7 @@ from catalog.types import CpuFamily
 from probes.types import AcceleratorInfo, Rig, RigError
 
 _ASSUMED_RAM_BANDWIDTH = 60e9
-"""Stated assumption where nothing is known: between two channels of DDR4-3200 (51 GB/s) and of DDR5-5200 (83)."""
+"""Stated assumption where nothing is known: between two channels of DDR4-3200 (51) and DDR5-5200 (83)."""
 
 _ASSUMED_PCIE_BANDWIDTH = 15.75e9
 """Stated assumption where the link is unknown: PCIe 3.0 x16, the slowest slot in common use."""

@@ -26,13 +26,15 @@ class Ranking:
     """Rows of an estimate in order of merit.
 
     ``rows`` index into the table: models that fit by falling score, then those that do not by the
-    memory they are short of.  ``considered`` counts models before the filter.
+    memory they are short of.  ``considered`` counts models before the filter and the folding.
+    ``variants`` holds, for every row, the rows of the models folded into it, best first.
     """
 
     table: EstimateTable
     scores: Scores
     rows: NDArray[np.int64]
     considered: int
+    variants: tuple[tuple[int, ...], ...]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -43,11 +45,17 @@ class Ranking:
         return int(self.table.fits[self.rows].sum())
 
 
-def rank(table: EstimateTable, scores: Scores, accept: Predicate | None = None) -> Ranking:
+def rank(
+    table: EstimateTable, scores: Scores, accept: Predicate | None = None, *, fold: bool = True
+) -> Ranking:
     """One row per model: its best-scoring quantization that fits, else the one that misses by least.
 
     The order is total: score, then the model's name, so that the same question always gives the
     same list.
+
+    Args:
+        accept: keeps only the rows that a filter accepts.
+        fold: variants of one model (base, finetunes, prunes) share the row of its head.
     """
     c = table.candidates
     n = len(c)
@@ -64,7 +72,31 @@ def rank(table: EstimateTable, scores: Scores, accept: Predicate | None = None) 
     if accept is not None:
         keep = [i for i in ranked.tolist() if accept(filterable(table, scores, i))]
         ranked = np.array(keep, dtype=np.int64)
-    return Ranking(table, scores, ranked, considered)
+    if not fold:
+        return Ranking(table, scores, ranked, considered, ((),) * len(ranked))
+    rows, variants = _folded(table, ranked.tolist())
+    return Ranking(table, scores, np.array(rows, dtype=np.int64), considered, variants)
+
+
+def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[tuple[int, ...], ...]]:
+    """Rows that stand for their lineage, in the order given, and the rows folded into each.
+
+    The head stands for its lineage; where it does not fit (or is filtered out) and a variant does,
+    the best variant does.
+    """
+    lineages: dict[str, list[int]] = {}
+    for row in ranked:
+        model = table.candidates.model(row)
+        lineages.setdefault(model.variant_of or model.id, []).append(row)
+    standing: dict[int, tuple[int, ...]] = {}
+    for head, rows in lineages.items():
+        best = rows[0]
+        for row in rows:
+            if table.candidates.model(row).id == head and table.fits[row] == table.fits[best]:
+                best = row
+        standing[best] = tuple(row for row in rows if row != best)
+    kept = [row for row in ranked if row in standing]
+    return kept, tuple(standing[row] for row in kept)
 
 
 def fit_name(table: EstimateTable, row: int) -> str:

@@ -209,6 +209,7 @@ def rank_row(ranking: Ranking, place: int, row: int) -> Document:
         "memory": memory_fields(table, row),
         "bottleneck": label if fits else None,
         "bottleneck_share": number(share) if fits else None,
+        "variants": [table.candidates.model(i).name for i in ranking.variants[place - 1]],
         "context_exceeds_model": bool(
             model.context_length is not None and table.question.context > model.context_length
         ),

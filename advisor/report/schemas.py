@@ -123,6 +123,7 @@ def _rank() -> Schema:
         memory=_MEMORY,
         bottleneck=_nullable(_TEXT),
         bottleneck_share=_nullable(_AMOUNT),
+        variants=_array(_TEXT),
         context_exceeds_model=_BOOLEAN,
     )
     return _object(

@@ -107,7 +107,7 @@ def rank_text(result: RankingResult, limit: int, columns: int) -> str:
     missing = [row for row in rows if not table.fits[row]]
     lines.append("")
     lines.append(
-        f"{ranking.considered} models considered · {len(rows)} match · {len(fitting)} fit · "
+        f"{ranking.considered} models considered · {len(rows)} listed, one a family · {len(fitting)} fit · "
         f"{len(missing)} do not"
     )
     if missing:
