@@ -242,8 +242,21 @@ class Explanation:
         return self.table.candidates.quant(self.row)
 
 
-class UnknownQuantError(LookupFailedError):
-    """A quantization that is not a GGUF file type."""
+def resolve_quant(text: str) -> str:
+    """The GGUF file type of that name, upper or lower case, with dashes or underscores.
+
+    Raises:
+        LookupFailedError: there is none; the text lists the nearest.
+    """
+    from difflib import get_close_matches
+
+    from catalog.mixing import FILE_TYPES
+
+    wanted = text.strip().upper().replace("-", "_")
+    if wanted in FILE_TYPES:
+        return wanted
+    near = tuple(get_close_matches(wanted, list(FILE_TYPES), n=6, cutoff=0.4)) or tuple(FILE_TYPES)
+    raise LookupFailedError("quantization", text, near, False)
 
 
 def explain(
@@ -261,13 +274,7 @@ def explain(
     table = estimate(knowledge.candidates, machine or machine_of(rig), question, knowledge.efficiencies)
     scores = score(table, knowledge.quality(question.use))
     if quant is not None:
-        wanted = quant.upper().replace("-", "_")
-        if wanted not in names:
-            from difflib import get_close_matches
-
-            near = tuple(get_close_matches(wanted, names, n=4, cutoff=0.4)) or tuple(names)
-            raise UnknownQuantError("quantization", quant, near, False)
-        row = names.index(wanted)
+        row = names.index(resolve_quant(quant))
     else:
         offered = [i for i, name in enumerate(names) if _offered(model, name)] or list(range(len(names)))
         row = max(offered, key=lambda i: (bool(table.fits[i]), scores.score[i], -table.missing_bytes[i]))

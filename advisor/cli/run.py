@@ -140,6 +140,9 @@ def _rank(arguments: argparse.Namespace) -> int:
     if arguments.limit is not None and arguments.limit < 1:
         raise QuestionError(f"--limit must be at least 1, not {arguments.limit}")
     question = question_of(arguments)
+    from advisor.core.filter import parse_filter
+
+    parse_filter(arguments.filter)  # a mistyped filter is said before the machine is looked at
     rig = rig_of(arguments)
     if not _has_hardware(rig):
         return Exit.NO_HARDWARE
@@ -178,6 +181,10 @@ def _explain(arguments: argparse.Namespace) -> int:
     from catalog.models import find_model
 
     model = find_model(arguments.model)
+    if arguments.quant is not None:
+        from advisor.pipeline import resolve_quant
+
+        resolve_quant(arguments.quant)
     rig = rig_of(arguments)
     if not _has_hardware(rig):
         return Exit.NO_HARDWARE
