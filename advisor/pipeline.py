@@ -27,7 +27,7 @@ from advisor.core.machine import Machine, build_machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, rank
 from advisor.core.score import Scores, score
-from advisor.core.timing import format_costs
+from advisor.core.timing import costs_of
 from catalog.efficiency import Efficiencies, load_efficiencies
 from catalog.hardware import match_cpu_family
 from catalog.models import load_models
@@ -279,7 +279,7 @@ def explain(
         offered = [i for i, name in enumerate(names) if _offered(model, name)] or list(range(len(names)))
         row = max(offered, key=lambda i: (bool(table.fits[i]), scores.score[i], -table.missing_bytes[i]))
     label, share = bottleneck(table, row)
-    costs = format_costs(table.candidates.types, knowledge.efficiencies)
+    costs = costs_of(table.candidates.types, knowledge.efficiencies)
     fits = bool(table.fits[row])
     depths = sorted({0, question.depth, question.context // 2, question.context})
     return Explanation(

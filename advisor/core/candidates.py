@@ -41,6 +41,8 @@ class Candidates:
     file_bytes: Floats
     layers: Floats
     expert_layers: Floats
+    recurrent_share: Floats
+    """Share of the layers whose mixer is recurrent (linear attention, state space)."""
     n_experts: Floats
     n_experts_active: Floats
     hidden: Floats
@@ -80,6 +82,7 @@ class Candidates:
 
 
 _SHARED = ("models", "quants", "types")
+_RECURRENT = (LayerKind.LINEAR, LayerKind.SSM, LayerKind.PARALLEL_SSM)
 
 
 def build_candidates(
@@ -144,6 +147,9 @@ def assemble(
         file_bytes=(embedding + stored_head + dense + experts).sum(axis=1) + lookup,
         layers=per_model([m.n_layers for m in models]),
         expert_layers=per_model([_expert_layers(m) for m in models]),
+        recurrent_share=per_model(
+            [sum(m.layers.count(kind.value) for kind in _RECURRENT) / m.n_layers for m in models]
+        ),
         n_experts=per_model([max(m.n_experts, 1) for m in models]),
         n_experts_active=per_model([m.n_experts_active if m.n_experts else 1 for m in models]),
         hidden=per_model([m.hidden_size for m in models]),

@@ -14,7 +14,7 @@ from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import SENSITIVITY_PARAMETERS, Machine, perturbed
 from advisor.core.placement import Placement, Strategy, gpu_choices, place, strategies
 from advisor.core.question import Question
-from advisor.core.timing import FormatCosts, Term, decode_terms, format_costs, prefill_seconds
+from advisor.core.timing import Costs, Term, costs_of, decode_terms, prefill_seconds
 from catalog.efficiency import Efficiencies
 
 Z80 = 1.2815515655446004
@@ -97,7 +97,7 @@ def estimate(
     Args:
         only: consider just this strategy (a published placement, or "others on demand").
     """
-    costs = format_costs(candidates.types, efficiencies)
+    costs = costs_of(candidates.types, efficiencies)
     options = (
         [(only, gpus) for gpus in gpu_choices(machine, only)]
         if only is not None
@@ -203,7 +203,7 @@ def _spread(
 
 
 def decode_seconds_at(
-    table: EstimateTable, row: int, depth: float, costs: FormatCosts, machine: Machine | None = None
+    table: EstimateTable, row: int, depth: float, costs: Costs, machine: Machine | None = None
 ) -> float:
     """Step time of one row at another cache depth or on a changed machine, placement unchanged."""
     one = table.candidates.take(np.array([row]))
@@ -222,7 +222,7 @@ def decode_seconds_at(
     return float(terms.sum())
 
 
-def sensitivities(table: EstimateTable, row: int, costs: FormatCosts) -> dict[str, float]:
+def sensitivities(table: EstimateTable, row: int, costs: Costs) -> dict[str, float]:
     """d ln(tokens/s) / d ln(parameter) of one row for every rig parameter, placement unchanged.
 
     Central difference over +-2 %.  0.76 for ``ram_bandwidth`` means +10 % bandwidth, +7.6 % speed.

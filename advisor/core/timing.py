@@ -36,20 +36,29 @@ class Term(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FormatCosts:
-    """Per ggml type, in the order of ``Candidates.types``."""
+class Costs:
+    """What formats and kinds of layers cost; arrays are per ggml type of ``Candidates.types``."""
 
     gpu_cost: Floats
     """GPU time per byte relative to the reference format."""
     core_rate: Floats
     """Bytes/s one reference CPU core works through."""
+    recurrent_launches: float
+    """Launches that a recurrent mixer adds, in units of a plain layer's."""
+    expert_launches: float
+    """Launches that a layer's routed experts add."""
+    expert_cost: float
+    """Time per byte of gathered experts relative to dense weights."""
 
 
-def format_costs(types: tuple[str, ...], efficiencies: Efficiencies) -> FormatCosts:
-    """Look up the weight formats once for a set of candidates."""
-    return FormatCosts(
+def costs_of(types: tuple[str, ...], efficiencies: Efficiencies) -> Costs:
+    """Look up what formats and layer kinds cost, once for a set of candidates."""
+    return Costs(
         np.array([efficiencies.format_cost(t) for t in types], dtype=np.float64),
         np.array([efficiencies.core_rate_bytes_per_s(t) for t in types], dtype=np.float64),
+        recurrent_launches=efficiencies.number("layer_kinds", "recurrent_launches"),
+        expert_launches=efficiencies.number("layer_kinds", "expert_launches"),
+        expert_cost=efficiencies.number("layer_kinds", "expert_cost"),
     )
 
 
@@ -63,13 +72,14 @@ def decode_terms(
     machine: Machine,
     placement: Placement,
     q: Question,
-    costs: FormatCosts,
+    costs: Costs,
     depth: float,
 ) -> Floats:
     """Seconds of one decode step for all users together, [n, devices, terms].
 
     Per device: memory time = weights/(eta BW) + KV/(eta_kv BW); compute time from the device's
-    rate; both joined by the soft minimum of rates t = (t_mem^p + t_comp^p)^(1/p); plus launches.
+    rate; both joined by the soft minimum of rates t = (t_mem^p + t_comp^p)^(1/p); plus launches,
+    of which recurrent mixers and routed experts need more than a plain layer.
     """
     n, d = placement.dense_layers.shape
     terms = np.zeros((n, d, len(Term)))
@@ -83,7 +93,7 @@ def decode_terms(
         by_type = (
             c.dense * dense_share[:, g, None]
             + c.head * placement.head[:, g, None]
-            + c.experts * (expert_share[:, g] * touched)[:, None]
+            + c.experts * (expert_share[:, g] * touched * costs.expert_cost)[:, None]
         )
         kv = kv_read * dense_share[:, g]
         flops = (
@@ -104,8 +114,9 @@ def decode_terms(
         terms[:, g, Term.WEIGHTS] = weights_s
         terms[:, g, Term.KV] = kv_s
         terms[:, g, Term.COMPUTE] = total - memory_s
-        busy_layers = np.maximum(placement.dense_layers[:, g], placement.expert_layers[:, g])
-        terms[:, g, Term.LAUNCH] = busy_layers * device.launch_s_per_layer
+        launches = placement.dense_layers[:, g] * (1 + costs.recurrent_launches * c.recurrent_share)
+        launches = launches + placement.expert_layers[:, g] * costs.expert_launches
+        terms[:, g, Term.LAUNCH] = launches * device.launch_s_per_layer
     terms[:, :, Term.LINK] = _hops(placement, machine)
     return terms
 
@@ -124,7 +135,7 @@ def _cpu_times(
     by_type: Floats,
     kv: Floats,
     flops: Floats,
-    costs: FormatCosts,
+    costs: Costs,
     is_moe: NDArray[np.bool_],
     users: float,
     *,

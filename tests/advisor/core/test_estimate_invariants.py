@@ -15,7 +15,7 @@ from advisor.core.estimate import EstimateTable, bottleneck, estimate, sensitivi
 from advisor.core.machine import Device, Machine
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
-from advisor.core.timing import Term, format_costs
+from advisor.core.timing import Term, costs_of
 from catalog.efficiency import load_efficiencies
 from catalog.types import Model, Role
 
@@ -301,7 +301,7 @@ def test_of_unequal_gpus_the_fast_one_is_filled_first() -> None:
 @settings(max_examples=20, deadline=None)
 def test_sensitivities_to_rates_are_shares_between_zero_and_one(gpus: list[Device]) -> None:
     table = run(machine(*gpus))
-    costs = format_costs(ALL.types, EFFICIENCIES)
+    costs = costs_of(ALL.types, EFFICIENCIES)
     for row in np.flatnonzero(table.fits).tolist():
         values = sensitivities(table, row, costs)
         for name in ("vram_bandwidth", "ram_bandwidth", "cores", "link"):
