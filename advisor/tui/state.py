@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from advisor.core.filter import parse_filter
+from advisor.core.filter import NUMBER_FIELDS, TEXT_FIELDS, parse_filter
 from advisor.core.question import USE_CASES, Question
 from advisor.tui.view import Row, View
 
@@ -141,6 +141,19 @@ def ordered(rows: list[Row], sort: str, reverse: bool) -> list[Row]:
     without = [r for key, r in known if key is None]
     with_value.sort(key=lambda pair: pair[0], reverse=descending)
     return [r for _, r in with_value] + without
+
+
+def unfinished_field(text: str) -> str | None:
+    """What a filter that ends in the name of a field could become: ``params< total parameters …``."""
+    words = text.lower().split()
+    last = words[-1].lstrip("-!") if words else ""
+    if len(last) < 2:
+        return None
+    for fields, sign in ((NUMBER_FIELDS, "<"), (TEXT_FIELDS, ":")):
+        for name, meaning in fields.items():
+            if name.startswith(last):
+                return f"{name}{sign}  {meaning}"
+    return None
 
 
 def next_context(context: int, step: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.tui.background import expected_errors, parse
+from advisor.tui import background
 from advisor.tui.widgets.header import short_name
 from probes.types import Rig
 
@@ -53,8 +53,8 @@ def suggest(rig: Rig) -> tuple[str, ...]:
         if verb == "ram" and sum(1 for t in found if t.startswith("ram ")) >= 2:
             continue
         try:
-            scenario = parse(text, rig)
-        except expected_errors():
+            scenario = background.parse(text, rig)
+        except background.expected_errors():
             continue
         if scenario.rig != rig and text not in found:
             found.append(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events, on
@@ -14,9 +15,9 @@ from textual.widgets import Input, Static
 
 from advisor.core.filter import FilterError, parse_filter
 from advisor.tui.glyphs import Glyphs
-from advisor.tui.lines import to_content
+from advisor.tui.lines import MUTED, to_content
 from advisor.tui.screens.base import StateScreen
-from advisor.tui.state import AppState, Listing, listing
+from advisor.tui.state import AppState, Listing, listing, unfinished_field
 from advisor.tui.view import Detail, detail_of
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
@@ -218,19 +219,31 @@ class RankingScreen(StateScreen):
         except FilterError as error:
             self._say(str(error))
             return
+        field = unfinished_field(text)
+        if field is not None and not listing(replace(self.advisor.state, filter_text=text)).matching:
+            # Half a condition, which as a word matches nothing: the list waits for the rest.
+            self._say("", field)
+            return
         self._say("")
         self.advisor.set_filter(text)
 
     @on(Input.Submitted, "#filter")
-    def _filter_submitted(self) -> None:
-        if not self.query_one("#filter-error").display:
-            self.action_leave_filter()
+    def _filter_submitted(self, event: Input.Submitted) -> None:
+        try:
+            parse_filter(event.value)
+        except FilterError:
+            return
+        self.advisor.set_filter(event.value.strip())
+        self._say("")
+        self.action_leave_filter()
 
-    def _say(self, error: str) -> None:
+    def _say(self, error: str, hint: str = "") -> None:
         line = self.query_one("#filter-error", Static)
-        line.display = bool(error)
+        line.display = bool(error or hint)
         if error:
             line.update(to_content([[(f"{self.glyphs.warning} {error}", "$error")]]))
+        elif hint:
+            line.update(to_content([[(f"  {hint}", MUTED)]]))
 
 
 def empty_lines(state: AppState, found: Listing) -> tuple[str, ...]:

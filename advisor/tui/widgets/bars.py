@@ -7,6 +7,7 @@ that is not zero gets at least one cell while there are cells to give.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ def allocate(values: Sequence[float], width: int, total: float | None = None) ->
     if width <= 0 or largest <= 0:
         return [0] * len(clean)
     # Scaled so that sums of very large or very small values neither overflow nor vanish.
-    clean = [v / largest for v in clean]
+    clean = [max(v / largest, sys.float_info.min) if v > 0 else 0.0 for v in clean]
     whole = math.fsum(clean)
     full = whole if total is None or not math.isfinite(total) else max(whole, total / largest)
     positive = [i for i, v in enumerate(clean) if v > 0]
