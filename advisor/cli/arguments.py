@@ -99,7 +99,9 @@ def build_parser() -> Parser:
     )
     validate.add_argument("files", nargs="+", metavar="FILE.csv")
     validate.add_argument("--rig", metavar="FILE", help="the rig that the rows were measured on")
-    _json(validate)
+    shape = validate.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    shape.add_argument("--markdown", action="store_true", help="the table of cases for a document")
 
     schema = commands.add_parser("schema", help="JSON Schemas of everything printed with --json")
     schema.add_argument("name", nargs="?", metavar="NAME")

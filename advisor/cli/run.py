@@ -254,13 +254,15 @@ def _hardware(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from advisor.report.validation import validation_document, validation_text
+    from advisor.report.validation import validation_document, validation_markdown, validation_text
     from advisor.validation import validate_files
 
     rig = rig_of(arguments) if arguments.rig else None
     results = validate_files([Path(p) for p in arguments.files], rig)
     if arguments.json:
         print_json(validation_document(results))
+    elif arguments.markdown:
+        print(validation_markdown(results))
     else:
         print(validation_text(results))
     return Exit.OK if any(r.status == "ok" for r in results) else Exit.NOTHING

@@ -9,7 +9,7 @@ from typing import Any
 
 from advisor.report.documents import number
 from advisor.report.format import percent
-from advisor.report.table import Column, text_table
+from advisor.report.table import Column, markdown_table, text_table
 from advisor.validation import FileResult
 from advisor.validation.statistics import statistics_of
 
@@ -83,3 +83,31 @@ def validation_text(files: Sequence[FileResult]) -> str:
         for s in statistics_of(files)
     ]
     return "\n".join([*lines, "", text_table(columns, cells)])
+
+
+_CASE = "case: "
+
+
+def validation_markdown(files: Sequence[FileResult]) -> str:
+    """The decode speeds by case as a Markdown table: what the documentation shows."""
+    columns = (
+        Column("case"),
+        Column("rows", right=True),
+        Column("median error", right=True),
+        Column("within 25 %", right=True),
+        Column("off by more than 2×", right=True),
+        Column("inside the 80 % interval", right=True),
+    )
+    cells = [
+        (
+            s.slice.removeprefix(_CASE),
+            str(s.n),
+            f"{100 * s.median_error:.0f} %",
+            percent(s.within_25_percent),
+            percent(s.off_by_2x),
+            percent(s.interval_coverage) if s.interval_coverage is not None else "–",
+        )
+        for s in statistics_of(files)
+        if s.quantity == "tokens_per_s" and s.slice.startswith(_CASE)
+    ]
+    return markdown_table(columns, cells)
