@@ -82,41 +82,45 @@ def _list(text: str) -> tuple[str, ...]:
 
 @cache
 def load_accelerators() -> tuple[Accelerator, ...]:
-    """All accelerators, ordered by vendor and name."""
+    """All accelerators, ordered by vendor and name.
+
+    Columns are converted as wholes and handed over by position: the table is read at every start.
+    """
     rows = _table("accelerators.csv")
-    column = {name: at for at, name in enumerate(next(rows))}
-    name, vendor, architecture = column["name"], column["vendor"], column["architecture"]
-    memory, kind, bus = column["memory_gib"], column["memory_type"], column["bus_bits"]
-    bandwidth, tflops = column["bandwidth_gbs"], column["fp16_tflops"]
-    unified, laptop = column["unified"], column["laptop"]
-    generation, lanes, nvlink = column["pcie_generation"], column["pcie_lanes"], column["nvlink_gbs"]
-    tdp, capability, pci = column["tdp_w"], column["compute_capability"], column["pci_ids"]
-    released, aliases, source, note = column["released"], column["aliases"], column["source"], column["note"]
+    names = next(rows)
+    column = dict(zip(names, zip(*rows, strict=True), strict=True))
+    sizes = {text: _gib_sizes(text) for text in set(column["memory_gib"])}
     return tuple(
-        Accelerator(
-            name=row[name],
-            vendor=row[vendor],
-            architecture=row[architecture],
-            memory_bytes=tuple(int(size) * GIB for size in _list(row[memory])),
-            memory_type=row[kind] or None,
-            bus_bits=_count(row[bus]),
-            bandwidth_gbs=float(row[bandwidth]),
-            fp16_tflops=_number(row[tflops]),
-            unified=row[unified] == "yes",
-            laptop=row[laptop] == "yes",
-            pcie_generation=_number(row[generation]),
-            pcie_lanes=_count(row[lanes]),
-            nvlink_gbs=_number(row[nvlink]),
-            tdp_w=_number(row[tdp]),
-            compute_capability=_number(row[capability]),
-            pci_ids=tuple(row[pci].split()),
-            released=row[released] or None,
-            aliases=_list(row[aliases]),
-            source=row[source],
-            note=row[note] or None,
+        map(
+            Accelerator,
+            column["name"],
+            column["vendor"],
+            column["architecture"],
+            [sizes[text] for text in column["memory_gib"]],
+            [text or None for text in column["memory_type"]],
+            [int(text) if text else None for text in column["bus_bits"]],
+            map(float, column["bandwidth_gbs"]),
+            [float(text) if text else None for text in column["fp16_tflops"]],
+            [text == "yes" for text in column["unified"]],
+            [text == "yes" for text in column["laptop"]],
+            [float(text) if text else None for text in column["pcie_generation"]],
+            [int(text) if text else None for text in column["pcie_lanes"]],
+            [float(text) if text else None for text in column["nvlink_gbs"]],
+            [float(text) if text else None for text in column["tdp_w"]],
+            [float(text) if text else None for text in column["compute_capability"]],
+            [tuple(text.split()) for text in column["pci_ids"]],
+            [text or None for text in column["released"]],
+            [tuple(text.split(";")) if text else () for text in column["aliases"]],
+            column["source"],
+            [text or None for text in column["note"]],
+            [float(text) if text else None for text in column["fp8_tflops"]],
         )
-        for row in rows
     )
+
+
+def _gib_sizes(text: str) -> tuple[int, ...]:
+    """``8;16`` in bytes."""
+    return tuple(int(float(size) * GIB) for size in _list(text))
 
 
 @cache
@@ -193,11 +197,12 @@ def _accelerator_index() -> NameIndex[Accelerator]:
             value=card,
             aliases=card.aliases,
             implied=(
-                *(f"{size // GIB}gb" for size in card.memory_bytes),
+                *(f"{size / GIB:g}gb" for size in card.memory_bytes),
                 *(("igpu", "apu") if card.unified else ()),
                 *(("laptop", "mobile") if card.laptop else ()),
                 *(("workstation",) if "PRO" in card.name else ()),
             ),
+            weight=1.0 if card.vendor == "Apple" else 0.0,  # "m4" is the chip, not the Tesla M4
         )
         for card in load_accelerators()
     ]

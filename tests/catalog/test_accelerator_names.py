@@ -16,6 +16,8 @@ nvidia 4090 = NVIDIA GeForce RTX 4090
 NVIDIA GeForce RTX 4090 = NVIDIA GeForce RTX 4090
 rtx 4090 24gb = NVIDIA GeForce RTX 4090
 RTX-4090 = NVIDIA GeForce RTX 4090
+4090 48gb = NVIDIA GeForce RTX 4090 48GB (modified)
+2080ti 22gb = NVIDIA GeForce RTX 2080 Ti 22GB (modified)
 rtx 4090 laptop = NVIDIA GeForce RTX 4090 Laptop GPU
 rtx4090 laptop = NVIDIA GeForce RTX 4090 Laptop GPU
 4090 mobile = NVIDIA GeForce RTX 4090 Laptop GPU
@@ -184,7 +186,7 @@ WRONG = {
     "409": None,
     "4091": None,
     "rtx 30900": None,
-    "4090 48gb": "NVIDIA GeForce RTX 4090",
+    "4090 32gb": "NVIDIA GeForce RTX 4090",
     "4090 ti": "NVIDIA GeForce RTX 4090",
     "nvidia 7900 xtx": "AMD Radeon RX 7900 XTX",
     "radeon 9700": "AMD Radeon AI PRO R9700",
