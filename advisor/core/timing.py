@@ -28,7 +28,7 @@ class Term(IntEnum):
     KV = 1
     """Reading the KV cache and recurrent state."""
     COMPUTE = 2
-    """What arithmetic (dequantization, attention, batch) adds beyond the reading."""
+    """Arithmetic: dequantization, attention, the multiplications of a batch."""
     LAUNCH = 3
     """Fixed time per layer: kernel launches, synchronisation inside the device, host work."""
     LINK = 4
@@ -78,8 +78,9 @@ def decode_terms(
     """Seconds of one decode step for all users together, [n, devices, terms].
 
     Per device: memory time = weights/(eta BW) + KV/(eta_kv BW); compute time from the device's
-    rate; both joined by the soft minimum of rates t = (t_mem^p + t_comp^p)^(1/p); plus launches,
-    of which recurrent mixers and routed experts need more than a plain layer.
+    rate; both joined by the soft minimum of rates t = (t_mem^p + t_comp^p)^(1/p) and shown by the
+    share that each has in it; plus launches, of which recurrent mixers and routed experts need
+    more than a plain layer.
     """
     n, d = placement.dense_layers.shape
     terms = np.zeros((n, d, len(Term)))
@@ -109,11 +110,11 @@ def decode_terms(
             weights_s = by_type @ costs.gpu_cost / (device.eta * device.bandwidth)
             kv_s = kv / (device.eta_kv * device.bandwidth)
             compute_s = flops / device.prefill_flops
-        memory_s = weights_s + kv_s
-        total = _soft_sum(memory_s, compute_s, machine.soft_p)
-        terms[:, g, Term.WEIGHTS] = weights_s
-        terms[:, g, Term.KV] = kv_s
-        terms[:, g, Term.COMPUTE] = total - memory_s
+        total, memory_share = _soft_sum(weights_s + kv_s, compute_s, machine.soft_p)
+        reading = total * memory_share / np.maximum(weights_s + kv_s, _TINY_S)
+        terms[:, g, Term.WEIGHTS] = weights_s * reading
+        terms[:, g, Term.KV] = kv_s * reading
+        terms[:, g, Term.COMPUTE] = total * (1 - memory_share)
         launches = placement.dense_layers[:, g] * (1 + costs.recurrent_launches * c.recurrent_share)
         launches = launches + placement.expert_layers[:, g] * costs.expert_launches
         terms[:, g, Term.LAUNCH] = launches * device.launch_s_per_layer
@@ -124,10 +125,19 @@ def decode_terms(
 _UNSPLIT = (Strategy.ACCELERATOR, Strategy.CPU)
 
 
-def _soft_sum(memory_s: Floats, compute_s: Floats, p: float) -> Floats:
-    """(m^p + c^p)^(1/p), scaled so that tiny values do not underflow."""
-    largest = np.maximum(np.maximum(memory_s, compute_s), 1e-30)
-    return np.asarray(largest * ((memory_s / largest) ** p + (compute_s / largest) ** p) ** (1 / p))
+_TINY_S = 1e-30
+
+
+def _soft_sum(memory_s: Floats, compute_s: Floats, p: float) -> tuple[Floats, Floats]:
+    """(m^p + c^p)^(1/p) and the share m^p / (m^p + c^p) of it that belongs to memory.
+
+    The share is also d ln(time) / d ln(m), so that the largest term is the one that a better part
+    would help most.
+    """
+    largest = np.maximum(np.maximum(memory_s, compute_s), _TINY_S)
+    memory, compute = (memory_s / largest) ** p, (compute_s / largest) ** p
+    both = np.maximum(memory + compute, _TINY_S)
+    return np.asarray(largest * both ** (1 / p)), np.asarray(memory / both)
 
 
 def _cpu_times(

@@ -263,11 +263,23 @@ def test_a_model_that_fits_in_vram_does_not_move_with_ram() -> None:
 
 
 def test_doubling_ram_bandwidth_halves_reading_time_and_nothing_else() -> None:
-    before = run(machine(), only=Strategy.CPU)
-    after = run(machine(host=cpu(bandwidth=160e9)), only=Strategy.CPU)
+    endless_cores = {"cores": 1e9}
+    before = run(machine(host=cpu(**endless_cores)), only=Strategy.CPU)
+    after = run(machine(host=cpu(bandwidth=160e9, **endless_cores)), only=Strategy.CPU)
     for term in (Term.WEIGHTS, Term.KV):
-        assert np.allclose(after.terms[:, -1, term], before.terms[:, -1, term] / 2)
+        assert np.allclose(after.terms[:, -1, term], before.terms[:, -1, term] / 2, rtol=1e-6)
     assert np.allclose(after.terms[:, -1, Term.LAUNCH], before.terms[:, -1, Term.LAUNCH])
+
+
+def test_terms_are_the_shares_that_sensitivities_show() -> None:
+    table = run(machine(host=cpu(cores=2)), only=Strategy.CPU)
+    costs = costs_of(ALL.types, EFFICIENCIES)
+    for row in range(len(table)):
+        share = table.terms[row, -1] / table.decode_s[row]
+        values = sensitivities(table, row, costs)
+        reading = share[Term.WEIGHTS] + share[Term.KV]
+        assert values["ram_bandwidth"] == pytest.approx(reading, abs=0.01)
+        assert values["cores"] == pytest.approx(share[Term.COMPUTE], abs=0.01)
 
 
 def test_experts_in_ram_beat_splitting_whole_layers_for_a_moe_that_does_not_fit() -> None:
