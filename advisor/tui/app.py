@@ -224,15 +224,12 @@ class AdvisorApp(Controller):
         if self.state.view is None:
             self.notify("there is no ranking to export yet", severity="warning")
             return
-        from advisor.core.filter import parse_filter
-        from advisor.core.ranking import rank
         from advisor.pipeline import RankingResult
         from advisor.report.documents import rank_document
 
-        result = self.state.view.result
-        text = self.state.filter_text
-        ranking = rank(self.state.view.table, result.ranking.scores, parse_filter(text))
-        document = rank_document(RankingResult(result.rig, ranking, text))
+        view, text = self.state.view, self.state.filter_text
+        ranking = view.ranking(text)
+        document = rank_document(RankingResult(view.result.rig, ranking, text))
         self.export(document, "rig-advisor-rank", f"{len(ranking)} models")
 
     def export(self, document: dict[str, Any], stem: str, what: str) -> None:

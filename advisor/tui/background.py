@@ -175,11 +175,11 @@ def measure_here(rig: Rig) -> Rig | None:
 
 
 def rank(wanted: Wanted[None]) -> View:
-    """Rank all models without a filter; the filter works on the rows."""
+    """Rank all models without a filter; the view filters."""
     from advisor.pipeline import rank_rig
-    from advisor.tui.view import view_of
+    from advisor.tui.view import View
 
-    return view_of(rank_rig(wanted.rig, wanted.question))
+    return View(rank_rig(wanted.rig, wanted.question))
 
 
 def explain(wanted: Wanted[tuple[str, str]]) -> Explanation:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from advisor.core.filter import NUMBER_FIELDS, TEXT_FIELDS, parse_filter
+from advisor.core.filter import NUMBER_FIELDS, TEXT_FIELDS
 from advisor.core.question import USE_CASES, Question
 from advisor.tui.view import Row, View
 
@@ -106,8 +106,7 @@ def listing(state: AppState) -> Listing:
     """Filter, sort, pins and divider applied to the ranking."""
     if state.view is None:
         return Listing()
-    accept = parse_filter(state.filter_text)
-    rows = [r for r in state.view.rows if accept(r.seen)]
+    rows = state.view.filtered(state.filter_text)
     fitting = ordered([r for r in rows if r.fits], state.sort, state.reverse)
     others = [r for r in rows if not r.fits]
     if state.sort != "score":

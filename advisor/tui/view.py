@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from advisor.core.estimate import EstimateTable
-    from advisor.core.filter import Filterable
     from advisor.core.machine import Machine
+    from advisor.core.ranking import Ranking
     from advisor.pipeline import RankingResult
 
 
@@ -21,6 +21,7 @@ class Row:
     """One model of the ranking.  Speeds and score are ``None`` where it does not fit."""
 
     place: int
+    """In the whole ranking; a variant has the place of the model it is folded into."""
     index: int
     """Row of the estimate table."""
     model_id: str
@@ -38,20 +39,26 @@ class Row:
     total_params: int
     context_tokens: int | None
     context_exceeds_model: bool
-    seen: Filterable
-    """What the filter language sees."""
+    variants: tuple[str, ...]
+    """Names of the models folded into this one, best first."""
 
     @property
     def fits(self) -> bool:
         return self.fit != "none"
 
 
-@dataclass(frozen=True, slots=True)
 class View:
-    """A ranking of all models and its rows in order of merit."""
+    """A ranking of all models, and its rows in order of merit for any filter."""
 
-    result: RankingResult
-    rows: tuple[Row, ...]
+    def __init__(self, result: RankingResult) -> None:
+        self.result = result
+        ranking = result.ranking
+        self._places: dict[int, int] = {}
+        for place, (row, variants) in enumerate(zip(ranking.rows.tolist(), ranking.variants, strict=True), 1):
+            self._places.update(dict.fromkeys((row, *variants), place))
+        self._filtered: tuple[str, Ranking] = ("", ranking)
+        self.rows = self._rows_of(ranking)
+        self._filtered_rows = self.rows
 
     @property
     def table(self) -> EstimateTable:
@@ -61,48 +68,74 @@ class View:
     def machine(self) -> Machine:
         return self.table.machine
 
-    @property
-    def fitting(self) -> int:
-        return sum(1 for row in self.rows if row.fits)
+    def ranking(self, filter_text: str) -> Ranking:
+        """The ranking of what a filter accepts.
 
+        Raises:
+            FilterError: the filter cannot be understood.
+        """
+        self.filtered(filter_text)
+        return self._filtered[1]
 
-def view_of(result: RankingResult) -> View:
-    """The rows of a ranking that was made without a filter."""
-    from advisor.core.ranking import filterable, fit_name
+    def filtered(self, filter_text: str) -> tuple[Row, ...]:
+        """The rows that a filter accepts; the last answer is kept.
 
-    ranking = result.ranking
-    table, scores = ranking.table, ranking.scores
-    tokens, low, high = table.tokens_per_s, table.low_tokens_per_s, table.high_tokens_per_s
-    ttft, used = table.ttft_s, table.used_bytes.sum(axis=1)
-    rows = []
-    for place, i in enumerate(ranking.rows.tolist(), 1):
-        model = table.candidates.model(i)
-        fits = bool(table.fits[i])
-        rows.append(
-            Row(
-                place=place,
-                index=i,
-                model_id=model.id,
-                name=model.name,
-                quant=table.candidates.quant(i),
-                moe=model.is_moe,
-                fit=fit_name(table, i),
-                score=float(scores.score[i]) if fits else None,
-                tokens_per_s=float(tokens[i]) if fits else None,
-                low_tokens_per_s=float(low[i]) if fits else None,
-                high_tokens_per_s=float(high[i]) if fits else None,
-                ttft_s=float(ttft[i]) if fits else None,
-                used_bytes=float(used[i]),
-                missing_bytes=float(table.missing_bytes[i]),
-                total_params=model.total_params,
-                context_tokens=model.context_length,
-                context_exceeds_model=bool(
-                    model.context_length and table.question.context > model.context_length
-                ),
-                seen=filterable(table, scores, i),
+        Raises:
+            FilterError: the filter cannot be understood.
+        """
+        if self._filtered[0] != filter_text:
+            from advisor.core.filter import parse_filter
+            from advisor.core.ranking import rank
+
+            whole = self.result.ranking
+            accept = parse_filter(filter_text) if filter_text else None
+            ranking = whole if accept is None else rank(whole.table, whole.scores, accept)
+            rows = self.rows if accept is None else self._rows_of(ranking)
+            self._filtered, self._filtered_rows = (filter_text, ranking), rows
+        return self._filtered_rows
+
+    def row(self, model_id: str) -> Row | None:
+        """The row of a model, in the filtered list or the whole one."""
+        for row in (*self._filtered_rows, *self.rows):
+            if row.model_id == model_id:
+                return row
+        return None
+
+    def _rows_of(self, ranking: Ranking) -> tuple[Row, ...]:
+        from advisor.core.ranking import fit_name
+
+        table, scores = ranking.table, ranking.scores
+        candidates = table.candidates
+        tokens, low, high = table.tokens_per_s, table.low_tokens_per_s, table.high_tokens_per_s
+        ttft, used, fit = table.ttft_s, table.used_bytes.sum(axis=1), table.fits
+        rows = []
+        for i, variants in zip(ranking.rows.tolist(), ranking.variants, strict=True):
+            model = candidates.model(i)
+            fits = bool(fit[i])
+            limit = model.context_length
+            rows.append(
+                Row(
+                    place=self._places.get(i, 0),
+                    index=i,
+                    model_id=model.id,
+                    name=model.name,
+                    quant=candidates.quant(i),
+                    moe=model.is_moe,
+                    fit=fit_name(table, i),
+                    score=float(scores.score[i]) if fits else None,
+                    tokens_per_s=float(tokens[i]) if fits else None,
+                    low_tokens_per_s=float(low[i]) if fits else None,
+                    high_tokens_per_s=float(high[i]) if fits else None,
+                    ttft_s=float(ttft[i]) if fits else None,
+                    used_bytes=float(used[i]),
+                    missing_bytes=float(table.missing_bytes[i]),
+                    total_params=model.total_params,
+                    context_tokens=limit,
+                    context_exceeds_model=limit is not None and table.question.context > limit,
+                    variants=tuple(candidates.model(v).name for v in variants),
+                )
             )
-        )
-    return View(result, tuple(rows))
+        return tuple(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +191,8 @@ class Detail:
     bottleneck: str
     bottleneck_share: float
     missing_bytes: float
+    variants: tuple[str, ...]
+    """Names of the models that share its row."""
     roof: str
     """The device that the step mostly waits for: bandwidth, share reached, and how well that is known."""
 
@@ -178,7 +213,7 @@ class Detail:
         return tuple(d for d in self.devices if d not in self.main_devices)
 
 
-def detail_of(table: EstimateTable, row: int) -> Detail:
+def detail_of(table: EstimateTable, row: int, variants: tuple[str, ...] = ()) -> Detail:
     """Memory per device and time per term of one row."""
     from advisor.core.estimate import bottleneck
     from advisor.core.ranking import fit_name
@@ -204,6 +239,7 @@ def detail_of(table: EstimateTable, row: int) -> Detail:
         bottleneck=label,
         bottleneck_share=share,
         missing_bytes=float(table.missing_bytes[row]),
+        variants=variants,
         roof=_roof(table, row),
     )
 

@@ -76,6 +76,7 @@ _NUMBERS = (
     ("tok/s", "tokens per second that one user sees while it writes"),
     ("28~41", "80 % of measurements of similar cases lie in this range"),
     ("TTFT", "time to the first token of a prompt typical of the use"),
+    ("Model +3", "three variants (base, finetunes, prunes) share the row; / finds them by name"),
     ("Score", "0 to 100: quality, speed, fit and context, weighed for the use"),
 )
 

@@ -144,7 +144,7 @@ class RankingScreen(StateScreen):
             pane.show(None, None)
             strip.show(None)
             return
-        detail: Detail = detail_of(state.view.table, row.index)
+        detail: Detail = detail_of(state.view.table, row.index, row.variants)
         explanation = self.advisor.explanation(row.model_id, row.quant)
         strip.show(detail)
         pane.show(detail, explanation)

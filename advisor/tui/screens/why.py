@@ -63,8 +63,7 @@ class WhyScreen(StateScreen):
         )
 
     def _row(self, state: AppState) -> Row | None:
-        rows = state.view.rows if state.view else ()
-        return next((r for r in rows if r.model_id == self.model_id), None)
+        return state.view.row(self.model_id) if state.view else None
 
     def show_state(self, state: AppState) -> None:
         """Draw the model as the state has it now."""
@@ -75,7 +74,7 @@ class WhyScreen(StateScreen):
             self.query_one(WhyColumns).show(None, None)
             return
         explanation = self.advisor.explanation(row.model_id, row.quant)
-        self.query_one(WhyColumns).show(detail_of(state.view.table, row.index), explanation)
+        self.query_one(WhyColumns).show(detail_of(state.view.table, row.index, row.variants), explanation)
         if explanation is None:
             self.advisor.request_explanation(row.model_id, row.quant)
 

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from advisor.report.format import gib, params, seconds, speed, speed_range, tokens
 from advisor.tui.glyphs import Glyphs
+from advisor.tui.lines import clip, pad
 from advisor.tui.view import Row
 
 WIDE_INTERVAL = 1.5
@@ -56,6 +57,15 @@ def _context(row: Row, _: Glyphs) -> str:
     if row.context_tokens is None:
         return "?"
     return tokens(row.context_tokens) + ("!" if row.context_exceeds_model else "")
+
+
+def name_cell(row: Row, width: int, glyphs: Glyphs) -> tuple[str, str]:
+    """The name in ``width`` cells, and the number of variants that share the row."""
+    suffix = f" +{len(row.variants)}" if row.variants else ""
+    if width < _NAME_WANTED - 4:
+        suffix = ""
+    name = clip(row.name, width - len(suffix), glyphs.ellipsis)
+    return name, pad(suffix, width - cell_len(name))
 
 
 COLUMNS: tuple[Column, ...] = (

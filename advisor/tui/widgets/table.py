@@ -16,7 +16,7 @@ from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import MUTED, Line, fit_line, pad, to_content, width_of
 from advisor.tui.state import SORTS, Divider, Item
 from advisor.tui.view import Row
-from advisor.tui.widgets.columns import Placed, place_columns, widths_of
+from advisor.tui.widgets.columns import Placed, name_cell, place_columns, widths_of
 
 FIT_STYLES = {"full": "$success", "offload": "$warning", "cpu": "$warning", "none": "$foreground-muted"}
 
@@ -101,7 +101,7 @@ class RankingTable(ScrollView, can_focus=True):
         if self._measured is not all_rows:
             self._measured = all_rows
             self._needed = widths_of(all_rows, self.glyphs)
-            self._longest = max((len(r.name) for r in all_rows), default=24)
+            self._longest = max((len(r.name) + 4 * bool(r.variants) for r in all_rows), default=24)
         self.items, self.pins, self.sort, self.reverse, self.empty = items, pins, sort, reverse, empty
         places = {item.model_id: i for i, item in enumerate(items) if isinstance(item, Row)}
         if selected in places:
@@ -251,6 +251,10 @@ class RankingTable(ScrollView, can_focus=True):
         ]
         for n, placed in enumerate(self._columns()):
             column = placed.column
+            if column.key == "name":
+                name, variants = name_cell(row, placed.width, g)
+                line += [(" ", ""), (name, "" if row.fits else MUTED), (variants, MUTED)]
+                continue
             text = pad(column.cell(row, g), placed.width, column.align, g.ellipsis)
             style = "" if row.fits else MUTED
             if column.key in ("place", "params", "context", "ttft", "moe"):

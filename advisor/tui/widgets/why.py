@@ -14,7 +14,19 @@ from advisor.report.format import (
     speed_range,
 )
 from advisor.tui.glyphs import UNICODE, Glyphs
-from advisor.tui.lines import MUTED, STRONG, TITLE, Line, Painted, clip, fit_line, flow, spread, width_of
+from advisor.tui.lines import (
+    MUTED,
+    STRONG,
+    TITLE,
+    Line,
+    Painted,
+    clip,
+    fit_line,
+    flow,
+    spread,
+    width_of,
+    wrap,
+)
 from advisor.tui.view import Detail, DeviceUse
 from advisor.tui.widgets.bars import SEGMENT_STYLES, Segment, bar
 from advisor.tui.widgets.explained import (
@@ -56,6 +68,18 @@ def title_line(detail: Detail, glyphs: Glyphs, width: int) -> Line:
     name = clip(detail.name, max(room, 8), glyphs.ellipsis)
     left: Line = [(name, STRONG), (f"  {detail.quant}", "$primary")]
     return spread(left, right, width)
+
+
+def variant_lines(detail: Detail, width: int, glyphs: Glyphs, most: int) -> list[Line]:
+    """The models that share the row, in at most so many lines."""
+    if not detail.variants:
+        return []
+    text = f"variants: {', '.join(detail.variants)}"
+    found = wrap(text, width, MUTED)
+    if len(found) <= most:
+        return found
+    rest = text[sum(len(line[0][0]) + 1 for line in found[: most - 1]) :]
+    return [*found[: most - 1], [(clip(rest, width, glyphs.ellipsis), MUTED)]]
 
 
 def _memory_segments(use: DeviceUse) -> list[Segment]:
@@ -231,6 +255,7 @@ class WhyPane(Painted):
         if self.detail is None:
             return [[("select a model to see where its memory and time go", MUTED)]]
         lines: list[Line] = [title_line(self.detail, self.glyphs, width), []]
+        lines[1:1] = variant_lines(self.detail, width, self.glyphs, 1)
         lines += memory_lines(self.detail, width, self.glyphs)
         lines.append([])
         lines += time_lines(self.detail, width, self.glyphs)
@@ -260,6 +285,7 @@ class WhyColumns(WhyPane):
         fits = self.detail.fits
         left = [
             title_line(self.detail, g, column),
+            *variant_lines(self.detail, column, g, 4),
             [],
             *memory_lines(self.detail, column, g),
             [],

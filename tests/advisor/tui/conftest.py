@@ -148,6 +148,7 @@ MODELS = (
     _model("Huge-70B-Instruct", 70, 80),
     _model("Vast-235B-A22B-With-A-Rather-Long-Name", 235, 94, experts=128, active=22),
     _model("Boundless-671B", 671, 61, experts=256, active=37),
+    replace(_model("Medium-14B-Finetune", 14, 40), variant_of="example/Medium-14B"),
 )
 BITS = {"Q8_0": 8.5, "Q4_K_M": 4.85, "IQ2_M": 2.7}
 

@@ -232,7 +232,7 @@ async def test_export_writes_what_the_list_shows_and_never_overwrites(
         assert document["schema"] == "rig-advice/rank/1"
         assert document["filter"] == "params<100"
         assert {r["model"]["name"] for r in document["rows"]} == {
-            m.name for m in world.models if m.total_params < 100e9
+            m.name for m in world.models if m.total_params < 100e9 and m.variant_of is None
         }
         toast = " ".join(n.message for n in app._notifications)
         assert str(tmp_path / "rig-advisor-rank.json") in toast

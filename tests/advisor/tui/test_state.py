@@ -76,6 +76,15 @@ def test_places_are_those_of_the_whole_ranking_under_a_filter(state: AppState) -
     assert all(r.moe and r.place == place[r.name] for r in filtered)
 
 
+def test_variants_share_a_row_and_are_found_by_name(state: AppState) -> None:
+    rows = {r.name: r for r in listing(state).items if isinstance(r, Row)}
+    assert "Medium-14B-Finetune" not in rows
+    head = rows["Medium-14B"]
+    assert head.variants == ("Medium-14B-Finetune",)
+    found = [r for r in listing(with_(state, filter_text="finetune")).items if isinstance(r, Row)]
+    assert [(r.name, r.place) for r in found] == [("Medium-14B-Finetune", head.place)]
+
+
 def test_pinned_models_come_first_in_any_order(state: AppState) -> None:
     last = names(state)[-1]
     row = next(r for r in state.view.rows if r.name == last) if state.view else None
