@@ -15,6 +15,7 @@ from advisor.core.memory import compute_buffer_bytes, kv_bytes
 from advisor.pipeline import machine_of
 from advisor.validation.quants import UnknownQuantError, file_type
 from advisor.validation.rows import Case, SkipRowError, read_cases
+from advisor.validation.sizes import predict_bytes
 from catalog.efficiency import load_efficiencies
 from catalog.models import find_model
 from catalog.types import LookupFailedError, Model, Role
@@ -89,6 +90,8 @@ def _weights(name: str, quant: str, imatrix: bool) -> dict[tuple[Role, str], int
 
 def _predict(case: Case) -> dict[str, float | None]:
     model = _model(case.model)
+    if case.measured_bytes is not None:
+        return predict_bytes(case, model)
     quant, exact = file_type(case.quant)
     if quant == "MXFP4_MOE" and not model.is_moe:
         raise SkipRowError(f"{model.name} has no experts: MXFP4 is not one of its file types")
@@ -145,10 +148,6 @@ def _predict_sizes(
     counted: int,
     exact: bool,
 ) -> dict[str, float | None]:
-    if case.measured_bytes is not None:
-        if not exact:
-            raise SkipRowError(f"{case.quant} is a hand-made mix whose size cannot be derived")
-        return {"measured_bytes": case.measured_bytes, "predicted_bytes": float(counted)}
     c = _candidates(model, quant, weights, 1.0)
     return {
         "measured_weights_bytes": case.measured_weights_bytes,

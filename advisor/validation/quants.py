@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from catalog.formats import UnknownFormatError, parse_format
+
 _UNSUPPORTED = re.compile(
     r"awq|gptq|exl\d|autoround|mlx|int4|int8|fp8|nvfp4|w4a16|w8a8|bnb|4-bit|8-bit|apex|avq|dflash|mixed|reap",
     re.IGNORECASE,
@@ -31,6 +33,10 @@ _NEAREST = {
 }
 
 
+_HAND_MADE = re.compile(r"\bUD\b|mix|bpw|_R\d|byteshape|IQ\d_KS?\b", re.IGNORECASE)
+"""Marks of mixes by hand and of types of the ik_llama.cpp fork: near a file type, but not of its bytes."""
+
+
 class UnknownQuantError(ValueError):
     """A label that names no GGUF file type.  The text is the reason shown in the row."""
 
@@ -51,11 +57,18 @@ def file_type(label: str) -> tuple[str, bool]:
         return f"{spelled.group(1).upper()}_{_SPELLED_OUT[spelled.group(2).lower()]}", True
     match = _FILE_TYPE.search(text)
     if _UNSUPPORTED.search(text) and not text.lower().startswith("gguf"):
-        raise UnknownQuantError(f"the format {text!r} is not modelled yet")
+        raise UnknownQuantError(_why_not(text))
     if not match:
         raise UnknownQuantError(f"the quantization {text!r} is not a GGUF file type")
     found = match.group(1).upper()
     plain = _NEAREST.get(found, found)
     exact = found not in _NEAREST or found in ("FP16", "MXFP4", "Q3_K", "Q4_K", "Q5_K")
-    hand_made = bool(re.search(r"\bUD\b|mix|bpw|_R\d|byteshape", text, re.IGNORECASE))
+    hand_made = bool(_HAND_MADE.search(text))
     return plain, exact and not hand_made
+
+
+def _why_not(label: str) -> str:
+    try:
+        return f"{parse_format(label).name} is not GGUF: its size is counted, its speed is not modelled yet"
+    except UnknownFormatError as error:
+        return str(error)

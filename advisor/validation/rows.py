@@ -11,6 +11,7 @@ from pathlib import Path
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
 from advisor.validation.quants import UnknownQuantError
+from catalog.models import find_model
 from catalog.types import LookupFailedError
 from probes.types import Fact, Rig, RigError, unknown
 
@@ -29,6 +30,8 @@ class Case:
 
     ``total_tokens`` is true where the measured speed is the sum over all sequences.
     ``tensor_bytes`` is the size of the file that was run, where stated.
+    ``file`` is the repository or name of the published file that ``measured_bytes`` is of; ``whole_file``
+    says that the bytes include the file's metadata.
     """
 
     id: str
@@ -45,6 +48,8 @@ class Case:
     measured_bytes: float | None = None
     tensor_bytes: float | None = None
     imatrix: bool = True
+    file: str | None = None
+    whole_file: bool = False
     labels: tuple[tuple[str, str], ...] = ()
 
 
@@ -338,15 +343,36 @@ def _dry_run_case(row: Row, name: str, _rig: Rig | None) -> Case:
 
 
 def _size_case(row: Row, name: str, _rig: Rig | None) -> Case:
+    file, quant, kind = row["gguf_repo_or_file"], row["quant"], row.get("kind", "file_bytes")
+    mix = re.search(r"\bUD-[A-Z0-9_]+", file)
     return Case(
         id=name,
-        model=row["model"],
-        quant=row["quant"],
+        model=_model_of_file(row["model"], file),
+        quant=mix.group() if mix and "UD-" not in quant else quant,
         rig=None,
         question=Question(),
         strategy=None,
         measured_bytes=_number(row, "size_bytes"),
+        file=file,
+        whole_file=kind.startswith("file_bytes"),
+        labels=(("size of", "file" if kind.startswith("file_bytes") else "tensors"),),
     )
+
+
+_AFTER_NAME = re.compile(
+    r"[-.](?:i1-)?(?:UD-)?(?:I?Q\d_|F16|BF16|MXFP4)[^/]*$|[-_.]GGUF$|\.gguf$", re.IGNORECASE
+)
+
+
+def _model_of_file(model: str, file: str) -> str:
+    """The stated name if the catalog knows it, else the one in the name of the file if it knows that."""
+    for name in (model, _AFTER_NAME.sub("", file)):
+        try:
+            find_model(name)
+        except LookupFailedError:
+            continue
+        return name
+    return model
 
 
 def _fit_case(row: Row, name: str, _rig: Rig | None) -> Case:

@@ -49,11 +49,28 @@ TOKENIZERS: tuple[tuple[str, str, int, int], ...] = (
 """Name, architectures, smallest and largest vocabulary."""
 
 ROUNDED = (
-    ("Mistral v0.3", r"mistral|mixtral", 32_768, 32_768, 760_000, 22, 20_000),
-    ("Llama-2", r"llama", 32_000, 32_100, 1_700_000, 1, 200_000),
+    (
+        "Mistral v0.3",
+        r"mistral|mixtral",
+        32_768,
+        32_768,
+        760_000,
+        22,
+        20_000,
+        "Mistral-7B-v0.3: size of its files less what llama-quantize counts; rounded",
+    ),
+    (
+        "Llama-2",
+        r"llama|mistral|mixtral",
+        32_000,
+        32_100,
+        730_000,
+        1,
+        1_000_000,
+        "the tokens of Phi-3, rounded; files that also hold merges (TinyLlama) have 1.7 MB",
+    ),
 )
-"""Tokenizers of files whose sizes are not in the source: their metadata is known rounded only."""
-ROUNDED_SOURCE = "files of Mistral-7B-v0.3 and TinyLlama less what llama-quantize counts; rounded"
+"""Tokenizers without a plain file in the source: their metadata is known rounded only."""
 
 HEADERS = """\
 # Metadata that GGUF files begin with, without the list of tensors; nearly all of it is the tokenizer.
@@ -166,7 +183,7 @@ def build(source: Path) -> dict[str, str]:
         for name, architectures, low, high in TOKENIZERS
         if name in metadata
     ]
-    table += [[*line, ROUNDED_SOURCE] for line in ROUNDED]
+    table += [list(line) for line in ROUNDED]
     texts = {}
     for name, head, lines in (
         ("gguf_headers.csv", HEADERS, table),
