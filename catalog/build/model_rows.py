@@ -172,6 +172,8 @@ def family_of(name: str) -> str:
 def source_of(row: Row) -> str:
     """Short name of where the shape comes from; the header of the file explains the names."""
     text = str(row.get("source", ""))
+    if row.get("shape_from"):
+        return f"llmfit, shape of {row['shape_from']}"
     if row.get("added_from"):
         return f"override, like {row['added_from']}"
     for marker, name in (
@@ -262,5 +264,7 @@ def to_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, str |
         gguf_repos=selected.gguf_repos,
         native_quant=native,
         source=source_of(row),
+        variant_of=selected.variant_of,
+        variant_kind=selected.variant_kind,
     )
     return model, remark

@@ -1,7 +1,7 @@
 """Which rows of the raw model list become models of the catalog.
 
-One model is one row: re-uploads, base and instruct editions and quantized copies are folded into the
-row of the original publisher, and their ids become aliases of it.
+Re-uploads and quantized copies are folded into the row of the original publisher, and their ids become
+aliases of it.  So are base and instruct editions, unless the lineage lists them as variants.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from catalog.build.model_lineage import Lineage
 
 Row = dict[str, Any]
 
@@ -32,6 +34,8 @@ class Selected:
     release_date: str | None
     license: str | None
     gguf_repos: tuple[str, ...]
+    variant_of: str | None = None
+    variant_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,23 @@ def select(rows: Iterable[Row], rules: Mapping[str, Any]) -> Selection:
 
     A row is a candidate when its publisher is listed (or the row itself is a listed fine-tune), no
     exclusion matches, and either a GGUF repository is known, or it has ``MINIMUM_DOWNLOADS``, or
-    it is listed by name in the rules.
+    it is listed by name in the rules.  Variants of the lineage are candidates in any case.
     """
+    lineage: Lineage = rules["lineage"]
     publishers = set(rules["publishers"])
     named = set(rules["finetunes"]) | set(rules["include"]) | set(rules["unsupported"])
-    named |= {str(row["id"]) for row in rules["add"]}
+    named |= {str(row["id"]) for row in rules["add"]} | lineage.heads
     exclusions = [(re.compile(pattern), reason) for pattern, reason in rules["exclude"]]
     fold: Mapping[str, str] = rules["fold"]
     reuploads = tuple(rules["reuploads"])
     left_out: dict[str, str] = {}
     groups: dict[str, list[Row]] = defaultdict(list)
     by_id = {str(row["id"]): row for row in rows}
+    of_variant = _variant_groups(by_id, lineage, reuploads)
+    taken = {str(row["id"]) for group in of_variant.values() for row in group}
     for identifier, row in sorted(by_id.items()):
+        if identifier in taken:
+            continue
         target = fold.get(identifier, identifier)
         reason = next((why for pattern, why in exclusions if pattern.search(identifier)), None)
         if reason and identifier not in named and identifier not in fold:
@@ -127,14 +136,38 @@ def select(rows: Iterable[Row], rules: Mapping[str, Any]) -> Selection:
                 {str(row["id"]): "no GGUF repository known and few downloads" for row in everyone}
             )
             continue
-        dates = sorted(row["release_date"] for row in everyone if row.get("release_date"))
-        models.append(
-            Selected(
-                row=keeper,
-                folded=tuple(sorted(str(row["id"]) for row in everyone if row is not keeper)),
-                release_date=keeper.get("release_date") or _first(dates),
-                license=keeper.get("license") or _first(row.get("license") for row in everyone),
-                gguf_repos=gguf,
-            )
-        )
+        models.append(_selected(everyone))
+    for identifier, group in of_variant.items():
+        head, kind = lineage.variants[identifier]
+        models.append(replace(_selected(group), variant_of=head, variant_kind=kind))
     return Selection(tuple(models), left_out)
+
+
+def _selected(everyone: list[Row]) -> Selected:
+    """The first row with the others folded in; they fill its date, licence and list of files."""
+    keeper = everyone[0]
+    dates = sorted(row["release_date"] for row in everyone if row.get("release_date"))
+    return Selected(
+        row=keeper,
+        folded=tuple(sorted(str(row["id"]) for row in everyone if row is not keeper)),
+        release_date=keeper.get("release_date") or _first(dates),
+        license=keeper.get("license") or _first(row.get("license") for row in everyone),
+        gguf_repos=tuple(dict.fromkeys(repo for row in everyone for repo in row["gguf_repos"])),
+    )
+
+
+def _variant_groups(
+    by_id: Mapping[str, Row], lineage: Lineage, reuploads: tuple[str, ...]
+) -> dict[str, list[Row]]:
+    """The row of every variant, with the re-uploads that have its name."""
+    groups = {identifier: [by_id[identifier]] for identifier in sorted(lineage.variants)}
+    by_name = {_plain_name(identifier): identifier for identifier in groups}
+    for identifier, row in sorted(by_id.items()):
+        original = by_name.get(_plain_name(identifier))
+        if original and identifier not in groups and identifier.startswith(reuploads):
+            groups[original].append(row)
+    return groups
+
+
+def _plain_name(model_id: str) -> str:
+    return re.sub(r"(?i)^meta-|-(hf|bf16)$", "", base_name(model_id)).lower()

@@ -3,10 +3,11 @@
     python -m catalog.build.models --source FOLDER [--check]
 
 ``FOLDER`` holds ``models_raw.json``.  Selection and reviewed corrections are in
-``model_overrides.json`` beside this file.  The parameters of every model are counted from its tensor
-table and compared with the published total; a gap without an explanation stops the model from
-shipping with an estimate.  The output is sorted and does not depend on the time of the run;
-``--check`` compares instead of writing and exits with 1 when the file would change.
+``model_overrides.json`` beside this file, variants and their heads in ``model_lineage.json``.  The
+parameters of every model are counted from its tensor table and compared with the published total; a gap
+without an explanation stops the model from shipping with an estimate.  The output is sorted and does not
+depend on the time of the run; ``--check`` compares instead of writing and exits with 1 when the file
+would change.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from catalog.build.model_lineage import SAME_MAKER, best_shape, difference, read_lineage, shapes_to_try
 from catalog.build.model_names import give_aliases, stale_aliases
 from catalog.build.model_rows import to_model
-from catalog.build.model_selection import Row, base_name, select
+from catalog.build.model_selection import Row, Selected, base_name, select
 from catalog.tensors import UnsupportedArchitectureError, count_params
 from catalog.types import Model
 
 OVERRIDES = Path(__file__).with_name("model_overrides.json")
+LINEAGE = Path(__file__).with_name("model_lineage.json")
 OUTPUT = Path(__file__).parents[1] / "data" / "models.jsonl"
 
 EXACT = 0.001
@@ -54,13 +57,15 @@ SHAPE_FIELDS = (
 
 HEADER = """\
 # Models of the catalog: one JSON object per line, sorted by id.  Written by catalog/build/models.py; edit
-# catalog/build/model_overrides.json and rebuild instead of editing here.
+# catalog/build/model_overrides.json or model_lineage.json and rebuild instead of editing here.
 #
 # Fields are those of catalog.types.Model; a field that is absent is null, 0, empty or false.
 #   layers   one letter per layer (catalog.types.LayerKind), run-length coded: "3LF" is LLLF, "8(3LF)" is that
 #            eight times; empty where the layout is not understood
 #   check    comparison of the parameters counted from the tensor table with the published total
 #   extra    shape fields of single architectures under their Hugging Face config names
+#   variant_of, variant_kind   id of the head of its lineage, and what it is to it: base, instruct, thinking,
+#            refresh, context, checkpoint, abliterated, finetune, pruned (explained in model_lineage.json)
 #   source   where the shape comes from:
 #     llmfit          model list of llmfit 1.1.17 (MIT); also names, licences, dates, totals, GGUF files
 #     aiconfigurator  config.json files in aiconfigurator-core 0.12.0 (Apache-2.0)
@@ -137,37 +142,87 @@ def explain_gap(model: Model, row: Row, counted: int, rules: Mapping[str, Any]) 
 
 def build(rows: Sequence[Row], rules: Mapping[str, Any]) -> tuple[tuple[Model, ...], dict[str, str]]:
     """All models that ship, and why the other rows do not."""
-    selection = select(apply_overrides(rows, rules), rules)
+    corrected = apply_overrides(rows, rules)
+    by_id = {str(row["id"]): row for row in corrected}
+    selection = select(corrected, rules)
     left_out = dict(selection.left_out)
-    folded = {}
-    models = []
-    for selected in selection.models:
-        row = selected.row
-        model, remark = to_model(selected, rules)
-        reason: str | None = None
-        check: str | None = None
-        try:
-            counted = count_params(model)
-            check = explain_gap(model, row, counted.total, rules)
-            if check is None:
-                published = model.published_params or 0
-                reason = f"counted {counted.total:,} parameters, published {published:,}: not explained"
-            else:
-                model = replace(model, total_params=counted.total, active_params=counted.active)
-        except UnsupportedArchitectureError as error:
-            reason = str(error)
-        if reason is not None:
-            if model.id not in rules["unsupported"]:
-                left_out[model.id] = reason
-                continue
-            total = model.published_params or model.total_params
-            model = replace(model, total_params=total, active_params=model.active_params or total)
-            check = "not counted"
-        note = f"; {remark}" if remark else ""
-        models.append(replace(model, check=f"{check}{note}", not_estimated_because=reason))
-        folded[model.id] = selected.folded
-    named = give_aliases(models, folded, rules)
+    folded: dict[str, tuple[str, ...]] = {}
+    models: dict[str, Model] = {}
+    for selected in sorted(selection.models, key=lambda chosen: chosen.variant_of is not None):
+        identifier = str(selected.row["id"])
+        head = models.get(selected.variant_of or "")
+        if selected.variant_of is None:
+            model, reason = counted_model(selected, rules)
+        elif head is None:
+            left_out[identifier] = f"a variant of {selected.variant_of}, which does not ship"
+            continue
+        else:
+            model, reason = counted_variant(selected, by_id[head.id], head, rules)
+        if reason is not None and identifier not in rules["unsupported"]:
+            left_out[identifier] = reason
+            if head is not None and selected.variant_kind in SAME_MAKER:
+                folded[head.id] += (identifier, *selected.folded)
+            continue
+        models[identifier] = model
+        folded[identifier] = selected.folded
+        if head is not None and selected.variant_kind == "base":
+            models[head.id] = completed(head, model)
+    named = give_aliases(list(models.values()), folded, rules)
     return tuple(sorted(named, key=lambda model: model.id.lower())), left_out
+
+
+def completed(head: Model, base: Model) -> Model:
+    """A head with the licence and the date that only its base edition states."""
+    return replace(
+        head,
+        license=head.license or base.license,
+        release_date=head.release_date or base.release_date,
+    )
+
+
+def counted_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, str | None]:
+    """A model with its parameters counted, and the reason where they cannot be."""
+    row = selected.row
+    model, remark = to_model(selected, rules)
+    reason: str | None = None
+    check: str | None = None
+    try:
+        counted = count_params(model)
+        check = explain_gap(model, row, counted.total, rules)
+        if check is None:
+            published = model.published_params or 0
+            reason = f"counted {counted.total:,} parameters, published {published:,}: not explained"
+        else:
+            model = replace(model, total_params=counted.total, active_params=counted.active)
+    except UnsupportedArchitectureError as error:
+        reason = str(error)
+    if reason is not None:
+        total = model.published_params or model.total_params
+        model = replace(model, total_params=total, active_params=model.active_params or total)
+        check = "not counted"
+    note = f"; {remark}" if remark else ""
+    return replace(model, check=f"{check}{note}", not_estimated_because=reason), reason
+
+
+def counted_variant(
+    selected: Selected, head_row: Row, head: Model, rules: Mapping[str, Any]
+) -> tuple[Model, str | None]:
+    """A variant, with the shape among those it may have that reproduces its published total."""
+
+    def check(row: Row) -> str | None:
+        model, reason = counted_model(replace(selected, row=row), rules)
+        return model.check if reason is None else None
+
+    row = best_shape(shapes_to_try(selected.row, head_row), check)
+    if row is None:
+        row = shapes_to_try(selected.row, head_row)[0]
+    model, reason = counted_model(replace(selected, row=row), rules)
+    if model.context_length is None:
+        model = replace(model, context_length=head.context_length)
+    if model.license is None and model.variant_kind in SAME_MAKER:
+        model = replace(model, license=head.license)
+    differs = None if reason else difference(model, head)
+    return (replace(model, check=f"{model.check}; {differs}") if differs else model), reason
 
 
 def compress(layers: str) -> str:
@@ -224,6 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows = json.loads((options.source / "models_raw.json").read_text(encoding="utf-8"))
     rules = json.loads(OVERRIDES.read_text(encoding="utf-8"))
+    rules["lineage"] = read_lineage(json.loads(LINEAGE.read_text(encoding="utf-8"))["heads"])
     models, left_out = build(rows, rules)
     text = HEADER + "".join(to_line(model) + "\n" for model in models)
     if options.explain:

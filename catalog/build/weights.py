@@ -48,6 +48,8 @@ def shape_key(model: Model) -> str:
         aliases=(),
         source="",
         not_estimated_because=None,
+        variant_of=None,
+        variant_kind=None,
         extra=dict(sorted(model.extra.items())),
     )
     return repr(blank)

@@ -6,6 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.build.model_lineage import (
+    Lineage,
+    best_shape,
+    difference,
+    read_lineage,
+    shapes_to_try,
+)
 from catalog.build.model_rows import family_of, layer_letters, spread, to_model
 from catalog.build.model_selection import Selected, fold_key, select, stage_of
 from catalog.build.models import apply_overrides, compress, explain_gap, to_line
@@ -26,6 +33,7 @@ RULES: dict[str, Any] = {
     "add": [],
     "mtp_architectures": [["mtp_arch"], "card"],
     "gap_reasons": {},
+    "lineage": Lineage({}, frozenset()),
 }
 
 
@@ -267,3 +275,62 @@ def test_a_line_reads_back_as_the_same_model() -> None:
 )
 def test_families(name: str, family: str) -> None:
     assert family_of(name) == family
+
+
+def test_variants_are_rows_of_their_own_with_their_reuploads() -> None:
+    lineage = read_lineage(
+        {"Maker/Model-8B-Instruct": {"base": ["Maker/Model-8B"], "finetune": ["me/Tuned"]}}
+    )
+    rows = [
+        row("Maker/Model-8B-Instruct"),
+        row("Maker/Model-8B", hf_downloads_30d=1),
+        row("Mirror/Model-8B", gguf_repos=["g/h"]),
+        row("me/Tuned", hf_downloads_30d=1),
+    ]
+    chosen = {str(s.row["id"]): s for s in select(rows, {**RULES, "lineage": lineage}).models}
+    assert set(chosen) == {"Maker/Model-8B-Instruct", "Maker/Model-8B", "me/Tuned"}
+    base = chosen["Maker/Model-8B"]
+    assert (base.variant_of, base.variant_kind) == ("Maker/Model-8B-Instruct", "base")
+    assert (base.folded, base.gguf_repos) == (("Mirror/Model-8B",), ("g/h",))
+    assert chosen["me/Tuned"].variant_kind == "finetune"
+    assert chosen["Maker/Model-8B-Instruct"].variant_of is None
+
+
+@pytest.mark.parametrize(
+    ("heads", "message"),
+    [
+        ({"a/A": {"cousin": ["a/B"]}}, "unknown kind"),
+        ({"a/A": {"base": ["a/C"]}, "a/B": {"base": ["a/C"]}}, "two heads"),
+        ({"a/A": {"base": ["a/B"]}, "a/B": {"base": ["a/C"]}}, "a head and a variant"),
+    ],
+)
+def test_a_lineage_that_contradicts_itself_is_refused(heads: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_lineage(heads)
+
+
+def test_a_variant_tries_the_shape_of_its_head_first() -> None:
+    head = row("Maker/A", hidden_size=64, vocab_size=1000, tied_embeddings=True, release_date="2024-01-01")
+    own = row("me/B", hidden_size=32, vocab_size=1002, tied_embeddings=False, published_total_params=7)
+    tried = shapes_to_try(own, head)
+    assert [r["hidden_size"] for r in tried] == [64, 64, 64, 64, 32, 32]
+    assert {r["id"] for r in tried} == {"me/B"}
+    assert {r["published_total_params"] for r in tried} == {7}
+    assert tried[3]["vocab_size"] == 1002
+    assert tried[0]["release_date"] is None
+
+
+def test_the_best_shape_is_exact_before_it_is_explained() -> None:
+    rows = [row("a/A", n=i) for i in range(3)]
+    said = {0: "text part only: more", 1: "exact: the published total stores the head twice", 2: "exact"}
+    assert best_shape(rows, lambda r: said[r["n"]]) is rows[2]
+    assert best_shape(rows[:2], lambda r: said[r["n"]]) is rows[1]
+    assert best_shape(rows, lambda _: None) is None
+
+
+def test_what_differs_from_the_head_is_told() -> None:
+    one, other = model(vocab_size=1000, tied_embeddings=True), model(vocab_size=1002, tied_embeddings=False)
+    assert difference(one, one) is None
+    assert difference(other, one) == (
+        "shape differs from its head: vocabulary 1002, not 1000; tied embeddings no, not yes"
+    )

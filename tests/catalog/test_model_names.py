@@ -52,7 +52,7 @@ SPELLINGS = {
         "qwen3-coder:latest",
         "Qwen3-Coder-30B-A3B-Instruct-Q4_K_M",
     ],
-    "Qwen/Qwen3-0.6B": ["qwen3 0.6b", "qwen3:0.6b", "Qwen3-0.6B-Base"],
+    "Qwen/Qwen3-0.6B": ["qwen3 0.6b", "qwen3:0.6b"],
     "Qwen/Qwen3-32B": ["qwen3 32b", "Qwen3-32B-AWQ", "qwen 3 32b"],
     "Qwen/Qwen2.5-Coder-32B-Instruct": [
         "qwen2.5 coder 32b",
@@ -144,7 +144,7 @@ def test_every_id_name_and_alias_finds_its_own_model() -> None:
     ("query", "candidates"),
     [
         ("gpt-oss", {"gpt-oss-20b", "gpt-oss-120b"}),
-        ("magistral small", {"Magistral-Small-2506", "Magistral-Small-2509"}),
+        ("gemma 3", {"gemma-3-4b-it", "gemma-3-27b-it"}),
         ("qwen3", {"Qwen3-8B", "Qwen3-32B"}),
     ],
 )

@@ -9,6 +9,7 @@ from datetime import date
 
 import pytest
 
+from catalog.build.model_lineage import KINDS
 from catalog.build.model_selection import fold_key
 from catalog.models import expand_layers, find_model, load_models, parse_models
 from catalog.tensors import count_params, tensor_table
@@ -16,6 +17,8 @@ from catalog.types import CatalogError, LayerKind, Model
 
 MODELS = load_models()
 ESTIMATED = [model for model in MODELS if model.not_estimated_because is None]
+HEADS = [model for model in ESTIMATED if model.variant_of is None]
+BY_ID = {model.id: model for model in MODELS}
 
 
 def shape(model: Model) -> tuple[object, ...]:
@@ -32,9 +35,10 @@ def shape(model: Model) -> tuple[object, ...]:
     )
 
 
-def test_at_least_three_hundred_models_can_be_estimated() -> None:
-    assert len(ESTIMATED) >= 300
-    assert len(MODELS) <= 600
+def test_the_catalog_is_large_enough_and_stays_reviewable() -> None:
+    assert len(MODELS) >= 700
+    assert len(ESTIMATED) >= 650
+    assert len(MODELS) <= 1200
 
 
 def test_models_are_sorted_by_id() -> None:
@@ -148,7 +152,7 @@ def test_reuploads_and_other_things_than_language_models_are_left_out() -> None:
 
 def test_rows_of_one_publisher_and_shape_are_different_releases() -> None:
     seen: dict[tuple[object, ...], list[Model]] = {}
-    for model in ESTIMATED:
+    for model in HEADS:
         seen.setdefault((model.organization, shape(model)), []).append(model)
     for group in seen.values():
         keys = Counter(fold_key(model.id) for model in group)
@@ -160,12 +164,65 @@ def test_rows_of_one_publisher_and_shape_are_different_releases() -> None:
         assert max(purposes.values()) == 1, [model.id for model in group]
 
 
-def test_base_and_instruct_are_folded_into_one_row() -> None:
+def test_base_editions_are_variants_of_the_edition_that_people_run() -> None:
     model = find_model("Qwen3-8B-Base")
-    assert (model.id, model.stage) == ("Qwen/Qwen3-8B", "instruct")
-    assert "Qwen/Qwen3-8B-Base" in model.aliases
-    assert find_model("NousResearch/Meta-Llama-3.1-8B").id == "meta-llama/Llama-3.1-8B-Instruct"
+    assert (model.id, model.stage) == ("Qwen/Qwen3-8B-Base", "base")
+    assert (model.variant_of, model.variant_kind) == ("Qwen/Qwen3-8B", "base")
+    assert find_model("Llama-3.1-8B").id == "meta-llama/Llama-3.1-8B-Instruct"
+    bare = find_model("meta-llama/Llama-3.1-8B")
+    assert (bare.name, bare.variant_kind) == ("Llama-3.1-8B (base)", "base")
+    assert find_model("NousResearch/Meta-Llama-3.1-8B") == bare
     assert find_model("starcoder2-3b").stage == "base"
+
+
+def test_a_lineage_is_one_level_deep_and_its_head_ships() -> None:
+    variants = [model for model in MODELS if model.variant_of]
+    assert len(variants) >= 300
+    for model in variants:
+        assert model.variant_kind in KINDS, model.id
+        head = BY_ID[model.variant_of or ""]
+        assert head.variant_of is None, model.id
+        assert (head.not_estimated_because is None) == (model.not_estimated_because is None), model.id
+    assert {model.variant_kind for model in MODELS if not model.variant_of} == {None}
+
+
+def test_variants_have_the_shape_of_their_head_or_say_what_differs() -> None:
+    for model in ESTIMATED:
+        if model.variant_of is None:
+            assert "differs from its head" not in model.check, model.id
+            continue
+        head = BY_ID[model.variant_of]
+        if shape(model) != shape(head):
+            assert "shape differs from its head" in model.check, model.id
+        # a pruned model has fewer experts, the others at most another vocabulary or a head of their own
+        if model.variant_kind != "pruned":
+            assert (model.hidden_size, model.n_layers) == (head.hidden_size, head.n_layers), model.id
+            assert abs(model.total_params / head.total_params - 1) < 0.2, model.id
+
+
+@pytest.mark.parametrize(
+    ("variant", "head", "kind"),
+    [
+        ("ArliAI/gpt-oss-20b-Derestricted", "openai/gpt-oss-20b", "abliterated"),
+        ("mlabonne/Qwen3-30B-A3B-abliterated", "Qwen/Qwen3-30B-A3B", "abliterated"),
+        ("mlabonne/Qwen3-14B-abliterated", "Qwen/Qwen3-14B", "abliterated"),
+        (
+            "mlabonne/Meta-Llama-3.1-8B-Instruct-abliterated",
+            "meta-llama/Llama-3.1-8B-Instruct",
+            "abliterated",
+        ),
+        ("cerebras/Qwen3-Coder-REAP-25B-A3B", "Qwen/Qwen3-Coder-30B-A3B-Instruct", "pruned"),
+        ("NousResearch/Hermes-3-Llama-3.1-8B", "meta-llama/Llama-3.1-8B-Instruct", "finetune"),
+        ("Qwen/Qwen3-30B-A3B-Thinking-2507", "Qwen/Qwen3-30B-A3B", "thinking"),
+        ("deepseek-ai/DeepSeek-V3-0324", "deepseek-ai/DeepSeek-V3", "refresh"),
+        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-14B", None, None),
+        ("Qwen/Qwen2.5-Coder-7B-Instruct", None, None),
+        ("Qwen/QwQ-32B", None, None),
+    ],
+)
+def test_lineages(variant: str, head: str | None, kind: str | None) -> None:
+    model = BY_ID[variant]
+    assert (model.variant_of, model.variant_kind) == (head, kind)
 
 
 @pytest.mark.parametrize(
