@@ -22,10 +22,13 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from catalog.models import load_models
 from catalog.types import CatalogError, Model
+
+if TYPE_CHECKING:
+    from catalog.formats import Format
 
 _DATA = Path(__file__).with_name("data")
 
@@ -54,6 +57,8 @@ class QuantLoss:
     quality_factor: float
     """Share of the quality that is left, in (0, 1]."""
     source: str
+    uncertainty: float = 0.0
+    """One standard deviation of ``quality_factor``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +324,8 @@ def quant_loss(
 
     The divergence is that of Llama-3-8B at the same quantization (at the same bits per weight when the
     name has no measurement), scaled by (8.03e9 / parameters)^gamma; the factor is exp(-k * divergence).
-    gamma and k are fitted, see the header of ``data/quant_loss.csv``.  The format the weights were
+    gamma and k are fitted, see the header of ``data/quant_loss.csv``.  The uncertainty combines the
+    standard errors of k, of the model and, off the table, of the curve.  The format the weights were
     published in (``native_quant``) costs nothing.
 
     Raises:
@@ -342,8 +348,44 @@ def quant_loss(
             _curve_kld(bits_per_weight, curve),
             f"interpolated at {bits_per_weight:.2f} bits per weight",
         )
+    return _loss(kld, model_params, constants["ln_sd_curve"] if name not in named else 0.0, basis)
+
+
+def _loss(kld: float, model_params: int, ln_sd: float, basis: str) -> QuantLoss:
+    """Loss at a divergence of Llama-3-8B that is known to exp(+-ln_sd)."""
+    _, _, constants = _loss_table()
     kld *= (constants["reference_params"] / model_params) ** constants["gamma"]
-    factor = math.exp(-constants["k"] * kld)
-    return QuantLoss(
-        kld, max(factor, 1e-3), f"{basis}; llama.cpp perplexity table (MIT), ±{constants['k_rel_se']:.0%}"
+    cost = constants["k"] * kld
+    spread = math.exp(
+        math.sqrt(math.log1p(constants["k_rel_se"] ** 2) + constants["ln_sd_models"] ** 2 + ln_sd**2)
     )
+    return QuantLoss(
+        kld,
+        max(math.exp(-cost), 1e-3),
+        f"{basis}; llama.cpp perplexity table (MIT), ±{constants['k_rel_se']:.0%}",
+        (math.exp(-cost / spread) - math.exp(-cost * spread)) / 2,
+    )
+
+
+_NATIVE_METHODS = {"FP8": "fp8", "MXFP4": "mxfp4", "INT4": "wna16"}
+
+
+def format_loss(fmt: Format, model_params: int, native_quant: str | None = None) -> QuantLoss:
+    """Loss of a format other than GGUF, by its bits per weight in the layers.
+
+    No format but GGUF has a measured divergence in openly licensed tables, so the curve of GGUF over
+    bits per weight stands in, with the spread of its worst member (plain rounding, like MLX's): the
+    divergence is known to a factor of about ``exp(ln_sd_format)`` before the model adds its own.
+
+    Raises:
+        ValueError: ``model_params`` is not positive.
+    """
+    if model_params <= 0:
+        raise ValueError("model_params must be positive")
+    native = _NATIVE_METHODS.get(native_quant or "", "-")
+    if fmt.method == "plain16" or fmt.method.startswith(native):
+        return QuantLoss(0.0, 1.0, "the published weights themselves")
+    _, curve, constants = _loss_table()
+    bits = fmt.bits_per_weight
+    basis = f"{fmt.name}: GGUF at {bits:.2f} bits per weight, the format itself not measured"
+    return _loss(_curve_kld(bits, curve), model_params, constants["ln_sd_format"], basis)

@@ -5,7 +5,9 @@ All from tables published with llama.cpp (MIT) and aider (Apache-2.0):
 * divergence per quantization of Llama-3-8B (with an importance matrix where one was measured, as
   most published files have one), and a monotone curve over bits per weight through the same points;
 * gamma, how the divergence falls with size, from the perplexities of Llama-2-7B and Llama-2-70B;
-* k, what a divergence costs in task accuracy, from aider's runs of Qwen2.5-Coder-32B.
+* k, what a divergence costs in task accuracy, from aider's runs of Qwen2.5-Coder-32B;
+* spreads of ln divergence: between models from the perplexities of Llama-2-7B and Llama-3-8B, and of
+  the quantizations around the curve.
 """
 
 from __future__ import annotations
@@ -32,7 +34,11 @@ HEADER = """\
 #   constant  reference_params: size the divergences were measured at;
 #             gamma: divergence ~ (reference_params / parameters)^gamma;
 #             k: quality factor = exp(-k * divergence);
-#             k_rel_se: relative standard error of k, from the number of tasks behind the scores
+#             k_rel_se: relative standard error of k, from the number of tasks behind the scores;
+#             ln_sd_models: spread of ln divergence between models at one quantization;
+#             ln_sd_curve: spread of the measured quantizations around the curve;
+#             ln_sd_format: the largest distance from the curve (Q4_1, plain rounding), taken as the
+#             spread of formats that have no measurement at all
 # Sources: llama.cpp tools/perplexity/README.md (MIT); aider _data/quant.yml (Apache-2.0).
 # One model family at one size decides the divergences: read them as a prior.
 # Written by catalog/build/quality.py.
@@ -65,6 +71,37 @@ def size_exponent(rows: Sequence[dict[str, str]]) -> float:
     step_small = loss("Q2_K") - loss("Q4_K_M")
     step_large = math.log(large["Q2_K"] / large["Q4_K_M"])
     return math.log(step_small / step_large) / math.log(LLAMA_2_70B / LLAMA_2_7B)
+
+
+def model_spread(rows: Sequence[dict[str, str]]) -> float:
+    """Standard deviation between models of ln(relative rise of the perplexity) at one quantization.
+
+    From the quantizations that Llama-2-7B and Llama-3-8B share; a difference of two models has twice
+    the variance of one.
+    """
+
+    def rises(model: str) -> dict[str, float]:
+        return {
+            row["quant"]: math.log1p(float(row["delta_ppl"]) / float(row["ppl"]))
+            for row in rows
+            if row["model"] == model and row["delta_ppl"] and row["imatrix"] in ("None", "")
+        }
+
+    older, newer = rises("Llama-2-7B"), rises("Llama-3-8B")
+    ratios = [math.log(newer[name] / older[name]) for name in older if name in newer and name != "F16"]
+    return math.sqrt(mean(ratio**2 for ratio in ratios) / 2)
+
+
+def distances(points: Sequence[tuple[float, float]], curve: Sequence[tuple[float, float]]) -> list[float]:
+    """|ln(divergence / curve)| of every point, the curve interpolated in ln."""
+    known = sorted(curve)
+    result = []
+    for bits, value in points:
+        right = min(max(sum(x < bits for x, _ in known), 1), len(known) - 1)
+        (x0, y0), (x1, y1) = known[right - 1], known[right]
+        share = (bits - x0) / (x1 - x0)
+        result.append(abs(math.log(value) - (1 - share) * math.log(y0) - share * math.log(y1)))
+    return result
 
 
 def accuracy_cost(
@@ -117,11 +154,16 @@ def quant_loss_csv(source: Path) -> str:
         f"quant,{name},{bits:.3f},{kld:.6f},llama.cpp; {matrix}" for name, (_, bits, kld, matrix) in ordered
     ]
     curve = monotone([(bits, kld) for _, bits, kld, _ in measured.values()])
+    away = distances([(b, kld) for name, (_, b, kld, _) in measured.items() if name != "F16"], curve)
+    spread = math.sqrt(mean(d * d for d in away))
     lines += [f"curve,,{bits:.3f},{kld:.6f},pooled from the rows above" for bits, kld in reversed(curve)]
     lines += [
         f"constant,reference_params,,{LLAMA_3_8B},Llama-3-8B",
         f"constant,gamma,,{gamma:.4f},Llama-2-7B and -70B perplexities at Q4_K_M and Q2_K",
         f"constant,k,,{k:.4f},aider: Qwen2.5-Coder-32B at full precision Q4_K_M and Q2_K",
         f"constant,k_rel_se,,{k_error:.2f},binomial error of {AIDER_TASKS} tasks per run",
+        f"constant,ln_sd_models,,{model_spread(rows):.2f},Llama-2-7B and -3-8B at the same quantizations",
+        f"constant,ln_sd_curve,,{spread:.2f},root mean square over the rows above",
+        f"constant,ln_sd_format,,{max(away):.2f},largest of the rows above",
     ]
     return "\n".join(lines) + "\n"
