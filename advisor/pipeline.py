@@ -334,6 +334,8 @@ class Comparison:
     unlocked: tuple[tuple[Model, ...], ...]
     """For every scenario: models that fit there and not on the first."""
     lost: tuple[tuple[Model, ...], ...]
+    sensitivities: tuple[dict[int, dict[str, float]], ...]
+    """For every scenario: d ln(tokens/s) / d ln(parameter) of the compared rows."""
 
 
 def compare(
@@ -388,8 +390,20 @@ def compare(
         rankings=tuple(results),
         models=tuple(compared),
         unlocked=tuple(named(f - fitting[0], b) for f, b in zip(fitting, best, strict=True)),
+        sensitivities=tuple(
+            _sensitivities_of(ranking, known, [(m.rows[i], m.same_quant_rows[i]) for m in compared])
+            for i, ranking in enumerate(results)
+        ),
         lost=tuple(named(fitting[0] - f, b) for f, b in zip(fitting, best, strict=True)),
     )
+
+
+def _sensitivities_of(
+    ranking: Ranking, known: Knowledge, rows: Sequence[tuple[int | None, ...]]
+) -> dict[int, dict[str, float]]:
+    costs = costs_of(ranking.table.candidates.types, known.efficiencies)
+    wanted = {row for pair in rows for row in pair if row is not None}
+    return {row: sensitivities(ranking.table, row, costs) for row in sorted(wanted)}
 
 
 def with_measured_bandwidth(rig: Rig, bytes_per_s: float | None, source: str) -> Rig:

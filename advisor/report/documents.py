@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from advisor.core.estimate import BOTTLENECKS, EstimateTable, bottleneck
@@ -239,7 +240,7 @@ def explain_document(e: Explanation) -> Document:
         "placement": placement_fields(table, row),
         "bottleneck": e.bottleneck if fits else None,
         "bottleneck_share": number(e.bottleneck_share) if fits else None,
-        "sensitivities": {k: number(round(v, 4)) for k, v in e.sensitivities.items()} if fits else None,
+        "sensitivities": sensitivity_fields(e.sensitivities) if fits else None,
         "decode_by_depth": [{"depth_tokens": d, "decode_tokens_per_s": number(v)} for d, v in e.by_depth]
         if fits
         else [],
@@ -291,6 +292,11 @@ def _whole(size_bytes: float) -> int | None:
     return math.ceil(max(size_bytes, 0.0)) if math.isfinite(size_bytes) else None
 
 
+def sensitivity_fields(values: Mapping[str, float]) -> Document:
+    """d ln(tokens/s) / d ln(parameter), to four decimals."""
+    return {name: number(round(value, 4)) for name, value in values.items()}
+
+
 def what_if_document(c: Comparison) -> Document:
     """``what-if --json``: scenarios, then models with one cell per scenario."""
     base = c.rankings[0].table
@@ -313,19 +319,18 @@ def what_if_document(c: Comparison) -> Document:
         "models": [
             {
                 "model": model_summary(compared.model),
-                "best": [_cell(r, row) for r, row in zip(c.rankings, compared.rows, strict=True)],
-                "same_quant": [
-                    _cell(r, row) for r, row in zip(c.rankings, compared.same_quant_rows, strict=True)
-                ],
+                "best": [_cell(c, i, row) for i, row in enumerate(compared.rows)],
+                "same_quant": [_cell(c, i, row) for i, row in enumerate(compared.same_quant_rows)],
             }
             for compared in c.models
         ],
     }
 
 
-def _cell(ranking: Ranking, row: int | None) -> Document | None:
+def _cell(c: Comparison, scenario: int, row: int | None) -> Document | None:
     if row is None:
         return None
+    ranking = c.rankings[scenario]
     table = ranking.table
     label, share = bottleneck(table, row)
     return {
@@ -336,6 +341,7 @@ def _cell(ranking: Ranking, row: int | None) -> Document | None:
         "memory_bytes": int(table.used_bytes[row].sum()),
         "bottleneck": label,
         "bottleneck_share": number(share),
+        "sensitivities": sensitivity_fields(c.sensitivities[scenario][row]),
     }
 
 

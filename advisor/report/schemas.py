@@ -107,6 +107,14 @@ _MODEL = _object(
     release_date=_nullable(_TEXT),
     stage=_TEXT,
 )
+_SENSITIVITIES = _object(
+    vram_bandwidth=_NUMBER,
+    ram_bandwidth=_NUMBER,
+    cores=_NUMBER,
+    compute=_NUMBER,
+    link=_NUMBER,
+    launch=_NUMBER,
+)
 _PARTS = _object(quality=_SCORE, decode=_SCORE, prefill=_SCORE, fit=_SCORE, context=_SCORE)
 
 
@@ -171,16 +179,7 @@ def _explain() -> Schema:
         placement=_object(strategy=_nullable(_STRATEGY), devices=_array(device)),
         bottleneck=_nullable(_TEXT),
         bottleneck_share=_nullable(_AMOUNT),
-        sensitivities=_nullable(
-            _object(
-                vram_bandwidth=_NUMBER,
-                ram_bandwidth=_NUMBER,
-                cores=_NUMBER,
-                compute=_NUMBER,
-                link=_NUMBER,
-                launch=_NUMBER,
-            )
-        ),
+        sensitivities=_nullable(_SENSITIVITIES),
         decode_by_depth=_array(_object(depth_tokens=_COUNT, decode_tokens_per_s=_nullable(_POSITIVE))),
         quality=_object(score=_nullable(_SCORE), basis=_TEXT, detail=_TEXT, source=_TEXT),
         strategies=_array(
@@ -228,6 +227,7 @@ def _what_if() -> Schema:
             memory_bytes=_COUNT,
             bottleneck=_TEXT,
             bottleneck_share=_nullable(_AMOUNT),
+            sensitivities=_SENSITIVITIES,
         )
     )
     return _object(

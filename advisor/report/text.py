@@ -9,7 +9,7 @@ from advisor.core.machine import Machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
 from advisor.core.timing import Term
-from advisor.pipeline import Comparison, Explanation, RankingResult
+from advisor.pipeline import ComparedModel, Comparison, Explanation, RankingResult
 from advisor.report import format as f
 from advisor.report.documents import STRATEGY_NAMES, rank_document
 from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
@@ -347,15 +347,10 @@ def what_if_text(c: Comparison) -> str:
         line("models that fit", [str(r.fitting) for r in c.rankings]),
     ]
     lines = [question_line(c.rankings[0].table.question), "", text_table(columns, rows), ""]
-    cells = [
-        (
-            shorten(compared.model.name, 30),
-            *(_cell_text(c, i, row, compared.rows[0]) for i, row in enumerate(compared.rows)),
-        )
-        for compared in c.models
-    ]
-    model_columns = [Column("tok/s, best quant"), *columns[1:]]
-    lines.append(text_table(model_columns, cells))
+    cells: list[tuple[str, ...]] = []
+    for compared in c.models:
+        cells += _model_block(c, compared)
+    lines.append(text_table([Column("with the quantization best now"), *columns[1:]], cells))
     for i, scenario in enumerate(c.scenarios):
         remarks = [f"  · {r}" for r in scenario.remarks]
         unlocked = c.unlocked[i]
@@ -364,9 +359,6 @@ def what_if_text(c: Comparison) -> str:
             remarks.append(f"  · unlocks {len(unlocked)}: " + ", ".join(m.name for m in unlocked[:6]) + more)
         if c.lost[i]:
             remarks.append(f"  · no longer fit: {', '.join(m.name for m in c.lost[i][:6])}")
-        limits = _limits(c, i)
-        if limits:
-            remarks.append(limits)
         if remarks:
             lines += ["", scenario.name, *remarks]
     return "\n".join(lines)
@@ -380,12 +372,27 @@ def _gpu_bandwidth(machine: Machine) -> str:
     return " + ".join(f.gbs(g.bandwidth) for g in machine.gpus) if machine.gpus else "–"
 
 
-def _cell_text(c: Comparison, scenario: int, row: int | None, base: int | None) -> str:
+def _model_block(c: Comparison, compared: ComparedModel) -> list[tuple[str, ...]]:
+    """Speed before and after, what binds on both sides, what would help, the best quantization."""
+    rows = compared.same_quant_rows
+    base = next((row for row in rows if row is not None), None)
+    quant = c.rankings[0].table.candidates.quant(base) if base is not None else "no quantization fits"
+    scenarios = range(len(c.scenarios))
+    return [
+        (f"{shorten(compared.model.name, 30)} {quant}", *("" for _ in scenarios)),
+        ("  tok/s", *(_speed_text(c, i, rows[i], rows[0]) for i in scenarios)),
+        ("  bound by", *(_bound_text(c, i, rows[i]) for i in scenarios)),
+        ("  +10 % helps", *(_help_text(c, i, rows[i]) for i in scenarios)),
+        ("  best quant", *(_best_text(c, i, compared.rows[i], rows[i]) for i in scenarios)),
+    ]
+
+
+def _speed_text(c: Comparison, scenario: int, row: int | None, base: int | None) -> str:
     if row is None:
         return "○ does not fit"
     table = c.rankings[scenario].table
     speed = float(table.tokens_per_s[row])
-    text = f"{f.speed(speed)} {table.candidates.quant(row)} {FIT_GLYPHS[fit_name(table, row)]}"
+    text = f"{FIT_GLYPHS[fit_name(table, row)]} {f.speed(speed)}"
     if scenario and base is not None:
         ratio = speed / float(c.rankings[0].table.tokens_per_s[base])
         mark = "▲" if ratio > 1.005 else "▼" if ratio < 0.995 else "="
@@ -393,15 +400,20 @@ def _cell_text(c: Comparison, scenario: int, row: int | None, base: int | None) 
     return text
 
 
-def _limits(c: Comparison, scenario: int) -> str:
-    """How often each term binds among the compared models."""
-    counts: dict[str, int] = {}
-    for compared in c.models:
-        row = compared.rows[scenario]
-        if row is not None:
-            label, _ = bottleneck(c.rankings[scenario].table, row)
-            counts[label] = counts.get(label, 0) + 1
-    if not counts:
+def _bound_text(c: Comparison, scenario: int, row: int | None) -> str:
+    return "" if row is None else bottleneck(c.rankings[scenario].table, row)[0]
+
+
+def _help_text(c: Comparison, scenario: int, row: int | None) -> str:
+    if row is None:
         return ""
-    parts = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return "  · bound by " + ", ".join(f"{label} ({n})" for label, n in parts)
+    values = c.sensitivities[scenario][row]
+    name = max(values, key=lambda key: values[key])
+    return f"{SENSITIVITY_TEXT[name]} {values[name] * 10:+.1f} %"
+
+
+def _best_text(c: Comparison, scenario: int, row: int | None, same: int | None) -> str:
+    if row is None or row == same:
+        return ""
+    table = c.rankings[scenario].table
+    return f"{table.candidates.quant(row)} {f.speed(table.tokens_per_s[row])} tok/s"
