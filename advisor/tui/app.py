@@ -263,6 +263,11 @@ class AdvisorApp(Controller):
         if not isinstance(self.screen, RigScreen):
             self.push_screen(RigScreen(self.glyphs))
 
+    def action_command_palette(self) -> None:
+        """Open the palette, unless it lies open under the message about the terminal's size."""
+        if not isinstance(self.screen, TooSmallScreen):
+            super().action_command_palette()
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Palette entries: themes, then the app's actions."""
         yield SystemCommand("Dark theme", "Light text on dark", partial(self._use_theme, DARK.name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -148,6 +149,23 @@ async def test_many_quick_changes_end_with_the_last_question(world: SimpleNamesp
         await settle(pilot)
         assert app.state.view is not None
         assert app.state.view.table.question == app.state.question == Question(context=16384, users=16)
+
+
+async def test_quitting_does_not_wait_for_a_probe_that_hangs(world: SimpleNamespace, screen: Screen) -> None:
+    never = threading.Event()
+
+    def prober(step: Callable[[str, str], None]) -> Rig:
+        step("nvidia", "running")
+        never.wait(60)
+        return world.make_rig()
+
+    app = AdvisorApp(prober=prober)
+    started = time.monotonic()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.05)
+        assert "NVIDIA" in screen(app)
+        await pilot.press("q")
+    assert time.monotonic() - started < 30
 
 
 def test_work_that_hangs_is_given_up_when_no_longer_wanted() -> None:
