@@ -9,6 +9,7 @@ from advisor.core.filter import parse_filter
 from advisor.core.question import USE_CASES, Question
 from advisor.core.ranking import Ranking, rank
 from advisor.pipeline import estimate_all, load_knowledge
+from catalog.models import load_models
 from probes.hypothetical import hypothetical_rig
 
 RIGS = {
@@ -80,3 +81,11 @@ def test_the_same_question_gives_the_same_order() -> None:
 def test_a_longer_context_never_adds_models_that_fit() -> None:
     short, long = ranking("cpu", Question(context=2048)), ranking("cpu", Question(context=65_536))
     assert long.fitting <= short.fitting
+
+
+def test_every_estimated_model_is_considered() -> None:
+    candidates = load_knowledge().candidates
+    considered = {candidates.models[i].id for i in set(candidates.model_of.tolist())}
+    expected = {m.id for m in load_models() if m.not_estimated_because is None}
+    assert considered == expected
+    assert len(expected) >= 300
