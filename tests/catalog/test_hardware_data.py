@@ -54,7 +54,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def test_the_tables_are_as_large_as_promised() -> None:
     assert len(load_accelerators()) >= 680
-    assert len(load_cpu_families()) >= 100
+    assert len(load_cpu_families()) >= 280
     assert len(load_cpus()) >= 400
     assert len(load_memory_kinds()) >= 8
     assert len(load_links()) >= 40
@@ -236,7 +236,7 @@ def test_families_name_memory_kinds_of_the_catalog_and_rates_that_exist() -> Non
         ("Intel(R) Core(TM) Ultra 7 256V", "Intel Core Ultra 200V (Lunar Lake)", 2),
         ("Intel(R) Core(TM) Ultra 7 265K", "Intel Core Ultra 200S (Arrow Lake)", 2),
         ("Intel(R) N100", "Intel N-series (Alder Lake-N, Twin Lake)", 1),
-        ("Intel(R) Xeon(R) CPU E5-2620 v2 @ 2.10GHz", "Intel Xeon E5 v2 (Ivy Bridge)", 4),
+        ("Intel(R) Xeon(R) CPU E5-2620 v2 @ 2.10GHz", "Intel Xeon E5 v2 (Ivy Bridge), 1600 MT/s", 4),
         ("Intel(R) Xeon(R) CPU E5-2699 v3 @ 2.30GHz", "Intel Xeon E5 v3 (Haswell)", 4),
         ("Intel(R) Xeon(R) CPU E5-4669 v4 @ 2.20GHz", "Intel Xeon E5 v4 (Broadwell)", 4),
         ("Intel(R) Xeon(R) Platinum 8173M CPU @ 2.00GHz", "Intel Xeon Scalable 1st gen (Skylake)", 6),
@@ -265,6 +265,89 @@ def test_brand_strings_find_their_family(brand: str, family: str, channels: int)
 )
 def test_a_brand_that_says_nothing_finds_no_family(brand: str) -> None:
     assert match_cpu_family(brand) is None
+
+
+@pytest.mark.parametrize(
+    ("brand", "channels", "one_dimm", "two_dimms"),
+    [
+        ("AMD Ryzen 9 9950X", 2, 5600, 3600),
+        ("AMD Ryzen 5 7600", 2, 5200, 3600),
+        ("AMD Ryzen 7 5800X3D", 2, 3200, 2667),
+        ("AMD Ryzen 7 2700X", 2, 2933, 1866),
+        ("AMD Ryzen 5 2600E", 2, 2667, 1866),
+        ("13th Gen Intel(R) Core(TM) i9-13900K", 2, 5600, 4400),
+        ("13th Gen Intel(R) Core(TM) i5-13400F", 2, 4800, 4000),
+        ("12th Gen Intel(R) Core(TM) i7-12700K", 2, 4800, 4000),
+        ("Intel(R) Core(TM) Ultra 9 285K", 2, 6400, 4400),
+        ("AMD EPYC 9654", 12, 4800, 4000),
+        ("AMD EPYC 7251", 8, 2400, 2133),
+        ("Intel(R) Xeon(R) Platinum 8480+", 8, 4800, 4400),
+        ("Intel(R) Xeon(R) Gold 5218R", 6, 2667, 2666),
+        ("Intel(R) Xeon(R) Silver 4210R", 6, 2400, 2400),
+        ("Intel(R) Xeon(R) Platinum 9282", 12, 2933, None),
+        ("Intel(R) Xeon(R) E5-2620 v4", 4, 2133, None),
+        ("Intel(R) Xeon(R) E5-2699R v4", 4, 2400, None),
+        ("Intel(R) Xeon(R) E7-8890 v2", 4, 1600, None),
+        ("Intel(R) Xeon(R) W3690", 3, 1333, None),
+        ("Intel(R) Xeon(R) D-2799", 4, 3200, None),
+        ("Intel(R) Core(TM) i5-750", 2, 1333, None),
+        ("Intel(R) Core(TM) i7-3820QM", 2, 1600, None),
+        ("Intel(R) Pentium(R) Gold G7400", 2, 4800, None),
+        ("AMD Athlon Gold 3150U", 2, 2400, None),
+        ("7th Gen A6-9225 APU", 1, 2133, None),
+    ],
+)
+def test_slower_parts_and_small_brands_have_their_own_rates(
+    brand: str, channels: int, one_dimm: int, two_dimms: int | None
+) -> None:
+    family = match_cpu_family(brand)
+    assert family is not None
+    assert (family.channels, family.max_mts, family.max_mts_2dpc) == (channels, one_dimm, two_dimms)
+
+
+@pytest.mark.parametrize(
+    ("brand", "ccd_gbs", "core_gbs"),
+    [
+        ("AMD Ryzen 7 7800X3D", 64, None),
+        ("AMD Ryzen 9 5950X", 51.2, None),
+        ("AMD Ryzen Threadripper PRO 7995WX", 57.6, None),
+        ("AMD EPYC 9554", 57.6, 31),
+        ("Apple M1 Max", None, 102),
+        ("Intel Core i9-13900K", None, None),
+    ],
+)
+def test_chiplets_and_cores_read_no_more_than_published(
+    brand: str, ccd_gbs: float | None, core_gbs: float | None
+) -> None:
+    family = match_cpu_family(brand)
+    assert family is not None
+    assert (family.max_ccd_gbs, family.max_core_gbs) == (ccd_gbs, core_gbs)
+
+
+def test_limits_of_parts_are_below_those_of_the_whole() -> None:
+    for family in load_cpu_families():
+        memory_gbs = family.channels * family.max_mts * 8 / 1000
+        whole = min(family.max_bandwidth_gbs or memory_gbs, memory_gbs * 1.001)
+        for part in (family.max_core_gbs, family.max_ccd_gbs):
+            # A chiplet of a desktop Ryzen may outrun the memory of its own family's slow modules.
+            assert part is None or 0 < part <= max(whole, 51.2), family.name
+        assert family.max_bandwidth_gbs is None or family.max_bandwidth_gbs <= memory_gbs, family.name
+
+
+def test_every_cpu_has_the_instruction_sets_of_its_family() -> None:
+    families = {family.name: family for family in load_cpu_families()}
+    short = [cpu.name for cpu in load_cpus() if not set(families[cpu.family].isa) <= set(cpu.isa)]
+    assert short == []
+    known = {name for cpu in load_cpus() for name in cpu.isa}
+    assert {name for family in families.values() for name in family.isa} <= known
+
+
+def test_a_brand_of_one_maker_never_finds_another_makers_family() -> None:
+    for cpu in load_cpus():
+        for maker in ("AMD", "Intel", "Apple"):
+            if cpu.name.startswith(f"{maker} "):
+                found = match_cpu_family(cpu.name)
+                assert (found.vendor if found else None) == maker, cpu.name
 
 
 def test_a_chips_gpu_and_cpu_have_the_same_memory() -> None:
