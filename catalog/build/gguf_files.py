@@ -105,8 +105,8 @@ def _model(row: Mapping[str, str]) -> Model | None:
 
 
 def _source(row: Mapping[str, str]) -> str:
-    """The source without the store's own numbering."""
-    return "published file listing" if row["source"].startswith("find_string") else row["source"]
+    """The source if it names a place, else what it was."""
+    return row["source"] if "/" in row["source"] else "published file listing"
 
 
 def _tokenizer(model: Model) -> str | None:

@@ -132,7 +132,7 @@ def test_files_are_larger_than_their_tensors_by_less_than_30_mb(model, quant):
 def test_the_build_takes_the_median_and_carries_hand_made_sizes(tmp_path):
     tensors, listed = counted_bytes(by_id("Qwen/Qwen3-0.6B"), "Q8_0", FileNotes())
     rows = [f"Qwen3-0.6B,a/b,Q8_0,{tensors + listed + extra},file_bytes,listing" for extra in (5, 7, 90)]
-    rows += ["Qwen3-0.6B,a/b,UD-Q4_K_XL,400000000,tensor_bytes (n_params=596049920),find_string hit 1"]
+    rows += ["Qwen3-0.6B,a/b,UD-Q4_K_XL,400000000,tensor_bytes (n_params=596049920),hit 1"]
     rows += ["Qwen3-0.6B,x-MTP-GGUF,UD-Q4_K_M,400000000,tensor_bytes,listing"]
     rows += ["no such model,a/b,Q8_0,1,file_bytes,listing", "Qwen3-0.6B,a/b,UD-Q4_K_XL,5,file_bytes,second"]
     header = "model,gguf_repo_or_file,quant,size_bytes,kind,source"
@@ -142,6 +142,6 @@ def test_the_build_takes_the_median_and_carries_hand_made_sizes(tmp_path):
     lines = [line for line in texts["ud_sizes.csv"].splitlines() if not line.startswith("#")]
     plain = counted_bytes(by_id("Qwen/Qwen3-0.6B"), "Q4_K_M", FileNotes(imatrix=True))[0]
     assert lines[1:] == [
-        "Qwen/Qwen3-0.6B,UD-Q4_K_M-MTP,400000000,Q4_K_M,,x-MTP-GGUF,listing",
+        "Qwen/Qwen3-0.6B,UD-Q4_K_M-MTP,400000000,Q4_K_M,,x-MTP-GGUF,published file listing",
         f"Qwen/Qwen3-0.6B,UD-Q4_K_XL,400000000,Q4_K_M,{plain},a/b,published file listing",
     ]
