@@ -11,6 +11,9 @@ The numbers of each method, what it leaves at 16 bit and where they come from ar
 the size (which layers a packager left out, the average of a variable-rate format), the typical size
 comes with the smallest and the largest that the label allows.  Prediction layers (MTP), which
 runtimes load only on request, are not counted.
+
+Checked against published MLX files: GLM-4.7 at 4 bit (group 64) and 8 bit (group 32) and
+Llama-3.1-Nemotron-70B at 4 bit to the byte, DeepSeek-V3.2 at 4 bit to the size of the file headers.
 """
 
 from __future__ import annotations
@@ -403,6 +406,8 @@ def _count(model: Model, table: tuple[Tensor, ...], choice: _Choice) -> dict[tup
             add(tensor.role, tensor, f.embedding)
             if tensor.name == "token_embd.weight" and model.tied_embeddings and f.head not in ("16", "body"):
                 add(Role.HEAD, tensor, f.head)
+        elif "exp_probs_b" in tensor.name:  # the routers' correction bias keeps its 32 bit in all formats
+            totals[tensor.role, "F32"] += 4 * tensor.n_elements
         else:
             add(tensor.role, tensor, "body" if _quantized(tensor, model, choice) else "16")
     return dict(totals)

@@ -66,6 +66,29 @@ def test_sizes_are_those_that_packagers_show(label, gb):
     assert round(sum(format_bytes(LLAMA, label).values()) / 1e9, 2) == gb
 
 
+# storage_size of the model cards of exo (Apache-2.0), which for these files is the sum of their tensors
+@pytest.mark.parametrize(
+    ("identifier", "label", "size"),
+    [
+        ("zai-org/GLM-4.7", "MLX-4bit", 198_556_925_568),
+        ("zai-org/GLM-4.7", "MLX-8bit-g32", 396_963_397_248),
+        ("nvidia/Llama-3.1-Nemotron-70B-Instruct-HF", "MLX-4bit", 39_688_355_840),
+    ],
+)
+def test_sizes_equal_those_of_published_mlx_files(identifier, label, size):
+    assert sum(format_bytes(by_id(identifier), label).values()) == size
+
+
+def test_whole_mlx_files_are_larger_by_their_headers():
+    tensors = sum(format_bytes(by_id("deepseek-ai/DeepSeek-V3.2"), "MLX-4bit").values())
+    assert 0 < 378_086_226_621 - tensors < 500_000
+
+
+def test_a_quantized_router_lies_in_the_range():
+    size = format_size(by_id("MiniMaxAI/MiniMax-M2.1"), parse_format("MLX-8bit"))
+    assert size.low_bytes < 242_986_745_856 < size.high_bytes
+
+
 def test_gpt_oss_keeps_all_but_the_experts_at_16_bit():
     size = format_bytes(by_id("openai/gpt-oss-120b"), "MXFP4")
     assert {kind for role, kind in size if role is Role.EXPERTS} == {"MXFP4", "F16"}  # biases stay
