@@ -198,7 +198,7 @@ def _accelerator_index() -> NameIndex[Accelerator]:
         Entry(
             name=card.name,
             value=card,
-            aliases=card.aliases,
+            aliases=(*card.aliases, *_nicknames(card.name)),
             implied=(
                 *(f"{size / GIB:g}gb" for size in card.memory_bytes),
                 *(("igpu", "apu") if card.unified else ()),
@@ -210,8 +210,30 @@ def _accelerator_index() -> NameIndex[Accelerator]:
         for card in load_accelerators()
     ]
     return NameIndex(
-        "accelerator", entries, optional=_ACCELERATOR_WORDS, ignorable=("gpu", "core", "cores", "card")
+        "accelerator",
+        entries,
+        optional=_ACCELERATOR_WORDS,
+        ignorable=("gpu", "core", "cores", "card", "desktop"),
     )
+
+
+def _nicknames(name: str) -> Iterator[str]:
+    """What people call a card besides its name: ``2070S``, ``4070 TiS``."""
+    if name.endswith(" SUPER"):
+        yield name.removesuffix(" SUPER") + "S"
+    if name.endswith(" Ti SUPER"):
+        yield name.removesuffix(" Ti SUPER") + "TS"
+
+
+_MACS = re.compile(r"\b(mac ?book( (air|pro))?|mac (studio|mini|pro)|imac)\b", re.IGNORECASE)
+_SHORT_GB = re.compile(r"(?<![\w.])(\d{1,3}) ?g\b", re.IGNORECASE)
+
+
+def _plain_accelerator_query(query: str) -> str:
+    """A query without the machine around an Apple chip, and with ``24g`` spelt out."""
+    plain = _SHORT_GB.sub(r"\1gb", query)
+    without = _MACS.sub(" ", plain)
+    return without if without.strip() else plain
 
 
 def find_accelerator(query: str, *, memory_gib: float | None = None, any_memory: bool = False) -> Accelerator:
@@ -225,7 +247,7 @@ def find_accelerator(query: str, *, memory_gib: float | None = None, any_memory:
     if named is not None:
         return named
     try:
-        return _accelerator_index().resolve(query)
+        return _accelerator_index().resolve(_plain_accelerator_query(query))
     except LookupFailedError as error:
         if not error.ambiguous:
             raise
@@ -313,12 +335,30 @@ def memory_types(family: CpuFamily) -> tuple[str, ...]:
 @cache
 def _cpu_index() -> NameIndex[Cpu]:
     return NameIndex(
-        "CPU", [Entry(cpu.name, cpu) for cpu in load_cpus()], optional=_CPU_WORDS, ignorable=("cpu", "core")
+        "CPU",
+        [
+            Entry(
+                cpu.name,
+                cpu,
+                aliases=(_CPU_TIER.sub(r"\1 ", cpu.name),) if _CPU_TIER.match(cpu.name) else (),
+                weight=float("Threadripper" in cpu.name),  # "3970x" is not the Core i7 of 2012
+            )
+            for cpu in load_cpus()
+        ],
+        optional=_CPU_WORDS,
+        ignorable=("cpu", "core"),
     )
+
+
+_CPU_TIER = re.compile(r"^(AMD Ryzen|Intel Core) (?:\d |i\d-)(?=\d)")
+"""The digit that people leave out: the 7 of ``Ryzen 7 7700X`` and of ``Core i7-7700``."""
+
+_THREADRIPPER = re.compile(r"\btr(?=[ -]?(pro\b|\d))", re.IGNORECASE)
 
 
 def find_cpu(query: str) -> Cpu:
     """The CPU that ``query`` (a name or a brand string) names; raises ``LookupFailedError``."""
+    query = _THREADRIPPER.sub("Threadripper", query)
     plain = plain_cpu_name(query)
     if not plain or plain == query.strip():
         return _cpu_index().resolve(query)

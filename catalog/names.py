@@ -230,11 +230,15 @@ class NameIndex(Generic[T]):
             for where in self._postings.get(word, ())
         }
         firm = " ".join(word for word in asked if word not in self._optional) or _squeeze(query)
+        hints = frozenset(asked) & self._optional
         matcher = difflib.SequenceMatcher(b=firm)
         scored: dict[int, float] = {}
         for variant in self._variants:
-            matcher.set_seq1(" ".join(word for word in variant.words if word in variant.mandatory))
+            own = " ".join(word for word in variant.words if word in variant.mandatory)
+            matcher.set_seq1(own)
             bonus = 0.3 if variant.entry in shared else 0.0
+            bonus += 0.06 * len(hints.intersection(variant.words))  # an RTX for an RTX
+            bonus += 0.1 * (sorted(own) == sorted(firm))  # swapped digits: 4900 for 4090
             if matcher.real_quick_ratio() + bonus >= 0.6 and matcher.quick_ratio() + bonus >= 0.6:
                 ratio = matcher.ratio() + bonus
                 scored[variant.entry] = max(ratio, scored.get(variant.entry, 0.0))
