@@ -6,13 +6,14 @@ All byte arrays are float64 of shape [candidates, ggml types]; per-model facts a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.kv import CacheShape, cache_shape
+from advisor.core.scratch import COLUMNS, scratch_shape
 from catalog.types import LayerKind, Model, Role
 
 Floats = NDArray[np.float64]
@@ -58,8 +59,8 @@ class Candidates:
     state_bytes: Floats
     attention_width: Floats
     window_attention_width: Floats
-    mla_heads: Floats
-    """Query heads of MLA layers, 0 elsewhere: they enlarge the compute buffer."""
+    scratch: Floats
+    """What decides the compute buffer [n, ``scratch.COLUMNS``]."""
     model_context: Floats
     """Context length the model was trained for; 0 where unknown."""
 
@@ -168,7 +169,9 @@ def assemble(
         state_bytes=per_shape("state_bytes"),
         attention_width=per_shape("attention_width"),
         window_attention_width=per_shape("window_attention_width"),
-        mla_heads=per_model([m.n_heads if LayerKind.LATENT in m.layers else 0 for m in models]),
+        scratch=np.asarray([astuple(scratch_shape(m)) for m in models], dtype=np.float64).reshape(
+            len(models), len(COLUMNS)
+        )[model_of],
         model_context=per_model([m.context_length or 0 for m in models]),
     )
 

@@ -5,44 +5,78 @@ from __future__ import annotations
 import numpy as np
 
 from advisor.core.candidates import Candidates, Floats
-from advisor.core.question import Question
+from advisor.core.kv import padded
+from advisor.core.question import KV_TYPES, Question
+from advisor.core.scratch import COLUMNS
 
-_WINDOW_PAD = 256
-_ACTIVATION_COPIES = 5
-"""Live F32 activations of one micro-batch in units of the hidden size, besides the logits: read off
-llama-fit-params output for 22 models (18-40 MiB at a micro-batch of 512 beyond logits and mask)."""
+_COLUMN = {name: i for i, name in enumerate(COLUMNS)}
+_PAD = 256
 
 
 def kv_bytes(c: Candidates, q: Question) -> Floats:
     """KV cache and recurrent state that llama.cpp reserves, in bytes [n].
 
     Full layers hold context x users cells; window layers min(context, window + micro-batch),
-    padded to 256, per user; states are per sequence and always F32.
+    padded to 256, per user.  With one unified cache a window layer holds min(context x users,
+    window x users + micro-batch) cells in all.  States are per sequence and always F32.
     """
-    per_element = q.kv_bytes_per_element
-    cells = np.minimum(q.context, c.window + q.ubatch)
-    padded = np.ceil(cells / _WINDOW_PAD) * _WINDOW_PAD
-    window_cells = np.minimum(padded, np.maximum(q.context, cells))
-    elements = c.full_elements * q.context + np.where(c.window > 0, c.window_elements * window_cells, 0.0)
-    return (elements * per_element + c.state_bytes) * q.users
+    sequence = padded(q.context)
+    full = float(sequence * q.users)
+    window = _window_cells(c, q) * (1 if q.unified_kv else q.users)
+    key, value = KV_TYPES[q.kv_type], KV_TYPES[q.value_type]
+    size = (c.full_elements * full + c.window_elements * window) * key
+    if value != key:
+        values = _of(c, "full_value_elements") * full + _of(c, "window_value_elements") * window
+        size = size + values * (value - key)
+    if not q.flash_attention:
+        size = size + (_of(c, "value_padding") * full + _of(c, "window_value_padding") * window) * value
+    return np.asarray(size + c.state_bytes * q.users)
 
 
 def kv_read_bytes(c: Candidates, q: Question, depth: float) -> Floats:
     """Bytes of cache and state that one decode step of one user reads at ``depth`` tokens [n]."""
-    elements = c.full_elements * depth + c.window_elements * np.minimum(depth, c.window)
-    return elements * q.kv_bytes_per_element + c.state_bytes
+    seen = np.minimum(depth, c.window)
+    key, value = KV_TYPES[q.kv_type], KV_TYPES[q.value_type]
+    size = (c.full_elements * depth + c.window_elements * seen) * key
+    if value != key:
+        values = _of(c, "full_value_elements") * depth + _of(c, "window_value_elements") * seen
+        size = size + values * (value - key)
+    return np.asarray(size + c.state_bytes)
 
 
 def compute_buffer_bytes(c: Candidates, q: Question) -> Floats:
     """Scratch of one device that runs the whole graph, in bytes [n].
 
-    Logits of a micro-batch in F32, the attention mask in F16 over the context (flash attention) or
-    the scores of all heads in F32 (without), and a few activations.  MLA without absorbed latents
-    in flight needs the latent per query head over a micro-batch as well.
+    tokens x (activations + masks + the largest of the logits, the feed-forward part and attention).
+    Masks hold 2 bytes per token and cell with flash attention, 4 without; without it attention adds
+    one F32 score per head and cell.  Logits that fit where the masks lay cost nothing further: the
+    masks are free when the logits are made.
     """
-    ubatch = min(q.ubatch, q.context)
-    logits = ubatch * c.vocab * 4
-    mask = ubatch * float(q.context) * q.users * 2
-    activations = ubatch * c.hidden * 4 * _ACTIVATION_COPIES
-    latent = c.mla_heads * ubatch * 576 * 4 * 2
-    return logits + mask + activations + latent
+    cells = float(padded(q.context) * (q.users if q.unified_kv else 1))
+    tokens = min(q.ubatch, padded(q.context) * q.users)
+    window = _window_cells(c, q)
+    mask_bytes = 2 if q.flash_attention else 4
+    full_masks, window_masks = _of(c, "full_masks"), _of(c, "window_masks")
+    chosen = _of(c, "index_layers") * np.minimum(_of(c, "index_top"), cells) * 4
+    masks = (full_masks * cells + window_masks * window) * mask_bytes + chosen
+    attention = _of(c, "attention") * 4 + np.maximum(full_masks - 1, 0) * cells * 4
+    live = _of(c, "activations") * 4 + masks
+    if not q.flash_attention:
+        scores = np.maximum(_of(c, "full_score_heads") * cells, _of(c, "window_score_heads") * window)
+        attention = attention + scores * 4
+        live = live + _of(c, "value_indices") * 8
+    logits = _of(c, "logits") * 4
+    logits = np.where(logits > masks, logits, 0.0)
+    peak = np.maximum(np.maximum(logits, _of(c, "feed_forward") * 4), attention)
+    return np.asarray((live + peak) * tokens)
+
+
+def _window_cells(c: Candidates, q: Question) -> Floats:
+    """Cells of a window layer: of one sequence, or of all with a unified cache [n]."""
+    together = q.users if q.unified_kv else 1
+    reserved = np.minimum(padded(q.context) * together, c.window * together + q.ubatch)
+    return np.where(c.window > 0, np.ceil(reserved / _PAD) * _PAD, 0.0)
+
+
+def _of(c: Candidates, name: str) -> Floats:
+    return np.asarray(c.scratch[:, _COLUMN[name]])

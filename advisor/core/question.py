@@ -88,6 +88,10 @@ class Question:
     """Tokens already in the cache when the prompt arrives."""
     ubatch: int = 512
     flash_attention: bool = True
+    kv_value_type: str | None = None
+    """Type of the cached values where it differs from that of the keys."""
+    unified_kv: bool = False
+    """One cache shared by all users, instead of a part of its own for each."""
 
     def __post_init__(self) -> None:
         _within("context", self.context, 1, MAX_CONTEXT)
@@ -100,6 +104,7 @@ class Question:
             _within("prompt", self.prompt_tokens, 1, MAX_CONTEXT)
         _one_of("use case", self.use, tuple(USE_CASES))
         _one_of("KV cache type", self.kv_type, tuple(KV_TYPES))
+        _one_of("KV cache type of values", self.value_type, tuple(KV_TYPES))
         _one_of("runtime", self.runtime, RUNTIMES)
 
     @property
@@ -120,8 +125,14 @@ class Question:
         return min(self.prompt + self.use_case.output_tokens // 2, self.context)
 
     @property
+    def value_type(self) -> str:
+        """Type of the cached values: that of the keys unless stated."""
+        return self.kv_value_type or self.kv_type
+
+    @property
     def kv_bytes_per_element(self) -> float:
-        return KV_TYPES[self.kv_type]
+        """Bytes per cached element, the mean of keys and values."""
+        return (KV_TYPES[self.kv_type] + KV_TYPES[self.value_type]) / 2
 
     def with_context(self, context: int) -> Question:
         """The same question at another context length."""

@@ -376,14 +376,16 @@ def _model_of_file(model: str, file: str) -> str:
 
 
 def _fit_case(row: Row, name: str, _rig: Rig | None) -> Case:
+    """The runtime states the context of all sequences together and rounds MiB down."""
+    sequences = max(_whole(row, "n_seq", 1), 1)
     return Case(
         id=name,
         model=row["model"],
         quant="F16",
         rig=None,
         question=Question(
-            context=_whole(row, "ctx", 4096),
-            users=1,
+            context=_whole(row, "ctx", 4096) // sequences,
+            users=sequences,
             kv_type=row["kv_type"],
             ubatch=_whole(row, "n_ubatch", 512),
             flash_attention=row["flash_attn"] != "off",

@@ -1,0 +1,108 @@
+"""What the compute graph of a model holds at its peaks: the shape of llama.cpp's compute buffer.
+
+llama.cpp reserves one buffer per device that holds every intermediate of a micro-batch at the moment
+when most of them are alive.  That moment is one of four: the logits at the end of the graph, the
+feed-forward part of a layer, the experts of a layer, or its attention.  All counts here are F32
+elements per token of the micro-batch; they follow from the order of the graph, none is fitted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from advisor.core.kv import INDEXED_ARCHITECTURES, cache_shape, full_head_dim, full_kv_heads
+from catalog.types import LayerKind, Model
+
+PLAIN_FFN_ARCHITECTURES = frozenset({"apertus", "apertus1p5", "arcee", "nemotron_h", "phi", "starcoder2"})
+"""Feed-forward parts without a gate: one activation is alive instead of gate, up and their product."""
+
+_LIVE_ACTIVATIONS = 5
+"""Hidden-size activations alive beside every peak: the batch given as embeddings, the looked-up
+embedding, the sum into which a layer adds, its normed copy and the result of the layer."""
+_GATED_COPIES = 3
+_QUERY_COPIES = 2
+"""The query before and after it is rotated or normed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchShape:
+    """Counts that decide the compute buffer; elements per token of the micro-batch."""
+
+    logits: float
+    activations: float
+    feed_forward: float
+    """The larger of the dense feed-forward part and the chosen experts."""
+    attention: float
+    """Query copies; for latent attention the query, its absorbed and its rotated part."""
+    full_score_heads: float
+    """Query heads of full layers: without flash attention each holds one score per cell."""
+    window_score_heads: float
+    full_masks: float
+    """Masks over all cells: 1 with full or latent layers, 2 with an indexer."""
+    window_masks: float
+    value_indices: float
+    """64-bit positions in the transposed value cache, kept without flash attention."""
+    index_layers: float
+    """Layers that attend to chosen cells only: each keeps its choice, one 4-byte index per cell."""
+    index_top: float
+    full_value_elements: float
+    window_value_elements: float
+    value_padding: float
+    window_value_padding: float
+
+
+COLUMNS = tuple(f.name for f in fields(ScratchShape))
+"""Names of the columns of ``Candidates.scratch``, in order."""
+
+
+def scratch_shape(model: Model) -> ScratchShape:
+    """The compute buffer's shape from a model's shape fields."""
+    full = any(kind.value in model.layers for kind in (LayerKind.FULL, LayerKind.PARALLEL_SSM))
+    latent = LayerKind.LATENT.value in model.layers
+    window = LayerKind.WINDOW.value in model.layers
+    indexed = model.architecture in INDEXED_ARCHITECTURES
+    window_heads = model.extra.get("num_attention_heads_sliding", model.n_heads)
+    heads = max(model.n_heads, window_heads)
+    widest_value = max(model.n_kv_heads * model.head_dim, full_kv_heads(model) * full_head_dim(model))
+    cache = cache_shape(model)
+    return ScratchShape(
+        logits=model.vocab_size,
+        activations=_LIVE_ACTIVATIONS * model.hidden_size,
+        feed_forward=max(_dense_ffn(model), _experts(model)),
+        attention=_latent_query(model)
+        if latent
+        else _QUERY_COPIES * heads * max(model.head_dim, full_head_dim(model)),
+        full_score_heads=model.n_heads if full or latent else 0,
+        window_score_heads=window_heads if window else 0,
+        full_masks=(2 if indexed else 1) if full or latent else 0,
+        window_masks=1 if window else 0,
+        value_indices=widest_value * (int(full and not latent) + int(window)),
+        index_layers=model.layers.count(LayerKind.LATENT.value) if indexed else 0,
+        index_top=model.extra.get("index_topk", 0) if indexed else 0,
+        full_value_elements=cache.full_value_elements,
+        window_value_elements=cache.window_value_elements,
+        value_padding=cache.value_padding,
+        window_value_padding=cache.window_value_padding,
+    )
+
+
+def _copies(model: Model) -> int:
+    return 1 if model.architecture in PLAIN_FFN_ARCHITECTURES else _GATED_COPIES
+
+
+def _dense_ffn(model: Model) -> int:
+    if model.is_moe and not model.first_dense_layers:
+        return 0
+    return _copies(model) * max(model.ffn_size, model.extra.get("intermediate_size_mlp", 0))
+
+
+def _experts(model: Model) -> int:
+    """Gate, up and product of all chosen experts, or the product and their outputs."""
+    width = model.moe_ffn_size
+    return model.n_experts_active * max(_copies(model) * width, width + model.hidden_size)
+
+
+def _latent_query(model: Model) -> int:
+    """Query, its part absorbed into the latent, its rotated part, and the two joined."""
+    nope, rope, rank = model.qk_nope_head_dim, model.qk_rope_head_dim, model.kv_lora_rank
+    return model.n_heads * ((nope + rope) + rank + rope + (rank + rope))
