@@ -129,13 +129,9 @@ def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
     by_id = {m.id: i for i, m in enumerate(models)}
     new_model = np.array([by_id.get(name, -1) for name in names], dtype=np.int64)
     wanted = np.array([q in quants for q in table.quants])
-    native = np.array(
-        [
-            [q == models[i].native_quant for q in table.quants] if i >= 0 else [False] * len(table.quants)
-            for i in new_model
-        ]
-    )
-    has_native = np.array([i >= 0 and models[i].native_quant is not None for i in new_model])
+    own = [native_file_type(models[i]) if i >= 0 else None for i in new_model.tolist()]
+    native = np.array([[q == name for q in table.quants] for name in own])
+    has_native = np.array([name is not None for name in own])
     keep_pair = np.where(has_native[:, None], native, wanted[None, :]) & (new_model >= 0)[:, None]
     model_index = np.asarray(table.model_index, dtype=np.int64)
     quant_index = np.asarray(table.quant_index, dtype=np.int64)
