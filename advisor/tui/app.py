@@ -213,7 +213,7 @@ class AdvisorApp(Controller):
 
     def set_scenarios(self, texts: tuple[str, ...]) -> None:
         """Other scenarios; compare again."""
-        self.set_state(scenarios=texts, comparison=None)
+        self.set_state(scenarios=texts, differences=None)
         if texts:
             self.request_comparison()
 

@@ -15,7 +15,8 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from advisor.core.question import Question
-    from advisor.pipeline import Comparison, Explanation, Scenario
+    from advisor.pipeline import Explanation, Scenario
+    from advisor.tui.differences import Differences
     from advisor.tui.view import View
     from probes.types import Rig
 
@@ -26,10 +27,6 @@ Prober = Callable[[Callable[[str, str], None]], "Rig"]
 
 Measurer = Callable[["Rig"], "Rig | None"]
 """The rig with a measured RAM bandwidth; ``None`` when there is nothing to add."""
-
-
-COMPARED_MODELS = 10_000
-"""A comparison looks at all models; the best of those that change are shown."""
 
 
 class AbandonedError(Exception):
@@ -128,10 +125,10 @@ class Compared(Message):
     """A comparison is ready, or why there is none."""
 
     def __init__(
-        self, wanted: Wanted[tuple[str, ...]], comparison: Comparison | None, error: str | None = None
+        self, wanted: Wanted[tuple[str, ...]], differences: Differences | None, error: str | None = None
     ) -> None:
         super().__init__()
-        self.wanted, self.comparison, self.error = wanted, comparison, error
+        self.wanted, self.differences, self.error = wanted, differences, error
 
 
 def expected_errors() -> tuple[type[Exception], ...]:
@@ -199,10 +196,10 @@ def parse(text: str, rig: Rig) -> Scenario:
     return parse_scenario(text, rig)
 
 
-def compare(wanted: Wanted[tuple[str, ...]]) -> Comparison:
+def compare(wanted: Wanted[tuple[str, ...]]) -> Differences:
     """The rig as it is beside the scenarios that the texts make of it."""
     from advisor import pipeline
+    from advisor.tui.differences import compare_changes
 
     now = pipeline.Scenario("now", wanted.rig, ())
-    scenarios = [parse(text, wanted.rig) for text in wanted.of]
-    return pipeline.compare([now, *scenarios], wanted.question, top=COMPARED_MODELS)
+    return compare_changes([now, *(parse(text, wanted.rig) for text in wanted.of)], wanted.question)

@@ -267,4 +267,4 @@ class Controller(App[None]):
             return
         if message.error:
             self.notify(message.error, severity="error", markup=False)
-        self.set_state(comparison=message.comparison)
+        self.set_state(differences=message.differences)

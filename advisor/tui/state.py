@@ -12,7 +12,7 @@ from advisor.core.question import USE_CASES, Question
 from advisor.tui.view import Row, View
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Comparison
+    from advisor.tui.differences import Differences
     from probes.types import Rig
 
 
@@ -70,7 +70,7 @@ class AppState:
     pins: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
     """Edit texts, one per scenario, in the order they were added."""
-    comparison: Comparison | None = None
+    differences: Differences | None = None
     probe: Progress = field(default_factory=Progress)
     activity: str = ""
     """What runs in the background, in words; empty when nothing does."""

@@ -99,8 +99,8 @@ class CompareView(Painted):
         state = self.state
         if state is None:
             return []
-        if state.comparison is not None:
-            return compare_lines(state.comparison, width, self.glyphs, first=self.first)
+        if state.differences is not None:
+            return compare_lines(state.differences, width, self.glyphs, first=self.first)
         if state.scenarios:
             return [[(f"comparing {self.glyphs.waiting}", MUTED)]]
         lines: list[Line] = [
@@ -308,10 +308,10 @@ class WhatIfScreen(StateScreen):
 
     def action_export(self) -> None:
         """Write the comparison as JSON."""
-        comparison = self.advisor.state.comparison
-        if comparison is None:
+        differences = self.advisor.state.differences
+        if differences is None:
             self.notify("there is nothing to export yet: add a change first", severity="warning")
             return
         from advisor.report.documents import what_if_document
 
-        self.advisor.export(what_if_document(comparison), "rig-advisor-what-if", "the comparison")
+        self.advisor.export(what_if_document(differences.comparison), "rig-advisor-what-if", "the comparison")

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from advisor.report.format import gbs, gib, gib_unit, speed
+from advisor.tui.differences import SAME, Differences
 from advisor.tui.glyphs import Glyphs
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, clip, fit_line, pad, width_of, wrap
 from advisor.tui.widgets.header import short_name
 
 if TYPE_CHECKING:
-    from advisor.core.ranking import Ranking
     from advisor.pipeline import ComparedModel, Comparison
 
 LABEL_WIDTH, MIN_COLUMN, MAX_COLUMN = 16, 18, 34
 GAP = 2
-MOST_MODELS = 14
-"""Models shown: those that change first."""
-
+_SHORT_PARTS = {
+    "vram_bandwidth": "VRAM rate",
+    "ram_bandwidth": "RAM rate",
+    "cores": "cores",
+    "compute": "GPU math",
+    "link": "link",
+}
 _SHORT_BOUNDS = {
     "GPU launch overhead": "GPU overhead",
     "CPU per-layer overhead": "CPU overhead",
     "link between CPU and GPU": "CPU-GPU link",
     "link between GPUs": "GPU-GPU link",
 }
-_SAME = 0.005
-"""Ratios nearer to 1 than this are no change."""
 
 
 def column_layout(width: int, columns: int) -> tuple[int, int, int]:
@@ -50,7 +52,7 @@ def ratio_text(before: float, after: float, glyphs: Glyphs) -> Line:
     if before <= 0 or after <= 0:
         return []
     ratio = after / before
-    if abs(ratio - 1) < _SAME:
+    if abs(ratio - 1) < SAME:
         return [(" =", MUTED)]
     sign, style = (glyphs.better, "$success") if ratio > 1 else (glyphs.worse, "$error")
     # Two digits where one would round the change away.
@@ -70,9 +72,10 @@ def _row(
 
 
 def rig_rows(
-    comparison: Comparison, shown: Sequence[int], label: int, column: int, glyphs: Glyphs
+    differences: Differences, shown: Sequence[int], label: int, column: int, glyphs: Glyphs
 ) -> list[Line]:
     """Usable memory, bandwidths and number of models that fit."""
+    comparison = differences.comparison
     machines = [r.table.machine for r in comparison.rankings]
     base = machines[0]
     has_gpu = any(m.gpus for m in machines)
@@ -87,7 +90,7 @@ def rig_rows(
         values.append(("bandwidth" if base.unified else "VRAM bandwidth", fastest, "rate"))
     if not base.unified:
         values.append(("RAM bandwidth", [m.cpu.bandwidth for m in machines], "rate"))
-    values.append(("models that fit", [float(r.fitting) for r in comparison.rankings], "count"))
+    values.append(("models that fit", [float(n) for n in differences.fitting], "count"))
     lines = []
     for name, numbers, kind in values:
         cells = []
@@ -114,32 +117,28 @@ def bound_text(label: str, width: int) -> str:
     return _SHORT_BOUNDS.get(label, label.partition(" (")[0])
 
 
-def changes(compared: ComparedModel, rankings: Sequence[Ranking]) -> bool:
-    """Whether a model runs otherwise in some scenario: faster, slower, newly, or no longer."""
-    first = compared.same_quant_rows[0]
-    for row, ranking in zip(compared.same_quant_rows[1:], rankings[1:], strict=True):
-        if (row is None) != (first is None):
-            return True
-        if row is not None and first is not None:
-            before = float(rankings[0].table.tokens_per_s[first])
-            after = float(ranking.table.tokens_per_s[row])
-            if abs(after / before - 1) >= _SAME:
-                return True
-    return len(set(compared.rows)) > 1
+def help_text(sensitivities: Mapping[str, float]) -> str:
+    """What 10 % more of the part that matters most would bring."""
+    known = {k: v for k, v in sensitivities.items() if k in _SHORT_PARTS and v > SAME}
+    if not known:
+        return ""
+    name = max(known, key=lambda k: known[k])
+    return f"{_SHORT_PARTS[name]} +{known[name] * 10:.1f} %"
 
 
 def model_rows(
     compared: ComparedModel,
-    rankings: Sequence[Ranking],
+    comparison: Comparison,
     shown: Sequence[int],
     label: int,
     column: int,
     glyphs: Glyphs,
 ) -> list[Line]:
-    """Speed with the same quantization, what bounds it, and a better quantization where there is one."""
+    """Speed with the same quantization, what bounds it, what would help, and a better quantization."""
     from advisor.core.estimate import bottleneck
     from advisor.core.ranking import fit_name
 
+    rankings = comparison.rankings
     base_row = next((row for row in compared.rows if row is not None), None)
     if base_row is None:
         return []
@@ -148,6 +147,7 @@ def model_rows(
     before = float(rankings[0].table.tokens_per_s[first]) if first is not None else None
     speeds: list[Line] = []
     bounds: list[Line] = []
+    helps: list[Line] = []
     betters: list[Line] = []
     for i in shown:
         table = rankings[i].table
@@ -156,6 +156,7 @@ def model_rows(
             missing = gib(float(table.missing_bytes[base_row]))
             speeds.append([(f"{glyphs.fit['none']} +{missing} GiB", MUTED)])
             bounds.append([])
+            helps.append([])
         else:
             rate = float(table.tokens_per_s[same])
             cell: Line = [(f"{glyphs.fit[fit_name(table, same)]} {speed(rate)} tok/s", STRONG)]
@@ -165,6 +166,7 @@ def model_rows(
                 cell.append((f" {glyphs.better} new", "$success"))
             speeds.append(cell)
             bounds.append([(bound_text(bottleneck(table, same)[0], column), MUTED)])
+            helps.append([(help_text(comparison.sensitivities[i].get(same, {})), MUTED)])
         if best is not None and best != same:
             rate = float(table.tokens_per_s[best])
             betters.append([(table.candidates.quant(best), "$primary"), (f" {speed(rate)} tok/s", "")])
@@ -174,6 +176,7 @@ def model_rows(
         [(compared.model.name, STRONG), (f"  {quant}", "$primary")],
         _row("  speed", speeds, label, column, glyphs),
         _row("  bound by", bounds, label, column, glyphs),
+        _row("  +10 % helps", helps, label, column, glyphs),
     ]
     if any(betters):
         lines.append(_row("  best quant", betters, label, column, glyphs))
@@ -211,36 +214,32 @@ def tidy(name: str) -> str:
 
 
 def compare_lines(
-    comparison: Comparison, width: int, glyphs: Glyphs, *, first: int = 1, names: int = 12
+    differences: Differences, width: int, glyphs: Glyphs, *, first: int = 1, names: int = 12
 ) -> list[Line]:
     """The whole comparison for ``width`` cells; ``first`` is the first scenario on the screen."""
+    comparison = differences.comparison
     count = len(comparison.scenarios)
     label, column, visible = column_layout(width, count)
     shown = visible_columns(count, visible, first)
     lines = head_rows(comparison, shown, label, column, glyphs)
     rule = glyphs.rule * min(label + len(shown) * (column + GAP) - GAP, width)
-    lines += [[(rule, MUTED)], *rig_rows(comparison, shown, label, column, glyphs), []]
-    changed = [m for m in comparison.models if changes(m, comparison.rankings)]
-    same = len(comparison.models) - len(changed)
-    if changed:
-        lines.append([("What changes", TITLE), ("  with the quantization that is best now", MUTED)])
+    lines += [[(rule, MUTED)], *rig_rows(differences, shown, label, column, glyphs), []]
+    changed, same = differences.changed, differences.unchanged
+    if not changed:
+        lines.append([(f"None of the {same} models that fit runs any differently", TITLE)])
     else:
-        text = f"None of the {same} models that fit runs any differently"
-        lines.append([(text, TITLE)])
-    for compared in changed[:MOST_MODELS]:
-        lines += model_rows(compared, comparison.rankings, shown, label, column, glyphs)
-    if changed:
-        more = max(len(changed) - MOST_MODELS, 0)
-        text = f"{more} more models change" if more else ""
-        rest = f"{same} run as before" if same else ""
-        note = ", ".join(x for x in (text, rest) if x)
-        if note:
-            lines.append([(f"{glyphs.ellipsis} {note}", MUTED)])
+        lines.append([("What changes", TITLE), ("  with the quantization that is best now", MUTED)])
+        for compared in comparison.models:
+            lines += model_rows(compared, comparison, shown, label, column, glyphs)
+        more = changed - len(comparison.models)
+        notes = [f"{more} more models change"] if more else []
+        notes += [f"{same} run as before"] if same else []
+        if notes:
+            lines.append([(f"{glyphs.ellipsis} {', '.join(notes)}", MUTED)])
     lines.append([])
     for i in range(1, count):
         scenario = comparison.scenarios[i]
-        unlocked = [m.name for m in comparison.unlocked[i]]
-        lost = [m.name for m in comparison.lost[i]]
+        unlocked, lost = differences.unlocked[i], differences.lost[i]
         lines.append([(f"{i} {clip(scenario.name, width - 4, glyphs.ellipsis)}", "bold $accent")])
         if unlocked:
             lines += name_list(f"{glyphs.better} unlocks {len(unlocked)}", unlocked, width, names)

@@ -153,9 +153,10 @@ class RankingTable(ScrollView, can_focus=True):
         index = self._nearest(min(max(index, 0), len(self.items) - 1), direction)
         if index == self._cursor or not self.items:
             return
-        self._cursor = index
+        before, self._cursor = self._cursor, index
         self._keep_cursor_visible()
-        self.refresh()
+        for item in (before, index):
+            self.refresh_line(item + 1)
         if self.selected:
             self.post_message(self.Highlighted(self.selected.model_id))
 

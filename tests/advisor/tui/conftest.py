@@ -300,6 +300,11 @@ def _explain(wanted: Any) -> pipeline.Explanation:
     )
 
 
+def _sensitivities(*arguments: Any) -> dict[int, dict[str, float]]:
+    rows = {row for pair in arguments[-1] for row in pair if row is not None}
+    return {row: {"vram_bandwidth": 0.82, "ram_bandwidth": 0.1, "launch": -0.12} for row in rows}
+
+
 def _parse(text: str, rig: Rig) -> pipeline.Scenario:
     if text.startswith("add-gpu"):
         bigger = replace(rig, accelerators=(*rig.accelerators, _gpu()))
@@ -317,6 +322,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     knowledge = SimpleNamespace(candidates=candidates)
     monkeypatch.setattr(pipeline, "load_knowledge", lambda *_: knowledge)
     monkeypatch.setattr(pipeline, "estimate_all", _estimate_all)
+    monkeypatch.setattr(pipeline, "_sensitivities_of", _sensitivities)
     monkeypatch.setattr(background, "explain", _explain)
     monkeypatch.setattr(background, "parse", _parse)
     return SimpleNamespace(rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge)

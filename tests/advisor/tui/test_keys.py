@@ -278,7 +278,7 @@ async def test_what_if_adds_undoes_redoes_and_explains_errors(
         await settle(pilot)
         assert app.state.scenarios == ("add-gpu X",)
         assert field.value == ""
-        assert app.state.comparison is not None
+        assert app.state.differences is not None
         assert "46.0 GiB" in screen(app)
         await press(pilot, settle, "u")
         assert app.state.scenarios == ()
@@ -303,8 +303,8 @@ async def test_what_if_follows_the_question_and_stops_at_four(
         assert app.state.scenarios == ("add-gpu A", "add-gpu B", "ram C", "ram D")
         assert "4 scenarios are the most" in screen(app)
         await press(pilot, settle, "escape", "right_square_bracket")
-        assert app.state.comparison is not None
-        assert app.state.comparison.rankings[1].table.question.context == 16384
+        assert app.state.differences is not None
+        assert app.state.differences.comparison.rankings[1].table.question.context == 16384
 
 
 async def test_palette_offers_the_themes(world: SimpleNamespace, settle: Settle) -> None:

@@ -1,0 +1,118 @@
+"""Which models run otherwise on another rig: those are the ones a comparison shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from advisor.core.question import Question
+    from advisor.core.ranking import Ranking
+    from advisor.pipeline import Comparison, Scenario
+    from catalog.types import Model
+
+MOST_MODELS = 14
+SAME = 0.005
+"""Ratios nearer to 1 than this are no change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """A comparison of the best models that change, and what changes for all of them.
+
+    Everything is by lineage, as in the list: variants of a model count once.  ``fitting``,
+    ``unlocked`` and ``lost`` have an entry for every scenario, the present rig first.
+    """
+
+    comparison: Comparison
+    changed: int
+    unchanged: int
+    fitting: tuple[int, ...]
+    unlocked: tuple[tuple[str, ...], ...]
+    lost: tuple[tuple[str, ...], ...]
+
+
+def compare_changes(scenarios: Sequence[Scenario], question: Question) -> Differences:
+    """Compare scenarios, the first of them the present rig, on the best models that change."""
+    from advisor import pipeline
+
+    shown = pipeline.compare(scenarios, question, top=1)
+    rankings = shown.rankings
+    changed: list[Model] = []
+    unchanged = 0
+    for model, rows in _lineages(rankings):
+        if _changes(rows, rankings):
+            changed.append(model)
+        else:
+            unchanged += 1
+    if changed:
+        shown = pipeline.compare(scenarios, question, models=changed[:MOST_MODELS])
+    fitting = [_fitting(ranking) for ranking in rankings]
+    return Differences(
+        comparison=shown,
+        changed=len(changed),
+        unchanged=unchanged,
+        fitting=tuple(len(names) for names in fitting),
+        unlocked=tuple(_without(names, fitting[0]) for names in fitting),
+        lost=tuple(_without(fitting[0], names) for names in fitting),
+    )
+
+
+def _lineage(model: Model) -> str:
+    return model.variant_of or model.id
+
+
+def _fitting(ranking: Ranking) -> dict[str, str]:
+    """Lineages of which something fits, best first, with the name of the model that stands for each."""
+    candidates = ranking.table.candidates
+    found: dict[str, str] = {}
+    for row in ranking.rows.tolist():
+        if ranking.table.fits[row]:
+            model = candidates.model(row)
+            lineage = _lineage(model)
+            if lineage not in found or model.id == lineage:
+                found[lineage] = model.name
+    return found
+
+
+def _without(names: dict[str, str], others: dict[str, str]) -> tuple[str, ...]:
+    return tuple(name for lineage, name in names.items() if lineage not in others)
+
+
+def _lineages(rankings: Sequence[Ranking]) -> list[tuple[Model, list[int]]]:
+    """One model per lineage that fits somewhere, best place in any scenario first, with its rows."""
+    candidates = rankings[0].table.candidates
+    best = [{candidates.model(i).id: i for i in r.rows.tolist()} for r in rankings]
+    models = {m.id: m for m in candidates.models}
+    seen: set[str] = set()
+    found = []
+    for place in range(max(len(r) for r in rankings)):
+        for ranking, rows in zip(rankings, best, strict=True):
+            if place >= len(ranking):
+                continue
+            row = int(ranking.rows[place])
+            model = candidates.model(row)
+            lineage = _lineage(model)
+            if lineage in seen or not ranking.table.fits[row]:
+                continue
+            seen.add(lineage)
+            if lineage in rows and ranking.table.fits[rows[lineage]]:
+                model = models[lineage]
+            found.append((model, [b[model.id] for b in best]))
+    return found
+
+
+def _changes(rows: Sequence[int], rankings: Sequence[Ranking]) -> bool:
+    """Whether the best quantization, or the speed or fit of the present one, differs anywhere."""
+    base = rows[0]
+    table = rankings[0].table
+    for row, ranking in zip(rows[1:], rankings[1:], strict=True):
+        other = ranking.table
+        if bool(other.fits[base]) != bool(table.fits[base]) or (other.fits[row] and row != base):
+            return True
+        if table.fits[base]:
+            ratio = float(other.tokens_per_s[base]) / float(table.tokens_per_s[base])
+            if abs(ratio - 1) >= SAME:
+                return True
+    return False
