@@ -397,7 +397,19 @@ def find_link(query: str) -> Link:
 
 @cache
 def _link_index() -> NameIndex[Link]:
-    return NameIndex("link", [Entry(link.name, link) for link in load_links()])
+    return NameIndex("link", [Entry(link.name, link, tuple(_link_names(link.name))) for link in load_links()])
+
+
+def _link_names(name: str) -> Iterator[str]:
+    """Short names of a link; Thunderbolt without further words is what an external GPU gets of it."""
+    if found := re.fullmatch(r"PCIe (\d)\.0 (x\d+)", name):
+        yield f"PCIe {found[1]} {found[2]}"
+        yield f"PCIe Gen{found[1]} {found[2]}"
+    elif found := re.fullmatch(r"Ethernet ([\d.]+) Gb/s", name):
+        yield f"{found[1]} GbE"
+    elif found := re.fullmatch(r"Thunderbolt (\d) \(PCIe\)", name):
+        yield f"Thunderbolt {found[1]}"
+        yield f"TB{found[1]}"
 
 
 def pcie_bandwidth_gbs(generation: float, lanes: int) -> float:

@@ -398,6 +398,38 @@ def test_the_links_table_and_the_pcie_formula_agree() -> None:
     assert find_link("pcie 4.0 x8").name == "PCIe 4.0 x8"
 
 
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("pcie5 x16", "PCIe 5.0 x16"),
+        ("pcie gen4 x4", "PCIe 4.0 x4"),
+        ("10gbe", "Ethernet 10 Gb/s"),
+        ("2.5 GbE", "Ethernet 2.5 Gb/s"),
+        ("thunderbolt 4", "Thunderbolt 4 (PCIe)"),
+        ("TB5", "Thunderbolt 5 (PCIe)"),
+        ("oculink", "OCuLink (PCIe 4.0 x4)"),
+        ("nvlink 3090", "NVLink 3 bridge (RTX 3090, RTX A4500 to A6000, A40)"),
+        ("infiniband hdr", "InfiniBand HDR (200 Gb/s)"),
+    ],
+)
+def test_links_are_found_by_short_names(spelling: str, name: str) -> None:
+    assert find_link(spelling).name == name
+
+
+def test_a_link_between_gpus_is_half_of_what_the_cards_row_states() -> None:
+    for card, link in (
+        ("RTX 3090", "NVLink 3 bridge (RTX 3090, RTX A4500 to A6000, A40)"),
+        ("A100 SXM4 80GB", "NVLink 3 (A100)"),
+        ("H100 SXM5 80GB", "NVLink 4 (H100, H200)"),
+        ("B200", "NVLink 5 (B200, B300)"),
+        ("MI60", "Infinity Fabric Link (MI50, MI60)"),
+        ("MI300X", "Infinity Fabric (MI300X, MI325X)"),
+    ):
+        both = find_accelerator(card).nvlink_gbs
+        assert both is not None
+        assert find_link(link).bandwidth_gbs == pytest.approx(both / 2, rel=0.01)
+
+
 def test_an_impossible_pcie_link_is_refused() -> None:
     with pytest.raises(LookupFailedError):
         pcie_bandwidth_gbs(9, 16)
