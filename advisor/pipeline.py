@@ -31,7 +31,7 @@ from advisor.core.timing import costs_of
 from catalog.efficiency import Efficiencies, load_efficiencies
 from catalog.hardware import match_cpu_family
 from catalog.models import load_models
-from catalog.quality import model_quality, quant_loss
+from catalog.quality import model_quality, quality_score, quant_loss
 from catalog.types import CpuFamily, LookupFailedError, Model, Role
 from probes.types import Rig
 
@@ -70,7 +70,7 @@ class Knowledge:
     def quality(self, use: str) -> Floats:
         """Quality [n] for a use case."""
         if use not in self.by_use:
-            scores = [model_quality(m, use=_use(use)).score / 100 for m in self.candidates.models]
+            scores = [quality_score(m, use=_use(use)) / 100 for m in self.candidates.models]
             per_model = np.array(scores, dtype=np.float64)
             self.by_use[use] = np.asarray(per_model[self.candidates.model_of] * self.quant_factor)
         return self.by_use[use]

@@ -34,6 +34,8 @@ _DATA = Path(__file__).with_name("data")
 
 Use = Literal["chat", "coding", "agent", "rag", "reasoning"]
 USES: tuple[Use, ...] = get_args(Use)
+QUALITY_INDEX = _DATA / "quality_index.json"
+"""``model_quality`` of every model, worked out by ``catalog.build.quality_index``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,25 @@ def _posterior(model_id: str, mean: float) -> tuple[float, int, tuple[tuple[str,
         ]
         shifts.append((use, sum(rest) / (len(rest) + float(parameters["use_shrinkage"]))))
     return ability, len(known), tuple(shifts)
+
+
+@lru_cache(maxsize=1)
+def _index() -> dict[str, list[float]]:
+    try:
+        scores: dict[str, list[float]] = json.loads(QUALITY_INDEX.read_text("utf-8"))["scores"]
+    except (OSError, ValueError, KeyError) as error:
+        raise CatalogError(f"{QUALITY_INDEX.name} cannot be read: {error}; reinstall rig-advisor") from error
+    return scores
+
+
+def quality_score(model: Model, use: Use = "chat") -> float:
+    """``model_quality(model, use).score`` from the shipped index; live for a model that is not in it.
+
+    Raises:
+        CatalogError: the index is missing or broken.
+    """
+    row = _index().get(model.id)
+    return row[USES.index(use)] if row else model_quality(model, use=use).score
 
 
 def model_quality(model: Model, use: Use = "chat") -> Quality:
