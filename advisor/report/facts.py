@@ -15,6 +15,7 @@ def model_document(model: Model) -> Document:
     """``model --json``: identity, shape, cache and exact sizes of every file type."""
     roles: list[Document] = []
     quants: list[Document] = []
+    formats: list[Document] = []
     kv = state = None
     if model.not_estimated_because is None:
         from catalog.mixing import FILE_TYPES
@@ -35,6 +36,7 @@ def model_document(model: Model) -> Document:
                     "bits_per_weight": round(size * 8 / model.total_params, 4),
                 }
             )
+        formats = _formats(model)
         shape = cache_shape(model)
         kv = 2 * (shape.full_elements + shape.window_elements)
         state = shape.state_bytes
@@ -67,12 +69,37 @@ def model_document(model: Model) -> Document:
         "state_bytes_per_sequence": state,
         "roles": roles,
         "quants": quants,
+        "formats": formats,
         "native_quant": model.native_quant,
         "gguf_repos": list(model.gguf_repos),
         "aliases": list(model.aliases),
         "not_estimated_because": model.not_estimated_because,
         "source": model.source,
     }
+
+
+def _formats(model: Model) -> list[Document]:
+    """Sizes in formats other than GGUF; a range where the format does not fix the size."""
+    from catalog.formats import COMMON_FORMATS, format_size, parse_format
+    from catalog.quality import format_loss
+
+    rows = []
+    for label in COMMON_FORMATS:
+        fmt = parse_format(label)
+        size = format_size(model, fmt)
+        loss = format_loss(fmt, model.total_params, model.native_quant)
+        rows.append(
+            {
+                "format": fmt.name,
+                "tensor_bytes": size.total_bytes,
+                "low_bytes": size.low_bytes,
+                "high_bytes": size.high_bytes,
+                "approximate": size.approximate,
+                "quality_factor": round(loss.quality_factor, 4),
+                "quality_factor_uncertainty": round(loss.uncertainty, 4),
+            }
+        )
+    return rows
 
 
 def model_text(document: Document) -> str:
@@ -101,6 +128,14 @@ def model_text(document: Document) -> str:
         lines.append("  tensor GiB by file type:")
         cells = [f"{q['quant']} {f.gib(q['tensor_bytes'])}" for q in document["quants"]]
         lines += ["    " + "  ".join(cells[i : i + 6]) for i in range(0, len(cells), 6)]
+    if document["formats"]:
+        lines.append("  tensor GiB in other formats:")
+        cells = [
+            f"{x['format']} {f.gib(x['tensor_bytes'])}"
+            + (f" ({f.gib(x['low_bytes'])}–{f.gib(x['high_bytes'])})" if x["approximate"] else "")
+            for x in document["formats"]
+        ]
+        lines += ["    " + "  ".join(cells[i : i + 4]) for i in range(0, len(cells), 4)]
     if document["aliases"]:
         lines.append(f"  also called {', '.join(document['aliases'])}")
     if document["gguf_repos"]:

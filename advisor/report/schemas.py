@@ -277,6 +277,17 @@ def _model() -> Schema:
         state_bytes_per_sequence=_nullable(_COUNT),
         roles=_array(_object(role=_TEXT, params=_COUNT)),
         quants=_array(_object(quant=_TEXT, tensor_bytes=_COUNT, bits_per_weight=_POSITIVE)),
+        formats=_array(
+            _object(
+                format=_TEXT,
+                tensor_bytes=_COUNT,
+                low_bytes=_COUNT,
+                high_bytes=_COUNT,
+                approximate=_BOOLEAN,
+                quality_factor=_POSITIVE,
+                quality_factor_uncertainty=_AMOUNT,
+            )
+        ),
         native_quant=_nullable(_TEXT),
         gguf_repos=_array(_TEXT),
         aliases=_array(_TEXT),
