@@ -19,9 +19,8 @@ def model_document(model: Model) -> Document:
     kv = state = None
     if model.not_estimated_because is None:
         from catalog.mixing import FILE_TYPES
-        from catalog.weights import weights_for
-
         from catalog.tensors import tensor_table
+        from catalog.weights import weights_for
 
         totals: dict[str, int] = {}
         for tensor in tensor_table(model):
