@@ -289,7 +289,17 @@ def plain_cpu_name(brand: str) -> str:
     return " ".join(_CPU_NOISE.sub(" ", brand).split())
 
 
-_MAKER = re.compile(r"\b(AMD|Intel|Apple)\b", re.IGNORECASE)
+_MAKERS = (
+    (re.compile(r"\bXeon\b", re.IGNORECASE), "Intel Xeon"),
+    (re.compile(r"\bIntel\b", re.IGNORECASE), "Intel"),
+    (re.compile(r"\b(AMD|Ryzen|EPYC|Threadripper)\b", re.IGNORECASE), "AMD"),
+    (re.compile(r"\bApple\b", re.IGNORECASE), "Apple"),
+)
+"""Words of a brand string, and how the names of all families that they may belong to begin."""
+
+_ARM = re.compile(
+    r"Raspberry|BCM27|Jetson|Orin|Neoverse|Cortex|Snapdragon|Altra|Graviton|Rockchip|RK35", re.IGNORECASE
+)
 
 
 @cache
@@ -304,10 +314,12 @@ def match_cpu_family(brand: str) -> CpuFamily | None:
     Families of another maker than the brand string names are passed over.
     """
     plain = plain_cpu_name(brand)
-    named = _MAKER.search(plain)
-    maker = named[1].casefold() if named else None
+    prefix = next((begin for word, begin in _MAKERS if word.search(plain)), "")
+    arm = not prefix and _ARM.search(plain)
     for family in load_cpu_families():
-        if (maker is None or family.vendor.casefold() == maker) and _pattern(family.pattern).search(plain):
+        if not family.name.startswith(prefix) or (arm and family.vendor in ("Intel", "AMD", "Apple")):
+            continue
+        if _pattern(family.pattern).search(plain):
             return family
     return None
 

@@ -486,3 +486,10 @@ def test_the_hardware_catalog_imports_no_heavy_module() -> None:
     code = f"import sys, catalog.hardware; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_passing_over_other_makers_changes_no_match() -> None:
+    patterns = [(re.compile(family.pattern, re.IGNORECASE), family) for family in load_cpu_families()]
+    for cpu in load_cpus():
+        first = next(family for pattern, family in patterns if pattern.search(cpu.name))
+        assert match_cpu_family(cpu.name) is first, cpu.name
