@@ -6,7 +6,7 @@ All byte arrays are float64 of shape [candidates, ggml types]; per-model facts a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -169,11 +169,15 @@ def assemble(
         state_bytes=per_shape("state_bytes"),
         attention_width=per_shape("attention_width"),
         window_attention_width=per_shape("window_attention_width"),
-        scratch=np.asarray([astuple(scratch_shape(m)) for m in models], dtype=np.float64).reshape(
-            len(models), len(COLUMNS)
-        )[model_of],
+        scratch=_scratch(models, shapes)[model_of],
         model_context=per_model([m.context_length or 0 for m in models]),
     )
+
+
+def _scratch(models: Sequence[Model], shapes: Sequence[CacheShape]) -> Floats:
+    rows = (scratch_shape(m, s) for m, s in zip(models, shapes, strict=True))
+    table = [[getattr(row, name) for name in COLUMNS] for row in rows]
+    return np.asarray(table, dtype=np.float64).reshape(len(models), len(COLUMNS))
 
 
 def _expert_layers(model: Model) -> int:

@@ -80,35 +80,34 @@ def cache_shape(model: Model) -> CacheShape:
     own = model.layers[: len(model.layers) - model.extra.get("num_kv_shared_layers", 0)]
 
     def stored(*kinds: LayerKind) -> int:
-        return sum(own.count(kind.value) for kind in kinds)
+        return sum(own.count(kind) for kind in kinds)
 
     def attending(*kinds: LayerKind) -> int:
-        return sum(model.layers.count(kind.value) for kind in kinds)
+        return sum(model.layers.count(kind) for kind in kinds)
 
+    n_full, n_window = stored(*_ATTENDING), stored(LayerKind.WINDOW)
     full_values = full_kv_heads(model) * full_head_dim(model)
     window_values = model.n_kv_heads * model.head_dim
-    latent = model.kv_lora_rank + model.qk_rope_head_dim
-    full = stored(*_ATTENDING) * 2 * full_values + stored(LayerKind.LATENT) * latent
+    widest = max(full_values if n_full else 0, window_values if n_window else 0)
+    full = n_full * 2 * full_values
+    full += stored(LayerKind.LATENT) * (model.kv_lora_rank + model.qk_rope_head_dim)
     full += index_layers(model) * model.extra.get("index_head_dim", 0)
     width = attending(*_ATTENDING) * 2 * model.n_heads * full_head_dim(model)
     width += attending(LayerKind.LATENT) * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
     state = stored(LayerKind.LINEAR) * _delta_net_state(model)
     state += stored(LayerKind.SSM, LayerKind.PARALLEL_SSM) * _mamba_state(model)
     state += stored(LayerKind.CONV) * max(model.extra.get("conv_L_cache", 1) - 1, 0) * model.hidden_size
-    widest = max(full_values if stored(*_ATTENDING) else 0, window_values if stored(LayerKind.WINDOW) else 0)
     return CacheShape(
         full_elements=full,
-        window_elements=stored(LayerKind.WINDOW) * 2 * window_values,
+        window_elements=n_window * 2 * window_values,
         window=model.sliding_window or 0,
         state_bytes=state * _STATE_ELEMENT_BYTES,
         attention_width=width,
         window_attention_width=attending(LayerKind.WINDOW) * 2 * model.n_heads * model.head_dim,
-        full_value_elements=stored(*_ATTENDING) * full_values,
-        window_value_elements=stored(LayerKind.WINDOW) * window_values,
-        value_padding=stored(*_ATTENDING) * (widest - full_values) if stored(*_ATTENDING) else 0,
-        window_value_padding=stored(LayerKind.WINDOW) * (widest - window_values)
-        if stored(LayerKind.WINDOW)
-        else 0,
+        full_value_elements=n_full * full_values,
+        window_value_elements=n_window * window_values,
+        value_padding=n_full * max(widest - full_values, 0),
+        window_value_padding=n_window * max(widest - window_values, 0),
     )
 
 
@@ -130,7 +129,7 @@ def index_layers(model: Model) -> int:
     """
     if model.architecture not in INDEXED_ARCHITECTURES:
         return 0
-    latent = model.layers.count(LayerKind.LATENT.value)
+    latent = model.layers.count(LayerKind.LATENT)
     if model.architecture == "glm_moe_dsa" and (model.context_length or 0) >= _SHARED_INDEX_CONTEXT:
         return 2 + -(-(latent - 2) // 4)
     return latent

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from advisor.core.kv import INDEXED_ARCHITECTURES, cache_shape, full_head_dim, full_kv_heads
+from advisor.core.kv import INDEXED_ARCHITECTURES, CacheShape, full_head_dim, full_kv_heads
 from catalog.types import LayerKind, Model
 
 PLAIN_FFN_ARCHITECTURES = frozenset({"apertus", "apertus1p5", "arcee", "nemotron_h", "phi", "starcoder2"})
@@ -55,16 +55,15 @@ COLUMNS = tuple(f.name for f in fields(ScratchShape))
 """Names of the columns of ``Candidates.scratch``, in order."""
 
 
-def scratch_shape(model: Model) -> ScratchShape:
-    """The compute buffer's shape from a model's shape fields."""
-    full = any(kind.value in model.layers for kind in (LayerKind.FULL, LayerKind.PARALLEL_SSM))
-    latent = LayerKind.LATENT.value in model.layers
-    window = LayerKind.WINDOW.value in model.layers
+def scratch_shape(model: Model, cache: CacheShape) -> ScratchShape:
+    """The compute buffer's shape from a model's shape fields and its cache's shape."""
+    full = any(kind in model.layers for kind in (LayerKind.FULL, LayerKind.PARALLEL_SSM))
+    latent = LayerKind.LATENT in model.layers
+    window = LayerKind.WINDOW in model.layers
     indexed = model.architecture in INDEXED_ARCHITECTURES
     window_heads = model.extra.get("num_attention_heads_sliding", model.n_heads)
     heads = max(model.n_heads, window_heads)
     widest_value = max(model.n_kv_heads * model.head_dim, full_kv_heads(model) * full_head_dim(model))
-    cache = cache_shape(model)
     return ScratchShape(
         logits=model.vocab_size,
         activations=_LIVE_ACTIVATIONS * model.hidden_size,
@@ -77,7 +76,7 @@ def scratch_shape(model: Model) -> ScratchShape:
         full_masks=(2 if indexed else 1) if full or latent else 0,
         window_masks=1 if window else 0,
         value_indices=widest_value * (int(full and not latent) + int(window)),
-        index_layers=model.layers.count(LayerKind.LATENT.value) if indexed else 0,
+        index_layers=model.layers.count(LayerKind.LATENT) if indexed else 0,
         index_top=model.extra.get("index_topk", 0) if indexed else 0,
         full_value_elements=cache.full_value_elements,
         window_value_elements=cache.window_value_elements,
