@@ -323,6 +323,8 @@ def _validate() -> Schema:
         predicted_kv_bytes=_nullable(_NUMBER),
         measured_compute_bytes=_nullable(_NUMBER),
         predicted_compute_bytes=_nullable(_NUMBER),
+        measured_total_bytes=_nullable(_NUMBER),
+        predicted_total_bytes=_nullable(_NUMBER),
         measured_bytes=_nullable(_NUMBER),
         predicted_bytes=_nullable(_NUMBER),
     )

@@ -13,6 +13,7 @@ from advisor.core.candidates import Candidates, build_candidates
 from advisor.core.estimate import EstimateTable, estimate
 from advisor.core.memory import compute_buffer_bytes, kv_bytes
 from advisor.pipeline import machine_of
+from advisor.validation.layouts import buffers_bytes, cache_bytes
 from advisor.validation.quants import UnknownQuantError, file_type
 from advisor.validation.rows import Case, SkipRowError, read_cases
 from advisor.validation.sizes import predict_bytes
@@ -149,11 +150,23 @@ def _predict_sizes(
     exact: bool,
 ) -> dict[str, float | None]:
     c = _candidates(model, quant, weights, 1.0)
+    if case.layout is None:
+        kv = float(np.asarray(kv_bytes(c, case.question))[0])
+        compute = float(np.asarray(compute_buffer_bytes(c, case.question))[0])
+    else:
+        kv = cache_bytes(model, c, case.question, case.layout)
+        compute = buffers_bytes(model, c, case.question, case.layout)
+    # Models published in a format of their own have no file in another one.
+    computable = exact and not (model.native_quant and quant != model.native_quant)
+    weight_bytes = float(counted) if computable else case.tensor_bytes
+    total = weight_bytes + kv + compute if weight_bytes else None
     return {
         "measured_weights_bytes": case.measured_weights_bytes,
-        "predicted_weights_bytes": float(counted) if exact else None,
+        "predicted_weights_bytes": float(counted) if computable else None,
         "measured_kv_bytes": case.measured_kv_bytes,
-        "predicted_kv_bytes": float(np.asarray(kv_bytes(c, case.question))[0]),
+        "predicted_kv_bytes": kv,
         "measured_compute_bytes": case.measured_compute_bytes,
-        "predicted_compute_bytes": float(np.asarray(compute_buffer_bytes(c, case.question))[0]),
+        "predicted_compute_bytes": compute,
+        "measured_total_bytes": case.measured_total_bytes,
+        "predicted_total_bytes": total,
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
+from advisor.validation.layouts import Layout, layout_of
 from advisor.validation.quants import UnknownQuantError
 from catalog.models import find_model
 from catalog.types import LookupFailedError
@@ -45,12 +46,15 @@ class Case:
     measured_weights_bytes: float | None = None
     measured_kv_bytes: float | None = None
     measured_compute_bytes: float | None = None
+    measured_total_bytes: float | None = None
     measured_bytes: float | None = None
     tensor_bytes: float | None = None
     imatrix: bool = True
     file: str | None = None
     whole_file: bool = False
     labels: tuple[tuple[str, str], ...] = ()
+    layout: Layout | None = None
+    """What a log states of how memory was laid out, where that is not the app's own model."""
 
 
 Reader = Callable[[Row, str, Rig | None], Case]
@@ -398,19 +402,30 @@ def _fit_case(row: Row, name: str, _rig: Rig | None) -> Case:
     )
 
 
+_MEMORY_MODELS = {"LLaMA v2": "Llama-2-13b", "opensourcerelease_DeepSeek R1 Bf16": "DeepSeek-R1"}
+"""Names that logs give models, and what their sizes show them to be."""
+
+
 def _memory_case(row: Row, name: str, _rig: Rig | None) -> Case:
+    """A run's log.  Two cache types are listed by name; the keys have the second."""
+    if row["runtime"].startswith("vllm"):
+        raise SkipRowError("vLLM reserves a set share of the cards, whatever the model needs")
     gpu, cpu = _number(row, "weights_buffer_mib_gpu"), _number(row, "weights_buffer_mib_cpu")
     ubatch = re.search(r"ubatch=(\d+)", row["notes"])
-    kv_type = row["kv_type"].lower() or "f16"
+    value_type, _, key_type = (row["kv_type"].lower() or "f16").rpartition("/")
     weights = (gpu or 0) + (cpu or 0)
+    context, users = _whole(row, "context", 4096), 1
     return Case(
         id=name,
-        model=row["model"],
-        quant=row["quant"],
+        model=_MEMORY_MODELS.get(row["model"], row["model"]),
+        # Where no format is stated only cache and buffers are compared: "mix" is never counted.
+        quant=row["quant"].replace("Q2_K - Medium", "Q2_K") or "mix of Q8_0",
         rig=None,
         question=Question(
-            context=_whole(row, "context", 4096),
-            kv_type=kv_type,
+            context=context,
+            users=users,
+            kv_type=key_type,
+            kv_value_type=value_type or None,
             ubatch=int(ubatch.group(1)) if ubatch else 512,
             flash_attention="fa=0" not in row["notes"],
         ),
@@ -418,6 +433,9 @@ def _memory_case(row: Row, name: str, _rig: Rig | None) -> Case:
         measured_weights_bytes=weights * MIB if weights else None,
         measured_kv_bytes=_scaled(_number(row, "kv_buffer_mib"), MIB),
         measured_compute_bytes=_scaled(_number(row, "compute_buffer_mib"), MIB),
+        measured_total_bytes=_scaled(_number(row, "total_reported_mib"), MIB),
+        tensor_bytes=_scaled(_number(row, "model_file_gib"), GIB),
+        layout=layout_of(row),
     )
 
 

@@ -9,7 +9,15 @@ from statistics import mean, median
 
 from advisor.validation.predict import FileResult, RowResult
 
-QUANTITIES = ("tokens_per_s", "prefill_tokens_per_s", "weights_bytes", "kv_bytes", "compute_bytes", "bytes")
+QUANTITIES = (
+    "tokens_per_s",
+    "prefill_tokens_per_s",
+    "weights_bytes",
+    "kv_bytes",
+    "compute_bytes",
+    "total_bytes",
+    "bytes",
+)
 _LEAST_ROWS = 3
 
 
