@@ -107,7 +107,7 @@ def best_shape(rows: list[Row], check: Callable[[Row], str | None]) -> Row | Non
     ``None`` if no row is.  ``check`` says how the count compares, or ``None`` where that is not explained.
     """
     said = [(row, check(row)) for row in rows]
-    for pattern in (r"exact\b(?!:)", "exact", "within", "text part only", ""):
+    for pattern in (r"exact\b(?!:)", "exact", "within", "published total", "text part only", ""):
         for row, text in said:
             if text is not None and re.match(pattern, text):
                 return row

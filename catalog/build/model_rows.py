@@ -48,6 +48,7 @@ EXTRA_FIELDS = (
     "num_attention_heads_sliding",
     "num_global_key_value_heads",
     "num_kv_shared_layers",
+    "num_ln_in_parallel_attn",
     "num_nextn_predict_layers",
     "ssm_state_size",
     "state_size",

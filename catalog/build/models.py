@@ -187,6 +187,9 @@ def counted_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, 
     reason: str | None = None
     check: str | None = None
     try:
+        refused = rules["refused"].get(model.id)
+        if refused:
+            raise UnsupportedArchitectureError(model, refused)
         counted = count_params(model)
         check = explain_gap(model, row, counted.total, rules)
         if check is None:

@@ -40,6 +40,7 @@ _BUILDERS: dict[str, Callable[[TableBuilder], None]] = {
     "kimi_vl": deepseek,
     "mistral4": deepseek,
     "glm4_moe_lite": deepseek,
+    "youtu": deepseek,
     "deepseek_v32": sparse_deepseek,
     "glm_moe_dsa": sparse_deepseek,
     "qwen3_next": qwen_delta,
@@ -55,6 +56,7 @@ _BUILDERS: dict[str, Callable[[TableBuilder], None]] = {
     "jamba": jamba,
     "falcon_mamba": falcon_mamba,
     "kimi_linear": kimi_linear,
+    "bailing_hybrid": kimi_linear,
     "gemma3n": gemma3n,
     "gemma4": gemma4,
     "gemma4_unified": gemma4,
@@ -62,6 +64,31 @@ _BUILDERS: dict[str, Callable[[TableBuilder], None]] = {
 
 SUPPORTED_ARCHITECTURES = frozenset(BLUEPRINTS) | frozenset(_BUILDERS)
 """Hugging Face ``model_type`` of every architecture whose tensors are understood."""
+
+
+_COMPRESSED = "its cache of windows, compressed and indexed tokens is not modelled"
+_NO_RUNTIME = "llama.cpp does not load it, so its tensors in a file are not known"
+_REASONS = {
+    "deepseek_v4": _COMPRESSED,
+    "deepseek_v41": _COMPRESSED,
+    "glm5_next": "its published shape lacks the ranks of its attention and the layout of its layers",
+    "hy_v4": "its published shape lacks the dense layers, and its indexed cache is not modelled",
+    "inkling_mm_model": _NO_RUNTIME,
+    "k2_horizon": _NO_RUNTIME,
+    "kimi_k3": "its published shape lacks the layout of its layers",
+    "kolibri1": _NO_RUNTIME,
+    "mimo_v2": "its keys and values differ in width, which the cache model does not cover",
+    "mimo_v2_flash": "its keys and values differ in width, which the cache model does not cover",
+    "minimax_m3_vl": "its indexed cache of sparse attention is not modelled",
+    "mllama": "its cross-attention to images is not understood (llama.cpp does not load it)",
+    "nemotron-nas": "every layer has a width of its own, and no source lists them",
+    "olmo_hybrid": _NO_RUNTIME,
+    "apertus1p5": "its published total is not reproduced: the size of its image tokenizer is not known",
+    "qwen4_exp": "its published shape lacks the linear layers and the shared experts",
+    "bitnet": "its ternary weights are stored in formats of their own",
+    "minicpmv4_6": "its text part is not stated",
+}
+"""Why an architecture is not counted, where more is known than that nobody described it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +111,9 @@ def tensor_table(model: Model) -> tuple[Tensor, ...]:
     Raises:
         UnsupportedArchitectureError: the architecture or its layout is not understood.
     """
+    reason = _REASONS.get(model.architecture)
+    if reason is not None:
+        raise UnsupportedArchitectureError(model, reason)
     if not model.layers:
         raise UnsupportedArchitectureError(model, "the layout of its layers is not known")
     builder = TableBuilder(model)

@@ -1,4 +1,4 @@
-"""Models with Mamba 1 layers (Jamba, Falcon Mamba) and Kimi Linear."""
+"""Models with Mamba 1 layers (Jamba, Falcon Mamba) and with delta attention (Kimi Linear, Ling 3)."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def falcon_mamba(t: TableBuilder) -> None:
     t.layer = None
 
 
-def _delta_attention(t: TableBuilder) -> None:
-    """Kimi delta attention: separate convolutions for q, k and v, low-rank decay and output gates."""
+def _delta_attention(t: TableBuilder, low_rank: bool) -> None:
+    """Kimi delta attention: separate convolutions for q, k and v, decay and output gates of low or full rank."""
     m = t.model
     d = m.hidden_size
     head = m.v_head_dim
@@ -86,20 +86,26 @@ def _delta_attention(t: TableBuilder) -> None:
         t.add(f"ssm_conv1d_{part}.weight", Role.ATTENTION, kernel, 1, width)
     for part in "qkv":
         t.matrix(f"attn_{part}", Role.ATTENTION, d, width)
-    t.matrix("ssm_f_a", Role.ATTENTION, d, head)
-    t.matrix("ssm_f_b", Role.ATTENTION, head, width)
+    t.matrix("ssm_f_a", Role.ATTENTION, d, head if low_rank else width)
+    if low_rank:
+        t.matrix("ssm_f_b", Role.ATTENTION, head, width)
     t.matrix("ssm_beta", Role.ATTENTION, d, m.n_heads)
     t.add("ssm_a", Role.ATTENTION, 1, m.n_heads)
     t.add("ssm_dt.bias", Role.ATTENTION, width)
-    t.matrix("ssm_g_a", Role.ATTENTION, d, head)
-    t.matrix("ssm_g_b", Role.ATTENTION, head, width)
+    t.matrix("ssm_g_a", Role.ATTENTION, d, head if low_rank else width)
+    if low_rank:
+        t.matrix("ssm_g_b", Role.ATTENTION, head, width)
     t.norm("ssm_norm", head)
     t.matrix("attn_output", Role.ATTENTION, width, d)
 
 
 def kimi_linear(t: TableBuilder) -> None:
-    """Kimi Linear: three layers of delta attention, then one of latent attention."""
+    """Kimi Linear and Ling 3: layers of delta attention with one of latent attention at the end of each group.
+
+    In Ling 3 the decay and the gates have full rank, and latent attention has a gate per head.
+    """
     m = t.model
+    is_kimi = m.architecture == "kimi_linear"
     if not m.first_dense_layers:
         raise UnsupportedArchitectureError(m, "the width of its dense first layer is not known")
     embedding_and_head(t)
@@ -108,8 +114,10 @@ def kimi_linear(t: TableBuilder) -> None:
         t.norm("attn_norm", m.hidden_size)
         if kind == LayerKind.LATENT:
             latent_attention(t)
+            if not is_kimi:
+                t.matrix("attn_gate", Role.ATTENTION, m.hidden_size, m.n_heads)
         else:
-            _delta_attention(t)
+            _delta_attention(t, low_rank=is_kimi)
         t.norm("ffn_norm", m.hidden_size)
         if is_moe_layer(m, i):
             experts(t, m.moe_ffn_size, shared_width=shared_width(m), correction=True)

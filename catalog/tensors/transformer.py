@@ -34,8 +34,6 @@ class Blueprint:
     """Name of the norm before the feed-forward part; ``None`` where the parts run side by side."""
     post_attention_norm: bool = False
     post_ffn_norm: bool = False
-    extra_norm: str | None = None
-    """A second norm before attention, of layers that run both parts side by side."""
     qkv_bias: bool = False
     output_bias: bool = False
     fused_qkv: bool = False
@@ -89,8 +87,8 @@ def attention_part(t: TableBuilder, plan: Blueprint, kind: str) -> None:
     d = m.hidden_size
     if plan.attention_norm:
         t.norm("attn_norm", d, plan.norm_bias)
-    if plan.extra_norm:
-        t.norm(plan.extra_norm, d, plan.norm_bias)
+    if m.extra.get("num_ln_in_parallel_attn", 1) > 1:  # the large Falcon norms the input of each part
+        t.norm("attn_norm_2", d, plan.norm_bias)
     qkv_bias = bool(m.extra.get("attention_bias", plan.qkv_bias))
     n_heads = m.n_heads
     if kind == LayerKind.WINDOW:
@@ -168,6 +166,8 @@ _SANDWICH = Blueprint(post_attention_norm=True, post_ffn_norm=True)
 _POST_NORM = Blueprint(attention_norm=False, ffn_norm=None, post_attention_norm=True, post_ffn_norm=True)
 
 
+_STEP = Blueprint(qk_norm="head", output_gate="head", correction=True, dense_first=True)
+
 LLAMA = Blueprint()
 
 BLUEPRINTS: dict[str, Blueprint] = {
@@ -184,6 +184,7 @@ BLUEPRINTS: dict[str, Blueprint] = {
     "minicpm": LLAMA,
     "ernie4_5": LLAMA,
     "smolvlm": LLAMA,
+    "idefics3": LLAMA,
     "arcee": Blueprint(ffn="plain"),
     "qwen2": Blueprint(qkv_bias=True),
     "qwen2_vl": Blueprint(qkv_bias=True),
@@ -192,6 +193,7 @@ BLUEPRINTS: dict[str, Blueprint] = {
     "qwen2_moe": Blueprint(qkv_bias=True, shared_gate=True),
     "qwen3": Blueprint(qk_norm="head"),
     "qwen3_vl": Blueprint(qk_norm="head"),
+    "interns1": Blueprint(qk_norm="head"),
     "qwen3_moe": _QWEN_MOE,
     "qwen3_vl_moe": _QWEN_MOE,
     "mellum": _QWEN_MOE,
@@ -206,6 +208,7 @@ BLUEPRINTS: dict[str, Blueprint] = {
     "apertus": Blueprint(qk_norm="head", ffn="plain"),
     "cohere": _PARALLEL,
     "cohere2": _PARALLEL,
+    "aya_vision": _PARALLEL,
     "gemma": Blueprint(always_tied=True),
     "gemma2": replace(_SANDWICH, always_tied=True),
     "gemma3": replace(_SANDWICH, always_tied=True, qk_norm="head"),
@@ -240,10 +243,14 @@ BLUEPRINTS: dict[str, Blueprint] = {
     "exaone_moe": Blueprint(qk_norm="head", correction=True, dense_first=True),
     "hy_v3": Blueprint(qk_norm="head", correction=True, dense_first=True),
     "solar_open": Blueprint(ffn_norm="post_attention_norm", correction=True),
+    "bailing_moe_v1": LLAMA,
     "bailing_moe": Blueprint(fused_qkv=True, qk_norm="head", correction=True, dense_first=True),
     "afmoe": replace(_SANDWICH, qk_norm="head", output_gate="element", correction=True),
     "laguna": Blueprint(qk_norm="head", output_gate="head", correction=True, dense_first=True),
-    "step3p5": Blueprint(qk_norm="head", output_gate="head", correction=True, dense_first=True),
+    "step3p5": _STEP,
+    "step3p7": _STEP,
+    "deepseek": Blueprint(dense_first=True),
+    "muse_glimmer": replace(_SANDWICH, qk_norm="head", output_gate="element"),
     "cohere2_moe": Blueprint(ffn_norm=None),
     "internvl": Blueprint(qk_norm="head"),
     "llava": LLAMA,

@@ -33,6 +33,7 @@ RULES: dict[str, Any] = {
     "add": [],
     "mtp_architectures": [["mtp_arch"], "card"],
     "gap_reasons": {},
+    "refused": {},
     "lineage": Lineage({}, frozenset()),
 }
 

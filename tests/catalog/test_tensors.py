@@ -73,6 +73,12 @@ ESTIMATED = [m for m in load_models() if m.not_estimated_because is None]
         ("ibm-granite/granite-4.0-h-small", 32_207_337_984),
         ("LiquidAI/LFM2-1.2B", 1_170_340_608),
         ("CohereLabs/c4ai-command-r-v01", 34_980_831_232),
+        ("tiiuae/falcon-7b-instruct", 7_217_189_760),
+        ("tiiuae/falcon-40b", 41_835_970_560),
+        ("deepseek-ai/deepseek-moe-16b-chat", 16_375_728_128),
+        ("inclusionAI/Ling-flash-2.0", 102_889_705_216),
+        ("inclusionAI/Ling-lite-1.5", 16_801_974_272),
+        ("tencent/Youtu-LLM-2B", 1_961_560_064),
     ],
 )
 def test_parameters_equal_the_published_total(identifier, total):
@@ -92,6 +98,57 @@ def test_the_file_of_glm_holds_its_prediction_layer_beside_the_table():
     assert {t.layer for t in extra} == {model.n_layers}
     # llama-bench prints the parameters of the whole file
     assert count_params(model).total + sum(t.n_elements for t in extra) == 110_468_824_832
+
+
+def test_prediction_layers_fill_the_gap_of_step_to_the_parameter():
+    model = by_id("stepfun-ai/Step-3.5-Flash")
+    d, heads = model.hidden_size, model.extra["num_attention_heads_sliding"]
+    attention = (2 * heads + 2 * model.n_kv_heads) * model.head_dim * d + heads * d + 2 * model.head_dim
+    layer = 2 * d + attention + 3 * d * model.ffn_size
+    head = 2 * d * d + 3 * d + d * model.vocab_size
+    assert count_params(model).total + 3 * (layer + head) == model.published_params
+
+
+def test_prediction_layer_fills_the_gap_of_ling_to_the_parameter():
+    model = by_id("inclusionAI/Ling-3.0-flash")
+    d = model.hidden_size
+    last = [t for t in tensor_table(model) if t.layer == model.n_layers - 1]  # latent attention, experts
+    layer = sum(t.n_elements for t in last) + 2 * d * d + 3 * d
+    assert count_params(model).total + layer == model.published_params
+
+
+def test_vision_part_fills_the_gap_of_muse_to_the_parameter():
+    model = by_id("meta-models/Muse-Glimmer-30B")
+    d, width, projector = 1536, 8960, 4096
+    layer = 4 * (d * d + d) + 2 * d * width + d + width + 4 * d
+    patches, positions, norms = 3 * 14 * 14 * 2 * d, 32 * 32 * d, 4 * d
+    adapter = 4 * d * projector + projector * projector + projector * model.hidden_size
+    vision = 50 * layer + patches + positions + norms + adapter
+    # norms of queries and keys have no weights in the checkpoint; a file stores ones for them
+    without_weights = model.n_layers * 2 * model.head_dim
+    assert count_params(model).total - without_weights + vision == model.published_params
+
+
+def test_the_large_falcon_norms_each_part_of_a_layer():
+    small = {t.name for t in tensor_table(by_id("tiiuae/falcon-7b-instruct"))}
+    large = {t.name for t in tensor_table(by_id("tiiuae/falcon-40b"))}
+    assert "blk.0.attn_norm_2.weight" in large
+    assert "blk.0.attn_norm_2.weight" not in small
+
+
+def test_delta_attention_has_low_rank_gates_in_kimi_and_full_rank_ones_in_ling():
+    kimi = {t.name: t.shape for t in tensor_table(by_id("moonshotai/Kimi-Linear-48B-A3B-Instruct"))}
+    ling = {t.name: t.shape for t in tensor_table(by_id("inclusionAI/Ling-3.0-flash"))}
+    assert kimi["blk.0.ssm_f_a.weight"] == (2304, 128)
+    assert kimi["blk.0.ssm_f_b.weight"] == (128, 4096)
+    assert ling["blk.0.ssm_f_a.weight"] == (2560, 4096)
+    assert "blk.0.ssm_f_b.weight" not in ling
+    assert ling["blk.5.attn_gate.weight"] == (2560, 32)
+
+
+def test_a_refused_architecture_says_what_is_missing():
+    with pytest.raises(UnsupportedArchitectureError, match="cache of windows, compressed and indexed"):
+        tensor_table(make("deepseek_v4"))
 
 
 def test_tied_embeddings_leave_no_output_matrix():

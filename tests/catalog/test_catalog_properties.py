@@ -1,0 +1,165 @@
+"""What must hold for every model of the catalog, checked on all of them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from catalog.build.weights import shape_key
+from catalog.models import load_models
+from catalog.tensors import Params, count_params, tensor_table
+from catalog.types import Model, Role
+from catalog.weights import load_weight_table
+
+MODELS = load_models()
+ESTIMATED = [model for model in MODELS if model.not_estimated_because is None]
+BY_ID = {model.id: model for model in MODELS}
+GROWING = ("Q4_0", "Q5_0", "Q8_0", "F16", "F32")
+MOST_VOCABULARY = 0.35
+"""Largest share of a model that another vocabulary or a head of its own can add."""
+
+
+@lru_cache(maxsize=1)
+def counted() -> dict[str, tuple[Params, dict[Role, int], int]]:
+    """By shape: parameters, elements by role, elements of constants; each shape is counted once."""
+    found: dict[str, tuple[Params, dict[Role, int], int]] = {}
+    for model in ESTIMATED:
+        key = shape_key(model)
+        if key in found:
+            continue
+        table = tensor_table(model)
+        by_role: dict[Role, int] = defaultdict(int)
+        constants = 0
+        for tensor in table:
+            if tensor.name.startswith("rope_"):
+                constants += tensor.n_elements
+            else:
+                by_role[tensor.role] += tensor.n_elements
+        found[key] = (count_params(model, table), dict(by_role), constants)
+    return found
+
+
+@lru_cache(maxsize=1)
+def shipped() -> np.ndarray:
+    """Bytes of the shipped table by model, file type and role."""
+    table = load_weight_table()
+    sizes = np.zeros((len(table.models), len(table.quants), len(table.roles)), dtype=np.int64)
+    np.add.at(sizes, (table.model_index, table.quant_index, table.role_index), table.bytes)
+    return sizes
+
+
+def test_parameters_are_positive_and_the_roles_add_up_to_the_total() -> None:
+    for model in ESTIMATED:
+        params, by_role, _ = counted()[shape_key(model)]
+        assert sum(by_role.values()) == params.total == model.total_params > 0, model.id
+        assert min(by_role.values()) > 0, model.id
+        assert 0 < model.active_params <= model.total_params, model.id
+        assert by_role.get(Role.EXPERTS, 0) == params.experts, model.id
+        assert (params.experts > 0) == model.is_moe, model.id
+
+
+def test_every_published_total_is_met_within_a_thousandth_or_the_gap_is_explained() -> None:
+    for model in ESTIMATED:
+        said = model.check
+        if model.published_params is None:
+            assert re.match(r"no |measured", said), model.id
+            continue
+        gap = model.published_params - model.total_params
+        share = abs(gap) / model.published_params
+        if share > 0.001:
+            assert re.match(
+                r"text part only|exact: the published total stores the tied head|published total holds"
+                r"|[\d,]+ (fewer|more) counted \(\d\.\d %\): \w",
+                said,
+            ), (model.id, said)
+            if not said.startswith("exact"):
+                assert f"{abs(gap):,}" in said, model.id
+        elif gap:
+            assert f"{abs(gap):,}" in said, model.id
+        else:
+            assert said.startswith("exact"), (model.id, said)
+
+
+def test_a_vision_part_is_only_claimed_for_models_that_see() -> None:
+    assert [m.id for m in ESTIMATED if m.check.startswith("text part") and "vision" not in m.modality] == []
+
+
+def test_nine_in_ten_gaps_are_nothing_or_a_vision_part() -> None:
+    good = sum(m.check.startswith(("exact", "within 0.1 %", "text part only")) for m in ESTIMATED)
+    assert good >= 0.9 * len(ESTIMATED)
+
+
+def test_bytes_are_positive_grow_with_the_bits_and_match_the_elements() -> None:
+    table = load_weight_table()
+    sizes = shipped()
+    total = sizes.sum(axis=2)
+    assert (total > 0).all()
+    where = {quant: table.quants.index(quant) for quant in GROWING}
+    for smaller, larger in zip(GROWING, GROWING[1:], strict=False):
+        assert (total[:, where[smaller]] <= total[:, where[larger]]).all()
+    for row, identifier in enumerate(table.models):
+        model = BY_ID[identifier]
+        params, _, constants = counted()[shape_key(model)]
+        assert total[row, where["F32"]] == 4 * (params.total + constants), identifier
+        # 4.5 bits a weight, and the embedding or head at more: never less than the plain format
+        if not (model.native_quant or "").startswith("MXFP4"):
+            assert total[row, where["Q4_0"]] >= params.total * 18 // 32, identifier
+
+
+def test_the_shipped_table_has_every_role_of_a_model() -> None:
+    table = load_weight_table()
+    f16 = shipped()[:, table.quants.index("F16")]
+    for row, identifier in enumerate(table.models):
+        _, by_role, _ = counted()[shape_key(BY_ID[identifier])]
+        assert {table.roles[i] for i in np.nonzero(f16[row])[0]} == {r.value for r in by_role}, identifier
+
+
+def test_variants_have_the_size_of_their_head_or_say_why() -> None:
+    for model in ESTIMATED:
+        if model.variant_of is None:
+            continue
+        head = BY_ID[model.variant_of]
+        if shape_key(model) == shape_key(head):
+            assert model.total_params == head.total_params, model.id
+        if model.total_params != head.total_params:
+            assert "shape differs from its head" in model.check, model.id
+            assert abs(model.total_params / head.total_params - 1) < MOST_VOCABULARY, model.id
+
+
+def test_the_shipped_text_of_a_variant_never_names_another_lineage() -> None:
+    for model in MODELS:
+        if model.variant_of:
+            assert model.variant_of != model.id
+            assert BY_ID[model.variant_of].variant_of is None, model.id
+
+
+@pytest.mark.parametrize("field", ["hidden_size", "vocab_size"])
+def test_widths_are_positive(field: str) -> None:
+    assert [m.id for m in ESTIMATED if getattr(m, field) <= 0] == []
+
+
+def test_context_lengths_are_plausible_or_unknown() -> None:
+    odd = [
+        (m.id, m.context_length)
+        for m in MODELS
+        if m.context_length is not None and not 512 <= m.context_length <= 10_485_760
+    ]
+    assert odd == []
+
+
+def model_key(model: Model) -> tuple[str, str]:
+    return model.organization.casefold(), re.sub(r"[^a-z0-9.]+", "", model.name.casefold())
+
+
+def test_no_model_ships_twice_under_one_publisher() -> None:
+    seen: dict[tuple[str, str], str] = {}
+    twice = []
+    for model in MODELS:
+        other = seen.setdefault(model_key(model), model.id)
+        if other != model.id:
+            twice.append((other, model.id))
+    assert twice == []
