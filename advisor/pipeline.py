@@ -328,7 +328,7 @@ class Comparison:
     rankings: tuple[Ranking, ...]
     models: tuple[ComparedModel, ...]
     unlocked: tuple[tuple[Model, ...], ...]
-    """For every scenario: models that fit there and not on the first."""
+    """For every scenario: heads of lineages that fit there and not on the first."""
     lost: tuple[tuple[Model, ...], ...]
     sensitivities: tuple[dict[int, dict[str, float]], ...]
     """For every scenario: d ln(tokens/s) / d ln(parameter) of the compared rows."""
@@ -375,22 +375,25 @@ def compare(
         base = next((row for row in rows if row is not None), None)
         same = tuple(base if base is not None and r.table.fits[base] else None for r in results)
         compared.append(ComparedModel(model, rows, same))
-    fitting = [{m for m, i in b.items() if r.table.fits[i]} for b, r in zip(best, results, strict=True)]
     by_id = {m.id: m for m in known.candidates.models}
 
-    def named(ids: set[str], order: dict[str, int]) -> tuple[Model, ...]:
-        return tuple(by_id[i] for i in order if i in ids)
+    def heads(ranking: Ranking) -> dict[str, Model]:
+        """Heads of the lineages that have a model that fits, best first."""
+        fit = [ranking.table.candidates.model(i) for i in ranking.rows.tolist() if ranking.table.fits[i]]
+        return {m.variant_of or m.id: by_id.get(m.variant_of or m.id, m) for m in fit}
 
+    fitting = [heads(r) for r in folded]
+    now = fitting[0]
     return Comparison(
         scenarios=tuple(scenarios),
-        rankings=tuple(results),
+        rankings=tuple(folded),
         models=tuple(compared),
-        unlocked=tuple(named(f - fitting[0], b) for f, b in zip(fitting, best, strict=True)),
+        unlocked=tuple(tuple(m for i, m in f.items() if i not in now) for f in fitting),
         sensitivities=tuple(
             _sensitivities_of(ranking, known, [(m.rows[i], m.same_quant_rows[i]) for m in compared])
             for i, ranking in enumerate(results)
         ),
-        lost=tuple(named(fitting[0] - f, b) for f, b in zip(fitting, best, strict=True)),
+        lost=tuple(tuple(m for i, m in now.items() if i not in f) for f in fitting),
     )
 
 

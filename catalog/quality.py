@@ -263,10 +263,18 @@ def quality_score(model: Model, use: Use = "chat") -> float:
     return row[USES.index(use)] if row else model_quality(model, use=use).score
 
 
+@lru_cache(maxsize=1)
+def _proven_makers() -> frozenset[str]:
+    """Organizations with at least one model that has published scores."""
+    return frozenset(m.organization for m in load_models() if m.id in scores_by_model())
+
+
 def model_quality(model: Model, use: Use = "chat") -> Quality:
     """Quality of a model for a use at full precision.
 
     ``score`` = 100 * mean over the benchmarks b of the use of sigmoid(intercept_b + slope_b * t).
+    The prior knows size, generation and kind, not the maker: for makers none of whose models has a
+    published score it is taken one standard deviation lower.
 
     Raises:
         ValueError: ``use`` is not one of ``USES``.
@@ -275,6 +283,9 @@ def model_quality(model: Model, use: Use = "chat") -> Quality:
         raise ValueError(f"unknown use {use!r}; one of {', '.join(USES)}")
     parameters = prior_parameters()
     expected = prior_ability(model)
+    unproven = model.id not in scores_by_model() and model.organization not in _proven_makers()
+    if unproven:
+        expected -= float(parameters["prior_sd"])
     ability, n_scores, shifts = _posterior(model.id, expected)
     kind = parameters["uses"][use]
     shift = dict(shifts)[use]
@@ -289,6 +300,8 @@ def model_quality(model: Model, use: Use = "chat") -> Quality:
         basis = "prior"
         spread = _spread(model, use)
         detail = f"no openly licensed score: expected from size, generation and kind (spread {spread})"
+        if unproven:
+            detail += ", lowered because no model of its maker has one"
         source = "catalog/data/quality_prior.json"
     else:
         basis = "scores" if n_scores >= int(parameters["scores_decide_from"]) else "scores+prior"

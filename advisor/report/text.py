@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from advisor.core.estimate import EstimateTable, bottleneck
 from advisor.core.machine import Machine
@@ -44,6 +44,8 @@ _RANK_COLUMNS = (
     Column("Quality", right=True),
     Column("Score", right=True),
 )
+_DROPPED_FIRST = ("TTFT", "Quality", "Params")
+_NARROWEST_NAME = 22
 
 
 def question_line(q: Question) -> str:
@@ -97,11 +99,7 @@ def rank_text(result: RankingResult, limit: int, columns: int) -> str:
     shown = fitting[:limit]
     body = [rank_cells(ranking, place, row) for place, row in enumerate(shown, 1)]
     if body:
-        widest = max(len(cells[1]) for cells in body)
-        over = len(text_table(_RANK_COLUMNS, body).split("\n")[0]) - columns
-        keep = max(widest - max(over, 0), 18)
-        body = [(cells[0], shorten(cells[1], keep), *cells[2:]) for cells in body]
-        lines += ["", text_table(_RANK_COLUMNS, body)]
+        lines += ["", _fitted_table(body, columns)]
     else:
         lines += ["", "nothing fits: try a smaller context, --kv-type q8_0, or fewer --users"]
     missing = [row for row in rows if not table.fits[row]]
@@ -117,6 +115,22 @@ def rank_text(result: RankingResult, limit: int, columns: int) -> str:
         )
         lines.append(f"nearest misses: {nearest}")
     return "\n".join(lines)
+
+
+def _fitted_table(body: Sequence[Sequence[str]], width: int) -> str:
+    """The ranking no wider than ``width``: names are cut first, then columns are left out."""
+    kept = list(range(len(_RANK_COLUMNS)))
+    for dropped in (None, *_DROPPED_FIRST):
+        if dropped is not None:
+            kept = [i for i in kept if _RANK_COLUMNS[i].title != dropped]
+        titles = [_RANK_COLUMNS[i] for i in kept]
+        rows = [[cells[i] for i in kept] for cells in body]
+        over = len(text_table(titles, rows).split("\n")[0]) - width
+        longest = max(len(cells[1]) for cells in body)
+        if longest - over >= _NARROWEST_NAME:
+            break
+    cut = max(longest - max(over, 0), _NARROWEST_NAME)
+    return text_table(titles, [[row[0], shorten(row[1], cut), *row[2:]] for row in rows])
 
 
 def rank_cells(ranking: Ranking, place: int, row: int) -> tuple[str, ...]:
@@ -272,13 +286,19 @@ def _time_lines(e: Explanation) -> list[str]:
 
 
 def _sensitivity_lines(e: Explanation) -> list[str]:
-    ranked = sorted(e.sensitivities.items(), key=lambda item: -abs(item[1]))
-    parts = [
-        f"+10 % {SENSITIVITY_TEXT[name]} → {value * 10:+.1f} %"
-        for name, value in ranked
-        if abs(value) >= 0.005
+    gains = _gains(e.sensitivities)
+    return ["What would help   " + ", ".join(gains)] if gains else []
+
+
+def _gains(sensitivities: Mapping[str, float]) -> list[str]:
+    """What a tenth more (of the launch overhead: less) of each part brings, the most first."""
+    gain = {name: -value if name == "launch" else value for name, value in sensitivities.items()}
+    ranked = sorted(gain, key=lambda name: -gain[name])
+    return [
+        f"{'-' if name == 'launch' else '+'}10 % {SENSITIVITY_TEXT[name]} → {gain[name] * 10:+.1f} %"
+        for name in ranked
+        if gain[name] >= 0.005
     ]
-    return ["What would help   " + ", ".join(parts)] if parts else []
 
 
 def _depth_lines(e: Explanation) -> list[str]:
@@ -347,10 +367,13 @@ def what_if_text(c: Comparison) -> str:
         line("models that fit", [str(r.fitting) for r in c.rankings]),
     ]
     lines = [question_line(c.rankings[0].table.question), "", text_table(columns, rows), ""]
-    cells: list[tuple[str, ...]] = []
-    for compared in c.models:
-        cells += _model_block(c, compared)
-    lines.append(text_table([Column("with the quantization best now"), *columns[1:]], cells))
+    moved = [m for m in c.models if _moves(c, m)]
+    cells = [line for m in moved for line in _model_block(c, m)]
+    if cells:
+        lines.append(text_table([Column("with the quantization best now"), *columns[1:]], cells))
+    still = [m.model.name for m in c.models if m not in moved]
+    if still:
+        lines.append(f"as before: {', '.join(still)}")
     for i, scenario in enumerate(c.scenarios):
         remarks = [f"  · {r}" for r in scenario.remarks]
         unlocked = c.unlocked[i]
@@ -372,6 +395,16 @@ def _gpu_bandwidth(machine: Machine) -> str:
     return " + ".join(f.gbs(g.bandwidth) for g in machine.gpus) if machine.gpus else "–"
 
 
+def _moves(c: Comparison, compared: ComparedModel) -> bool:
+    """Whether any scenario changes the speed, the fit or the best quantization of a model."""
+    speeds = {
+        None if row is None else round(float(r.table.tokens_per_s[row]), 6)
+        for rows in (compared.rows, compared.same_quant_rows)
+        for r, row in zip(c.rankings, rows, strict=True)
+    }
+    return len(speeds) > 1
+
+
 def _model_block(c: Comparison, compared: ComparedModel) -> list[tuple[str, ...]]:
     """Speed before and after, what binds on both sides, what would help, the best quantization."""
     rows = compared.same_quant_rows
@@ -382,7 +415,7 @@ def _model_block(c: Comparison, compared: ComparedModel) -> list[tuple[str, ...]
         (f"{shorten(compared.model.name, 30)} {quant}", *("" for _ in scenarios)),
         ("  tok/s", *(_speed_text(c, i, rows[i], rows[0]) for i in scenarios)),
         ("  bound by", *(_bound_text(c, i, rows[i]) for i in scenarios)),
-        ("  +10 % helps", *(_help_text(c, i, rows[i]) for i in scenarios)),
+        ("  would help", *(_help_text(c, i, rows[i]) for i in scenarios)),
         ("  best quant", *(_best_text(c, i, compared.rows[i], rows[i]) for i in scenarios)),
     ]
 
@@ -407,9 +440,7 @@ def _bound_text(c: Comparison, scenario: int, row: int | None) -> str:
 def _help_text(c: Comparison, scenario: int, row: int | None) -> str:
     if row is None:
         return ""
-    values = c.sensitivities[scenario][row]
-    name = max(values, key=lambda key: values[key])
-    return f"{SENSITIVITY_TEXT[name]} {values[name] * 10:+.1f} %"
+    return _gains(c.sensitivities[scenario][row])[0]
 
 
 def _best_text(c: Comparison, scenario: int, row: int | None, same: int | None) -> str:

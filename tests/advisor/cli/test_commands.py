@@ -34,7 +34,6 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def rigs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Rig files as ``rig --json`` writes them."""
     from probes.hypothetical import hypothetical_rig
-
     from probes.rigfile import rig_to_document
 
     folder = tmp_path_factory.mktemp("rigs")
@@ -225,14 +224,15 @@ def test_csv_and_markdown_have_a_row_per_model(run: Run, rigs: dict[str, Path]) 
     assert markdown.count("\n") == 7
 
 
-def test_the_text_ranking_fits_eighty_columns(
-    run: Run, rigs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("columns", [80, 100, 160])
+def test_the_text_ranking_is_no_wider_than_the_terminal(
+    run: Run, rigs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", str(columns))
     _, out, _ = run("rank", "--rig", str(rigs["4090"]))
     table = [line for line in out.splitlines() if line[:3].strip().isdigit()]
     assert table
-    assert all(len(line) <= 100 for line in table)
+    assert all(len(line) <= columns for line in table)
 
 
 def test_the_same_question_gives_the_same_answer(run: Run, rigs: dict[str, Path]) -> None:
