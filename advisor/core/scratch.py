@@ -13,7 +13,9 @@ from dataclasses import dataclass, fields
 from advisor.core.kv import INDEXED_ARCHITECTURES, CacheShape, full_head_dim, full_kv_heads
 from catalog.types import LayerKind, Model
 
-PLAIN_FFN_ARCHITECTURES = frozenset({"apertus", "apertus1p5", "arcee", "nemotron_h", "phi", "starcoder2"})
+PLAIN_FFN_ARCHITECTURES = frozenset(
+    {"apertus", "apertus1p5", "arcee", "falcon", "nemotron_h", "phi", "starcoder2"}
+)
 """Feed-forward parts without a gate: one activation is alive instead of gate, up and their product."""
 
 _LIVE_ACTIVATIONS = 5
