@@ -156,13 +156,11 @@ def _predict_sizes(
     else:
         kv = cache_bytes(model, c, case.question, case.layout)
         compute = buffers_bytes(model, c, case.question, case.layout)
-    # Models published in a format of their own have no file in another one.
-    computable = exact and not (model.native_quant and quant != model.native_quant)
-    weight_bytes = float(counted) if computable else case.tensor_bytes
+    weight_bytes = float(counted) if exact else case.tensor_bytes
     total = weight_bytes + kv + compute if weight_bytes else None
     return {
         "measured_weights_bytes": case.measured_weights_bytes,
-        "predicted_weights_bytes": float(counted) if computable else None,
+        "predicted_weights_bytes": float(counted) if exact else None,
         "measured_kv_bytes": case.measured_kv_bytes,
         "predicted_kv_bytes": kv,
         "measured_compute_bytes": case.measured_compute_bytes,

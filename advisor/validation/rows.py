@@ -402,7 +402,11 @@ def _fit_case(row: Row, name: str, _rig: Rig | None) -> Case:
     )
 
 
-_MEMORY_MODELS = {"LLaMA v2": "Llama-2-13b", "opensourcerelease_DeepSeek R1 Bf16": "DeepSeek-R1"}
+_MEMORY_MODELS = {
+    "LLaMA v2": "Llama-2-13b",
+    "Meta_Llama_3.1_8b_it": "Llama-3.1-8B-Instruct",
+    "opensourcerelease_DeepSeek R1 Bf16": "DeepSeek-R1",
+}
 """Names that logs give models, and what their sizes show them to be."""
 
 
