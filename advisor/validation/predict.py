@@ -20,7 +20,7 @@ from advisor.validation.sizes import predict_bytes
 from catalog.efficiency import load_efficiencies
 from catalog.models import find_model
 from catalog.types import LookupFailedError, Model, Role
-from catalog.weights import weights_for
+from catalog.weights import file_tensor_bytes, weights_for
 from probes.types import Rig, RigError
 
 
@@ -151,11 +151,15 @@ def _predict_sizes(
 ) -> dict[str, float | None]:
     c = _candidates(model, quant, weights, 1.0)
     if case.layout is None:
+        # The runtime was given a plain 16 bit file, also of models that are published in another format.
+        counted = file_tensor_bytes(model, quant, case.imatrix, keep_native=False)
         kv = float(np.asarray(kv_bytes(c, case.question))[0])
         compute = float(np.asarray(compute_buffer_bytes(c, case.question))[0])
     else:
         kv = cache_bytes(model, c, case.question, case.layout)
         compute = buffers_bytes(model, c, case.question, case.layout)
+    if case.tensor_bytes and not 0.5 < case.tensor_bytes / counted < 2:
+        exact = False  # the log names the format of the file that this one was made from
     weight_bytes = float(counted) if exact else case.tensor_bytes
     total = weight_bytes + kv + compute if weight_bytes else None
     return {
