@@ -12,7 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from catalog.names import Entry, NameIndex
+from catalog.names import Entry, NameIndex, tokens
 from catalog.types import CatalogError, LookupFailedError, Model
 
 DATA = Path(__file__).with_name("data") / "models.jsonl"
@@ -157,9 +157,22 @@ def _weight(model: Model) -> float:
     )
 
 
+_SPELT_POINT = re.compile(r"(?<=\d)_(?=\d)")
+
+
+def _pointed(name: str) -> str:
+    """A name with its versions as numbers: ``internlm2_5`` is ``internlm2.5``."""
+    return _SPELT_POINT.sub(".", name)
+
+
 def _entries(models: Iterable[Model]) -> list[Entry[Model]]:
     return [
-        Entry(name=model.name, value=model, aliases=(model.id, *model.aliases), weight=_weight(model))
+        Entry(
+            name=_pointed(model.name),
+            value=model,
+            aliases=(_pointed(model.id), *map(_pointed, model.aliases)),
+            weight=_weight(model),
+        )
         for model in models
     ]
 
@@ -173,6 +186,16 @@ def _index() -> NameIndex[Model]:
 def _heads() -> NameIndex[Model]:
     heads = [model for model in load_models() if model.variant_of is None]
     return NameIndex("model", _entries(heads), optional=_OPTIONAL, ignorable=_IGNORED)
+
+
+def _resolve(query: str) -> Model:
+    """What the index says, or the head of the lineage that an ambiguous name means."""
+    try:
+        return _index().resolve(query)
+    except LookupFailedError as error:
+        if not error.ambiguous:
+            raise
+        return _head_meant(query, error)
 
 
 def _head_meant(query: str, ambiguous: LookupFailedError) -> Model:
@@ -191,12 +214,44 @@ def _head_meant(query: str, ambiguous: LookupFailedError) -> Model:
     return head
 
 
+_LEAST_LETTERS = 4
+_ALIKE = 0.75
+"""How alike a misspelt word must be to a known one: one letter wrong, missing or swapped in four."""
+
+
+@lru_cache(maxsize=1)
+def _words() -> frozenset[str]:
+    """Every word of letters in the names of the catalog."""
+    names = (name for model in load_models() for name in (model.id, model.name, *model.aliases))
+    return frozenset(word for name in names for word in tokens(name) if word.isalpha())
+
+
+def _respelt(query: str) -> str | None:
+    """The query with misspelt words replaced by the nearest known ones; ``None`` if nothing changes.
+
+    Numbers are never changed: they tell models apart.
+    """
+    import difflib  # only wrong names pay for it
+
+    words = []
+    changed = False
+    for word in tokens(query):
+        if word.isalpha() and len(word) >= _LEAST_LETTERS and word not in _words() | _IGNORED | _OPTIONAL:
+            near = difflib.get_close_matches(word, sorted(_words()), n=1, cutoff=_ALIKE)
+            if not near:
+                return None
+            word, changed = near[0], True
+        words.append(word)
+    return " ".join(words) if changed else None
+
+
 def find_model(query: str) -> Model:
     """The one model that ``query`` names.
 
     A query is an id, a name, an Ollama tag, a GGUF file name or what a person would type; file ending
     and quantization suffix are ignored (``catalog.quants`` reads those).  A name that fits a model and
-    its variants means the head of the lineage.
+    its variants means the head of the lineage.  A misspelt word is read as the nearest known one when
+    nothing matches as it stands.
 
     Raises:
         LookupFailedError: nothing matches, or several models do; it lists the candidates.
@@ -207,13 +262,13 @@ def find_model(query: str) -> Model:
     if not plain:
         raise LookupFailedError("model", query, (), ambiguous=False)
     with contextlib.suppress(LookupFailedError):
-        return index.resolve(whole)
+        return index.resolve(_pointed(whole))
+    plain = _pointed(plain)
     try:
-        try:
-            return index.resolve(plain)
-        except LookupFailedError as error:
-            if not error.ambiguous:
-                raise
-            return _head_meant(plain, error)
+        return _resolve(plain)
     except LookupFailedError as error:
+        respelt = None if error.ambiguous else _respelt(plain)
+        if respelt is not None:
+            with contextlib.suppress(LookupFailedError):
+                return _resolve(respelt)
         raise LookupFailedError("model", query, error.candidates, error.ambiguous) from None

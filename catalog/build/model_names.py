@@ -58,6 +58,7 @@ def give_aliases(
             owner = taken.setdefault(alias.casefold(), identifier)
             if owner != identifier:
                 raise ValueError(f"alias {alias!r} belongs to {owner} and to {identifier}")
+    short_names = {_plain(alias): identifier for identifier, aliases in reviewed.items() for alias in aliases}
     publishers = set(rules["publishers"].values())
     heads = [model for model in renamed if model.variant_of is None]
     reserved = {_plain(alias.rsplit("/", 1)[-1]) for aliases in folded.values() for alias in aliases}
@@ -69,7 +70,10 @@ def give_aliases(
             alias for alias in folded[model.id] if taken.setdefault(alias.casefold(), model.id) == model.id
         ]
         own += [
-            name for name in bare.get(model.id, ()) if taken.setdefault(name.casefold(), model.id) == model.id
+            name
+            for name in bare.get(model.id, ())
+            if short_names.setdefault(_plain(name), model.id) == model.id
+            and taken.setdefault(name.casefold(), model.id) == model.id
         ]
         family = _plain(model.family)
         is_only_one = (
@@ -88,15 +92,18 @@ def give_aliases(
 
 
 def _mark_bases(models: Sequence[Model]) -> tuple[list[Model], dict[str, list[str]]]:
-    """Models with ``(base)`` behind bare names of base editions, and those bare names by head."""
+    """Models with ``(base)`` behind bare names of base editions, and those bare names by head.
+
+    A name that also has another date or version than the head stays the name of the base edition.
+    """
     heads = {model.id: model for model in models}
     bare: dict[str, list[str]] = {}
     out = []
     for model in models:
         head = heads.get(model.variant_of or "")
-        is_bare = head is not None and model.variant_kind == "base" and not _SAYS_BASE.search(model.name)
-        if head is not None and is_bare and fold_key(model.id) == fold_key(head.id):
-            bare.setdefault(head.id, []).append(model.name)
+        if head is not None and model.variant_kind == "base" and not _SAYS_BASE.search(model.name):
+            if fold_key(model.id) == fold_key(head.id):
+                bare.setdefault(head.id, []).append(model.name)
             model = replace(model, name=f"{model.name} (base)")
         out.append(model)
     return out, bare

@@ -224,6 +224,8 @@ def counted_variant(
         model = replace(model, context_length=head.context_length)
     if model.license is None and model.variant_kind in SAME_MAKER:
         model = replace(model, license=head.license)
+    if model.variant_kind == "base":
+        model = replace(model, stage="base")
     differs = None if reason else difference(model, head)
     return (replace(model, check=f"{model.check}; {differs}") if differs else model), reason
 

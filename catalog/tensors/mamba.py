@@ -76,7 +76,7 @@ def falcon_mamba(t: TableBuilder) -> None:
 
 
 def _delta_attention(t: TableBuilder, low_rank: bool) -> None:
-    """Kimi delta attention: separate convolutions for q, k and v, decay and output gates of low or full rank."""
+    """Kimi delta attention: separate convolutions for q, k and v; decay and gates of low or full rank."""
     m = t.model
     d = m.hidden_size
     head = m.v_head_dim
@@ -100,7 +100,7 @@ def _delta_attention(t: TableBuilder, low_rank: bool) -> None:
 
 
 def kimi_linear(t: TableBuilder) -> None:
-    """Kimi Linear and Ling 3: layers of delta attention with one of latent attention at the end of each group.
+    """Kimi Linear and Ling 3: groups of delta attention layers that end with one of latent attention.
 
     In Ling 3 the decay and the gates have full rank, and latent attention has a gate per head.
     """

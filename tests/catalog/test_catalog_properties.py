@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_bytes_are_positive_grow_with_the_bits_and_match_the_elements() -> None:
     total = sizes.sum(axis=2)
     assert (total > 0).all()
     where = {quant: table.quants.index(quant) for quant in GROWING}
-    for smaller, larger in zip(GROWING, GROWING[1:], strict=False):
+    for smaller, larger in pairwise(GROWING):
         assert (total[:, where[smaller]] <= total[:, where[larger]]).all()
     for row, identifier in enumerate(table.models):
         model = BY_ID[identifier]
