@@ -48,6 +48,8 @@ class Candidates:
     n_experts_active: Floats
     hidden: Floats
     vocab: Floats
+    tied: Floats
+    """1 where the head is the embedding."""
     dense_matmul_params: Floats
     """Parameters multiplied per token outside the routed experts (head included)."""
     expert_matmul_params: Floats
@@ -155,6 +157,7 @@ def assemble(
         n_experts_active=per_model([m.n_experts_active if m.n_experts else 1 for m in models]),
         hidden=per_model([m.hidden_size for m in models]),
         vocab=per_model([m.vocab_size for m in models]),
+        tied=per_model([float(m.tied_embeddings) for m in models]),
         dense_matmul_params=per_model(
             [
                 max(m.active_params - e - _looked_up_params(m), 0)

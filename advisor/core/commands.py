@@ -16,55 +16,68 @@ def gguf_file_name(model_name: str, quant: str) -> str:
 def launch_command(table: EstimateTable, row: int) -> str:
     """``llama-server`` with the layers, experts, cache type and context of a row."""
     q = table.question
-    model = table.candidates.model(row)
-    parts = ["llama-server", "-m", gguf_file_name(model.name, table.candidates.quant(row))]
-    parts += ["-c", str(q.context * q.users)]
+    parts = ["llama-server", "-m", _file(table, row), "-c", str(q.context * q.users)]
     if q.users > 1:
         parts += ["-np", str(q.users)]
-    parts += _placement_flags(table, row)
+    parts += _placement_flags(table, row, separator=",")
     if q.kv_type != "f16":
-        parts += ["-ctk", q.kv_type, "-ctv", q.kv_type]
+        # A quantized V cache needs flash attention.
+        parts += ["-fa", "on", "-ctk", q.kv_type, "-ctv", q.kv_type]
     return shlex.join(parts)
 
 
 def benchmark_command(table: EstimateTable, row: int) -> str:
-    """``llama-bench`` that measures the quoted speeds: the prompt, and decode at the quoted depth."""
+    """The command that measures the quoted speed: ``llama-bench`` for one user, at the quoted depth;
+    ``llama-batched-bench`` for several, whose total over all users is to be divided by them."""
     q = table.question
-    model = table.candidates.model(row)
-    parts = ["llama-bench", "-m", gguf_file_name(model.name, table.candidates.quant(row))]
+    if q.users > 1:
+        parts = ["llama-batched-bench", "-m", _file(table, row), "-c", str(q.context * q.users)]
+        parts += ["-npp", str(max(q.depth, 1)), "-ntg", "128", "-npl", str(q.users)]
+        parts += _placement_flags(table, row, separator=",")
+        if q.kv_type != "f16":
+            parts += ["-fa", "on", "-ctk", q.kv_type, "-ctv", q.kv_type]
+        return shlex.join(parts)
+    parts = ["llama-bench", "-m", _file(table, row)]
     parts += ["-p", str(q.prompt), "-n", "128", "-d", str(q.depth)]
-    parts += _placement_flags(table, row)
+    parts += _placement_flags(table, row, separator="/")
     if q.kv_type != "f16":
-        parts += ["-ctk", q.kv_type, "-ctv", q.kv_type, "-fa", "1"]
+        parts += ["-fa", "1", "-ctk", q.kv_type, "-ctv", q.kv_type]
     return shlex.join(parts)
 
 
-def _placement_flags(table: EstimateTable, row: int) -> list[str]:
+def _file(table: EstimateTable, row: int) -> str:
+    return gguf_file_name(table.candidates.model(row).name, table.candidates.quant(row))
+
+
+def _placement_flags(table: EstimateTable, row: int, separator: str) -> list[str]:
+    """``-ngl`` counts the output as one layer, and takes layers from the end."""
     if not table.machine.gpus:
         return []
     strategy = int(table.strategy[row])
-    layers = int(table.candidates.layers[row])
     if strategy == int(Strategy.CPU):
         return ["-ngl", "0"]
-    if strategy == int(Strategy.LAYERS_SPLIT):
-        on_gpu = int(table.dense_layers[row, :-1].sum())
-        return ["-ngl", str(on_gpu), *_tensor_split(table, row)]
-    flags = ["-ngl", str(layers + 1), *_tensor_split(table, row)]
+    on_gpu = int(table.dense_layers[row, :-1].sum() + table.head[row, :-1].sum())
+    flags = ["-ngl", str(on_gpu), *_tensor_split(table, row, separator)]
     if strategy == int(Strategy.EXPERTS_IN_RAM):
         flags += ["--n-cpu-moe", str(_leading_layers_with_experts_in_ram(table, row))]
     return flags
 
 
 def _leading_layers_with_experts_in_ram(table: EstimateTable, row: int) -> int:
-    """``--n-cpu-moe`` counts layers from the first one, dense first layers included."""
-    in_ram = int(table.expert_layers[row, -1])
+    """``--n-cpu-moe`` counts layers from the first one, layers without experts included."""
+    wanted = int(table.expert_layers[row, -1])
     model = table.candidates.model(row)
-    return min(in_ram + model.first_dense_layers, model.n_layers)
+    step = max(model.moe_layer_step, 1)
+    for count in range(model.n_layers + 1):
+        held = sum(1 for i in range(model.first_dense_layers, count) if (i + 1) % step == 0)
+        if held >= wanted:
+            return count
+    return model.n_layers
 
 
-def _tensor_split(table: EstimateTable, row: int) -> list[str]:
-    gpus = len(table.machine.gpus)
-    if gpus < 2:
+def _tensor_split(table: EstimateTable, row: int, separator: str) -> list[str]:
+    """``-ts`` in whole layers, the output counted with the device that holds it."""
+    if len(table.machine.gpus) < 2:
         return []
-    held = table.dense_layers[row, :-1]
-    return ["-ts", ",".join(str(int(x)) for x in held)]
+    held = table.dense_layers[row, :-1] + table.head[row, :-1]
+    return ["-ts", separator.join(str(int(x)) for x in held)]

@@ -186,7 +186,9 @@ def _spread(
         return efficiencies.number("spread_log", name)
 
     is_moe = c.expert_layers > 0
-    unified = np.full(len(c), machine.unified)
+    unified = np.zeros(len(c), dtype=bool)
+    for g, device in enumerate(machine.gpus):
+        unified |= (dense[:, g] > 0) & (device.kind == "unified")
     on_gpu = np.where(is_moe, value("gpu_moe"), np.where(unified, value("unified_dense"), value("gpu_dense")))
     in_ram = (dense[:, -1] > 0) | (experts[:, -1] > 0)
     base = np.where(in_ram, value("hybrid"), on_gpu)
@@ -263,7 +265,7 @@ def bottleneck(table: EstimateTable, row: int) -> tuple[str, float]:
     for device in range(last + 1):
         for term in Term:
             label = BOTTLENECKS[(device == last, term)]
-            if table.machine.unified and device != last:
+            if table.machine.devices[device].kind == "unified":
                 label = label.replace("VRAM", "memory")
             sums[label] = sums.get(label, 0.0) + float(table.terms[row, device, term])
     label = max(sums, key=lambda k: sums[k])

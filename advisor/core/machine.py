@@ -76,7 +76,6 @@ class Machine:
     devices: tuple[Device, ...]
     ram_total_bytes: float
     ram_usable_bytes: float
-    unified: bool
     link_hop_s: float
     """Time for one hand-over of activations between devices."""
     soft_p: float
@@ -95,6 +94,11 @@ class Machine:
     @property
     def cpu(self) -> Device:
         return self.devices[-1]
+
+    @property
+    def shares_ram(self) -> bool:
+        """Whether a GPU's memory is part of the RAM."""
+        return any(device.kind == "unified" for device in self.devices)
 
 
 def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None) -> Machine:
@@ -119,11 +123,12 @@ def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None
     limit = rig.memory.limit_bytes.value
     ram_pool = float(min(ram_total, limit) if limit else ram_total)
     headroom = min(
-        efficiencies.number("reserve", "ram_headroom_bytes"),
-        ram_pool * 2 * efficiencies.number("reserve", "ram_headroom_share"),
+        efficiencies.number("reserve", "ram_headroom_bytes")
+        + efficiencies.number("reserve", "ram_headroom_share") * ram_pool,
+        efficiencies.number("reserve", "ram_headroom_most_bytes"),
+        ram_pool * 0.5,
     )
     ram_usable = max(0.0, ram_pool - headroom)
-    unified = any(a.unified.value for a in rig.accelerators)
     cpu, basis = _cpu_device(rig, efficiencies, family, ram_usable, assumptions)
     spread = 0.0
     gpus: list[Device] = []
@@ -138,6 +143,7 @@ def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None
                 f"no measurements of {gpu.name}'s class ({gpu.architecture or 'unknown'}, {gpu.backend}): "
                 f"using the average of {'its vendor' if gpu.level == 'vendor' else 'all GPUs'}"
             )
+    gpus = _without_idle_integrated(gpus, cpu, assumptions)
     gpus.sort(key=lambda d: (-d.effective_bandwidth, -d.usable_bytes))
     virtual = rig.system.virtualization.value not in (None, "none")
     if virtual:
@@ -146,7 +152,6 @@ def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None
         devices=(*gpus, cpu),
         ram_total_bytes=float(ram_total),
         ram_usable_bytes=ram_usable,
-        unified=unified,
         link_hop_s=efficiencies.number("link", "hop_s"),
         soft_p=efficiencies.number("soft_minimum_p"),
         ram_bandwidth_basis=basis,
@@ -154,6 +159,25 @@ def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None
         extra_spread=spread,
         ram_spread=efficiencies.number("spread_log", "assumed_memory") if basis == "assumed" else 0.0,
     )
+
+
+def _without_idle_integrated(gpus: list[Device], cpu: Device, assumptions: list[str]) -> list[Device]:
+    """Leave out integrated GPUs beside a discrete one, unless they draw more than the CPU can."""
+    if not any(gpu.kind == "gpu" for gpu in gpus):
+        return gpus
+    kept = []
+    for gpu in gpus:
+        if gpu.kind == "unified" and gpu.bandwidth <= cpu.bandwidth * _WORTH_USING:
+            assumptions.append(
+                f"{gpu.name} is left out: it shares the RAM with the CPU and draws no more of it"
+            )
+        else:
+            kept.append(gpu)
+    return kept
+
+
+_WORTH_USING = 1.2
+"""An integrated GPU is used beside a discrete one from this multiple of the CPU's bandwidth on."""
 
 
 def _cpu_device(

@@ -26,9 +26,10 @@ class Strategy(IntEnum):
     ACCELERATOR = 0
     """Everything on the GPUs (or in unified memory)."""
     EXPERTS_IN_RAM = 1
-    """Attention, shared experts and cache on the GPUs; routed experts overflow to RAM."""
+    """Attention, shared experts and cache on the GPUs; the routed experts of the first layers in RAM
+    (llama.cpp's ``--n-cpu-moe``)."""
     LAYERS_SPLIT = 2
-    """Whole layers on the GPUs, the other layers and the head on the CPU."""
+    """The last layers and the head on the GPUs, the first layers on the CPU (llama.cpp's ``-ngl``)."""
     CPU = 3
     """Everything in RAM."""
 
@@ -128,20 +129,16 @@ def _finish(
         + expert_layers * s.expert_layer[:, None]
         + head * s.head[:, None]
     )
-    tied_on_cpu = head[:, -1] * np.array([c.models[i].tied_embeddings for i in c.model_of], dtype=np.float64)
-    # The embedding lives beside the CPU; where the head is the same matrix and stays there too, it
-    # is one copy.  Unified memory maps the file once, so the copy costs nothing there either.
-    shared = machine.unified or not machine.gpus
+    # The embedding lies in RAM.  A head that is the same matrix is one copy with it in RAM and in
+    # unified memory, which maps the file once; a discrete GPU holds a copy of its own.
+    in_ram = np.array([device.kind != "gpu" for device in machine.devices])
     embedding = c.embedding.sum(axis=1)
-    tied = np.array([c.models[i].tied_embeddings for i in c.model_of], dtype=np.float64)
-    duplicate = embedding * np.where(shared, tied, tied_on_cpu)
+    duplicate = embedding * c.tied * (head * in_ram).sum(axis=1)
     weights[:, -1] += s.host - duplicate
     kv = dense_layers * s.kv_layer[:, None]
     used = (dense_layers + expert_layers + head) > 0
     buffers = np.where(used, s.buffer[:, None], 0.0)
-    ram_need = weights[:, -1] + kv[:, -1] + buffers[:, -1]
-    if machine.unified:
-        ram_need = (weights + kv + buffers).sum(axis=1)
+    ram_need = ((weights + kv + buffers) * in_ram).sum(axis=1)
     missing = short + np.maximum(ram_need - machine.ram_usable_bytes, 0.0)
     return Placement(strategy, dense_layers, expert_layers, head, weights, kv, buffers, missing)
 
@@ -198,69 +195,95 @@ def _fill(
 
 
 def _experts_in_ram(c: Candidates, machine: Machine, q: Question) -> Placement:
-    """Dense parts and cache spread over the GPUs by room, then as many expert layers as fit."""
+    """All layers on the GPUs in order; the experts of as few leading layers as possible in RAM.
+
+    The number of leading layers is found by bisection: with more of them everything else is
+    smaller, so if n fit, n + 1 fit too.
+    """
     s = _sizes(c, q)
-    n, d = len(c), len(machine.devices)
-    layer = s.dense_layer + s.kv_layer
-    layers, head, short = _spread(layer, s, c.layers, machine)
-    experts = np.zeros((n, d))
-    rest = c.expert_layers.copy()
-    for g in range(d - 1):
-        used = layers[:, g] * layer + head[:, g] * s.head + s.buffer
-        room = np.maximum(machine.devices[g].usable_bytes - used, 0.0)
-        take = np.minimum(np.floor(room / np.maximum(s.expert_layer, 1.0)), rest)
-        experts[:, g] = take
-        rest = rest - take
-    # At least one expert layer stays in RAM: otherwise this is the accelerator placement.
-    overflow = np.maximum(rest, np.minimum(c.expert_layers, 1.0))
-    experts[:, 0] -= overflow - rest
-    experts[:, -1] = overflow
+    plain = c.layers - c.expert_layers  # dense-first layers have no experts to move
+
+    def spread(in_ram: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        return _fill_two_kinds(c, s, machine, plain + in_ram)
+
+    most = c.expert_layers
+    low, high = np.minimum(1.0, most), most.copy()
+    for _ in range(_BISECTIONS):
+        middle = np.floor((low + high) / 2)
+        fits = spread(middle)[3] <= 0
+        high = np.where(fits, middle, high)
+        low = np.where(fits, low, np.minimum(middle + 1, high))
+    layers, full, head, short = spread(high)
+    experts = full
+    experts[:, -1] = high
     short = np.where(c.expert_layers > 0, short, np.inf)
-    return _finish(c, machine, s, Strategy.EXPERTS_IN_RAM, layers, np.maximum(experts, 0), head, short)
+    return _finish(c, machine, s, Strategy.EXPERTS_IN_RAM, layers, experts, head, short)
 
 
-def _spread(layer: Floats, s: _Sizes, n_layers: Floats, machine: Machine) -> tuple[Floats, Floats, Floats]:
-    """Layers over all GPUs in proportion to their room, the head on the first."""
-    n, d = len(n_layers), len(machine.devices)
-    budgets = np.stack(
-        [
-            np.maximum(gpu.usable_bytes - s.buffer - (s.head if g == 0 else 0.0), 0.0)
-            for g, gpu in enumerate(machine.gpus)
-        ],
-        axis=1,
-    )
-    total = budgets.sum(axis=1)
-    capacity = np.floor(budgets / layer[:, None])
-    layers = np.zeros((n, d))
-    wanted = n_layers[:, None] * budgets / np.maximum(total, 1.0)[:, None]
-    layers[:, :-1] = np.minimum(np.floor(wanted), capacity)
-    rest = n_layers - layers.sum(axis=1)
+_BISECTIONS = 9
+"""Enough for models of up to 512 layers."""
+
+
+def _fill_two_kinds(
+    c: Candidates, s: _Sizes, machine: Machine, light_layers: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Fill the GPUs in order with light layers (no experts), then with full ones, then the head.
+
+    Returns layers, full layers and head [n, d], and the bytes that are short [n].
+    """
+    n, d = len(c), len(machine.devices)
+    light = s.dense_layer + s.kv_layer
+    heavy = light + s.expert_layer
+    layers, full, head = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d))
+    rest_light, rest_full = light_layers.copy(), c.layers - light_layers
+    head_at = _head_gpu(s, machine)
     for g in range(d - 1):
-        more = np.minimum(rest, capacity[:, g] - layers[:, g])
-        layers[:, g] += more
-        rest = rest - more
-    head = np.zeros((n, d))
-    head[:, 0] = 1.0
-    no_room_for_head = machine.gpus[0].usable_bytes < s.buffer + s.head
-    short = rest * layer + np.where(no_room_for_head, s.head, 0.0)
-    return layers, head, short
+        holds_head = head_at == g
+        budget = np.maximum(machine.devices[g].usable_bytes - s.buffer - holds_head * s.head, 0.0)
+        budget = np.where(g <= head_at, budget, 0.0)
+        take_light = np.minimum(np.floor(budget / light), rest_light)
+        rest_light = rest_light - take_light
+        left = np.where(rest_light > 0, 0.0, budget - take_light * light)
+        take_full = np.minimum(np.floor(left / heavy), rest_full)
+        rest_full = rest_full - take_full
+        layers[:, g] = take_light + take_full
+        full[:, g] = take_full
+        head[:, g] = holds_head
+    short = rest_light * light + rest_full * heavy
+    # What does not fit is shown on the GPU that holds the head.
+    stuck = short > 0
+    rows = np.arange(n)[stuck]
+    layers[rows, head_at[stuck]] += (rest_light + rest_full)[stuck]
+    full[rows, head_at[stuck]] += rest_full[stuck]
+    return layers, full, head, short
+
+
+def _head_gpu(s: _Sizes, machine: Machine) -> NDArray[np.int64]:
+    """The last GPU with room for buffers and head: llama.cpp puts the output behind the last layer."""
+    room = np.stack([gpu.usable_bytes - s.buffer - s.head for gpu in machine.gpus], axis=1)
+    count = room.shape[1]
+    fits = room[:, ::-1] >= 0
+    return np.where(fits.any(axis=1), count - 1 - np.argmax(fits, axis=1), 0).astype(np.int64)
 
 
 def _layers_split(c: Candidates, machine: Machine, q: Question) -> Placement:
-    """Whole layers on the GPUs as far as they go; the rest, and the head, on the CPU."""
+    """The head and as many of the last layers as fit on the GPUs; the first layers on the CPU."""
     s = _sizes(c, q)
     n, d = len(c), len(machine.devices)
     share = np.where(c.layers > 0, c.expert_layers / c.layers, 0.0)
     layer = s.dense_layer + s.expert_layer * share + s.kv_layer
-    layers = np.zeros((n, d))
+    head_at = _head_gpu(s, machine)
+    layers, head = np.zeros((n, d)), np.zeros((n, d))
     rest = np.maximum(c.layers - 1, 0.0)
     for g, gpu in enumerate(machine.gpus):
-        take = np.minimum(np.floor(np.maximum(gpu.usable_bytes - s.buffer, 0.0) / layer), rest)
+        holds_head = head_at == g
+        budget = np.maximum(gpu.usable_bytes - s.buffer - holds_head * s.head, 0.0)
+        take = np.where(g <= head_at, np.minimum(np.floor(budget / layer), rest), 0.0)
         layers[:, g] = take
+        head[:, g] = holds_head
         rest = rest - take
     layers[:, -1] = c.layers - layers.sum(axis=1)
-    head = np.zeros((n, d))
-    head[:, -1] = 1.0
-    nothing_on_gpu = layers[:, :-1].sum(axis=1) <= 0
+    room = np.array([gpu.usable_bytes for gpu in machine.gpus])[head_at] - s.buffer - s.head
+    nothing_on_gpu = (layers[:, :-1].sum(axis=1) <= 0) | (room < 0)
     short = np.where(nothing_on_gpu, np.inf, 0.0)
     return _finish(c, machine, s, Strategy.LAYERS_SPLIT, layers, layers * share[:, None], head, short)

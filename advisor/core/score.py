@@ -74,9 +74,10 @@ def score(table: EstimateTable, quality: Floats) -> Scores:
 def _fit(table: EstimateTable) -> Floats:
     used = table.used_bytes
     capacity = np.array([d.usable_bytes for d in table.machine.devices])
-    if table.machine.unified:
-        capacity[-1] = table.machine.ram_usable_bytes
+    in_ram = np.array([d.kind != "gpu" for d in table.machine.devices])
     share = np.where(used > 0, used / np.maximum(capacity, 1.0), 0.0).max(axis=1)
+    ram_share = (used * in_ram).sum(axis=1) / max(table.machine.ram_usable_bytes, 1.0)
+    share = np.maximum(share, ram_share)
     free = np.clip(1.0 - share, 0.0, 1.0)
     fit = 0.7 + 0.3 * np.minimum(1.0, free / _COMFORTABLE_HEADROOM)
     split = (table.strategy == int(Strategy.EXPERTS_IN_RAM)) | (table.strategy == int(Strategy.LAYERS_SPLIT))

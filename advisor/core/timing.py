@@ -180,7 +180,7 @@ def _hops(placement: Placement, machine: Machine) -> Floats:
     holds = placement.dense_layers > 0
     order = np.cumsum(holds, axis=1)
     link += np.where(holds & (order > 1), machine.link_hop_s, 0.0)
-    if placement.strategy is Strategy.EXPERTS_IN_RAM and not machine.unified:
+    if placement.strategy is Strategy.EXPERTS_IN_RAM and machine.gpus[0].kind == "gpu":
         link[:, -1] += 2 * placement.expert_layers[:, -1] * machine.link_hop_s
     return link
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from advisor.core.estimate import EstimateTable, bottleneck
@@ -101,7 +102,7 @@ def rank_text(result: RankingResult, limit: int, columns: int) -> str:
     if body:
         lines += ["", _fitted_table(body, columns)]
     else:
-        lines += ["", "nothing fits: try a smaller context, --kv-type q8_0, or fewer --users"]
+        lines += ["", _empty_text(result)]
     missing = [row for row in rows if not table.fits[row]]
     lines.append("")
     lines.append(
@@ -115,6 +116,12 @@ def rank_text(result: RankingResult, limit: int, columns: int) -> str:
         )
         lines.append(f"nearest misses: {nearest}")
     return "\n".join(lines)
+
+
+def _empty_text(result: RankingResult) -> str:
+    if not len(result.ranking) and result.filter_text.strip():
+        return f"no model matches the filter {result.filter_text!r}"
+    return "nothing fits: try a smaller context, --kv-type q8_0, or fewer --users"
 
 
 def _fitted_table(body: Sequence[Sequence[str]], width: int) -> str:
@@ -205,11 +212,13 @@ def explain_text(e: Explanation) -> str:
     lines += ["", *_quant_lines(e), "", *_quality_lines(e)]
     if e.launch_command and e.benchmark_command:
         low, high = table.low_tokens_per_s[row], table.high_tokens_per_s[row]
+        users = table.question.users
         lines += [
             "",
             f"run      {e.launch_command}",
             f"measure  {e.benchmark_command}",
-            f"         expect {f.speed(low)} to {f.speed(high)} tok/s (80 % interval)",
+            f"         expect {f.speed(low * users)} to {f.speed(high * users)} tok/s"
+            f"{' in all' if users > 1 else ''} (80 % interval)",
         ]
     return "\n".join(lines)
 
@@ -230,6 +239,7 @@ def _memory_lines(table: EstimateTable, row: int) -> list[str]:
         Column("usable", right=True),
     )
     cells = []
+    shared = table.machine.shares_ram
     for g, device in enumerate(table.machine.devices):
         used = float(table.used_bytes[row, g])
         if used <= 0:
@@ -245,7 +255,7 @@ def _memory_lines(table: EstimateTable, row: int) -> list[str]:
                 f.gib(table.kv_bytes[row, g]),
                 f.gib(table.compute_bytes[row, g]),
                 f.gib(used),
-                f"{f.gib(usable)} GiB",
+                f"{f.gib(usable)} GiB" + (" shared" if shared and device.kind != "gpu" else ""),
             )
         )
     return lines + text_table(columns, cells).split("\n")
@@ -337,16 +347,19 @@ def _quant_lines(e: Explanation) -> list[str]:
 
 def _quality_lines(e: Explanation) -> list[str]:
     lines = [f"Quality  {e.quality.score:.0f} from {e.quality.basis}: {e.quality.detail}"]
-    used = e.table.used_bytes[e.row] > 0
-    for g, device in enumerate(e.table.machine.devices):
-        if used[g] and (
-            device.kind != "cpu" or e.table.dense_layers[e.row, g] + e.table.expert_layers[e.row, g] > 0
-        ):
-            rows = f"{device.rows} rows" if device.rows else "rows not stated"
-            lines.append(
-                f"Based on {device.name}: {f.percent(device.eta)} of its bandwidth "
-                f"({device.level} level, {rows}). {device.efficiency_source}"
-            )
+    table, row = e.table, e.row
+    told: set[str] = set()
+    for g, device in enumerate(table.machine.devices):
+        busy = table.dense_layers[row, g] + table.expert_layers[row, g] > 0
+        if not busy or device.name in told:
+            continue
+        told.add(device.name)
+        rows = f"{device.rows} rows" if device.rows else "rows not stated"
+        text = (
+            f"{device.name}: {f.percent(device.eta)} of its bandwidth ({device.level} level, {rows}). "
+            f"{device.efficiency_source}"
+        )
+        lines += textwrap.wrap(text, 100, initial_indent="Based on ", subsequent_indent="         ")
     return lines
 
 

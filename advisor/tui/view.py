@@ -260,7 +260,7 @@ def _devices(table: EstimateTable, row: int) -> tuple[DeviceUse, ...]:
         )
         for g, device in enumerate(machine.devices)
     ]
-    if machine.unified:
+    if machine.shares_ram:
         # One pool: what the CPU side holds lies in the same memory as what the GPU holds.
         pool = max(machine.ram_usable_bytes, *(d.usable_bytes for d in found))
         return (
@@ -283,7 +283,7 @@ def _terms(table: EstimateTable, row: int) -> tuple[TermUse, ...]:
 
     values = table.terms[row]
     last = values.shape[0] - 1
-    gpu_name = "unified memory" if table.machine.unified else "VRAM"
+    gpu_name = "unified memory" if table.machine.shares_ram else "VRAM"
     gpus = range(last)
 
     def on_gpus(term: Term) -> float:

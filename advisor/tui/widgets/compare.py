@@ -81,14 +81,14 @@ def rig_rows(
     has_gpu = any(m.gpus for m in machines)
     values: list[tuple[str, list[float | None], str]] = []
     if has_gpu:
-        name = "memory" if base.unified else "VRAM usable"
+        name = "memory" if base.shares_ram else "VRAM usable"
         values.append((name, [sum(g.usable_bytes for g in m.gpus) or None for m in machines], "bytes"))
-    if not base.unified:
+    if not base.shares_ram:
         values.append(("RAM usable", [m.ram_usable_bytes for m in machines], "bytes"))
     if has_gpu:
         fastest = [max((g.bandwidth for g in m.gpus), default=None) for m in machines]
-        values.append(("bandwidth" if base.unified else "VRAM bandwidth", fastest, "rate"))
-    if not base.unified:
+        values.append(("bandwidth" if base.shares_ram else "VRAM bandwidth", fastest, "rate"))
+    if not base.shares_ram:
         values.append(("RAM bandwidth", [m.cpu.bandwidth for m in machines], "rate"))
     values.append(("models that fit", [float(n) for n in differences.fitting], "count"))
     lines = []

@@ -41,7 +41,7 @@ def explained_lines(e: Explanation, width: int, glyphs: Glyphs, *, full: bool) -
 
 def sensitivity_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
     """What 10 % more of each part of the rig, or 10 % less overhead, would bring."""
-    memory = "memory bandwidth" if e.table.machine.unified else SENSITIVITY_NAMES["vram_bandwidth"]
+    memory = "memory bandwidth" if e.table.machine.shares_ram else SENSITIVITY_NAMES["vram_bandwidth"]
     names = {**SENSITIVITY_NAMES, "vram_bandwidth": memory}
     found = sorted(
         ((abs(value), key) for key, value in e.sensitivities.items() if abs(value) > _NOTICEABLE),

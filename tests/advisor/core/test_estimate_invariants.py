@@ -136,7 +136,6 @@ def machine(*gpus: Device, ram_gib: float = 250, host: Device | None = None) -> 
         devices=(*fastest_first, host or cpu()),
         ram_total_bytes=(ram_gib + 6) * GIB,
         ram_usable_bytes=ram_gib * GIB,
-        unified=False,
         link_hop_s=1.5e-5,
         soft_p=2.4,
         ram_bandwidth_basis="specified",

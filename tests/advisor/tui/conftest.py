@@ -202,7 +202,6 @@ def machine(rig: Rig) -> Machine:
         "devices": (*devices, cpu),
         "ram_total_bytes": float(ram),
         "ram_usable_bytes": float(ram - 2 * GIB),
-        "unified": False,
         "ram_bandwidth_basis": "specified",
         "assumptions": (),
     }
