@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ class Candidates:
 
 
 _SHARED = ("models", "quants", "types")
-_RECURRENT = (LayerKind.LINEAR, LayerKind.SSM, LayerKind.PARALLEL_SSM)
+_RECURRENT = (LayerKind.LINEAR.value, LayerKind.SSM.value, LayerKind.PARALLEL_SSM.value)
 
 
 def build_candidates(
@@ -121,7 +122,7 @@ def assemble(
     bytes_by_role: Mapping[Role, Floats],
 ) -> Candidates:
     """Candidates from byte arrays [n, types] per role and the models they belong to."""
-    shapes = [cache_shape(m) for m in models]
+    shapes, scratch = _shapes(models)
 
     def per_model(values: Sequence[float]) -> Floats:
         return np.asarray(values, dtype=np.float64)[model_of]
@@ -150,9 +151,7 @@ def assemble(
         file_bytes=(embedding + stored_head + dense + experts).sum(axis=1) + lookup,
         layers=per_model([m.n_layers for m in models]),
         expert_layers=per_model([_expert_layers(m) for m in models]),
-        recurrent_share=per_model(
-            [sum(m.layers.count(kind.value) for kind in _RECURRENT) / m.n_layers for m in models]
-        ),
+        recurrent_share=per_model([sum(map(m.layers.count, _RECURRENT)) / m.n_layers for m in models]),
         n_experts=per_model([max(m.n_experts, 1) for m in models]),
         n_experts_active=per_model([m.n_experts_active if m.n_experts else 1 for m in models]),
         hidden=per_model([m.hidden_size for m in models]),
@@ -172,15 +171,47 @@ def assemble(
         state_bytes=per_shape("state_bytes"),
         attention_width=per_shape("attention_width"),
         window_attention_width=per_shape("window_attention_width"),
-        scratch=_scratch(models, shapes)[model_of],
+        scratch=scratch[model_of],
         model_context=per_model([m.context_length or 0 for m in models]),
     )
 
 
-def _scratch(models: Sequence[Model], shapes: Sequence[CacheShape]) -> Floats:
-    rows = (scratch_shape(m, s) for m, s in zip(models, shapes, strict=True))
-    table = [[getattr(row, name) for name in COLUMNS] for row in rows]
-    return np.asarray(table, dtype=np.float64).reshape(len(models), len(COLUMNS))
+_SHAPE_FIELDS = attrgetter(
+    "architecture",
+    "layers",
+    "hidden_size",
+    "n_heads",
+    "n_kv_heads",
+    "head_dim",
+    "ffn_size",
+    "vocab_size",
+    "sliding_window",
+    "n_experts",
+    "n_experts_active",
+    "moe_ffn_size",
+    "first_dense_layers",
+    "kv_lora_rank",
+    "qk_nope_head_dim",
+    "qk_rope_head_dim",
+    "v_head_dim",
+    "context_length",
+)
+"""Everything that cache and scratch shapes depend on, besides ``extra``."""
+
+
+def _shapes(models: Sequence[Model]) -> tuple[list[CacheShape], Floats]:
+    """Cache shapes and scratch rows of all models; models of one shape share the work."""
+    known: dict[object, tuple[CacheShape, list[float]]] = {}
+    shapes, rows = [], []
+    for model in models:
+        key = (_SHAPE_FIELDS(model), tuple(model.extra.items()))
+        if key not in known:
+            cache = cache_shape(model)
+            scratch = scratch_shape(model, cache)
+            known[key] = (cache, [float(getattr(scratch, name)) for name in COLUMNS])
+        shapes.append(known[key][0])
+        rows.append(known[key][1])
+    return shapes, np.asarray(rows, dtype=np.float64).reshape(len(models), len(COLUMNS))
 
 
 def _expert_layers(model: Model) -> int:
@@ -192,11 +223,8 @@ def _expert_layers(model: Model) -> int:
         return 0
     if LayerKind.NONE in model.layers:
         return model.layers.count(LayerKind.NONE)
-    return sum(
-        1
-        for i in range(model.first_dense_layers, model.n_layers)
-        if (i + 1) % max(model.moe_layer_step, 1) == 0
-    )
+    step = max(model.moe_layer_step, 1)
+    return model.n_layers // step - model.first_dense_layers // step
 
 
 def _looked_up_params(model: Model) -> int:
@@ -214,8 +242,3 @@ def _active_expert_params(model: Model) -> int:
         return 0
     idle = model.total_params - model.active_params
     return round(idle * model.n_experts_active / (model.n_experts - model.n_experts_active))
-
-
-def cache_shapes(candidates: Candidates) -> tuple[CacheShape, ...]:
-    """The cache shape of each of the candidates' models, in model order."""
-    return tuple(cache_shape(m) for m in candidates.models)

@@ -201,10 +201,11 @@ def _cpu_device(
     hybrid = efficiencies.number("hybrid", "eta_cpu")
     eta_hybrid = hybrid / entry.eta_dense * eta_dense if measured else min(hybrid, eta_moe)
     isa = rig.cpu.isa.value
-    factor = efficiencies.isa_factor(isa or ("*",)) * efficiencies.core_speed(platform)
+    isa_factor = efficiencies.isa_factor(isa or ("*",))
+    factor = isa_factor * efficiencies.core_speed(platform)
     if isa is None:
         assumptions.append("instruction sets unknown: per-core speed of an older CPU assumed")
-    per_core = efficiencies.number("prefill", "flops_per_core") * factor
+    per_core = efficiencies.number("prefill", "flops_per_core") * isa_factor
     return (
         Device(
             name=rig.cpu.name.value or "CPU",
