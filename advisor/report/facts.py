@@ -179,6 +179,7 @@ def _accelerator_document(a: Accelerator) -> Document:
             "bus_bits": a.bus_bits,
             "bandwidth_bytes_per_s": a.bandwidth_gbs * 1e9,
             "fp16_flop_per_s": a.fp16_tflops * 1e12 if a.fp16_tflops is not None else None,
+            "fp8_flop_per_s": a.fp8_tflops * 1e12 if a.fp8_tflops is not None else None,
             "unified": a.unified,
             "laptop": a.laptop,
             "pcie_generation": a.pcie_generation,
@@ -206,16 +207,22 @@ def _cpu_document(cpu: Cpu, family: CpuFamily) -> Document:
             "platform": family.platform,
             "cores": cpu.cores,
             "threads": cpu.threads,
-            "isa": list(cpu.isa),
+            "isa": list(cpu.isa or family.isa or ()),
             "memory_type": family.memory_type,
             "channels": family.channels,
             "max_mts": family.max_mts,
             "max_mts_two_modules_per_channel": family.max_mts_2dpc,
-            "max_bandwidth_bytes_per_s": family.max_bandwidth_gbs * 1e9 if family.max_bandwidth_gbs else None,
+            "max_bandwidth_bytes_per_s": _gbs(family.max_bandwidth_gbs),
+            "max_ccd_bandwidth_bytes_per_s": _gbs(family.max_ccd_gbs),
+            "max_core_bandwidth_bytes_per_s": _gbs(family.max_core_gbs),
             "slots_per_channel": family.slots_per_channel,
         },
         "source": f"{cpu.source}; family: {family.source}",
     }
+
+
+def _gbs(value: float | None) -> float | None:
+    return None if value is None else value * 1e9
 
 
 def hardware_text(document: Document) -> str:
@@ -229,8 +236,8 @@ def hardware_text(document: Document) -> str:
             shown = ", ".join(f.gib_unit(v) for v in value)
         elif key.endswith("_bytes_per_s"):
             shown = f.gbs(value)
-        elif key == "fp16_flop_per_s":
-            title, shown = "FP16", f.tflops(value)
+        elif key.endswith("_flop_per_s"):
+            title, shown = key[:4].upper(), f.tflops(value)
         elif isinstance(value, list):
             shown = ", ".join(str(v) for v in value)
         elif isinstance(value, bool):

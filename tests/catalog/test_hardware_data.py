@@ -6,7 +6,6 @@ import csv
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -468,17 +467,6 @@ def test_a_broken_table_is_named_with_its_row(tmp_path: Path, monkeypatch: pytes
 def test_a_manual_line_with_an_unknown_key_names_its_line() -> None:
     with pytest.raises(ValueError, match=r":2: unknown key 'colour'"):
         list(build.manual_rows("# remark\nCard | colour=red\n"))
-
-
-def test_accelerators_load_within_eight_milliseconds() -> None:
-    best = min(_timed_load() for _ in range(5))
-    assert best < 0.008
-
-
-def _timed_load() -> float:
-    started = time.perf_counter()
-    load_accelerators.__wrapped__()  # past the cache
-    return time.perf_counter() - started
 
 
 def test_the_hardware_catalog_imports_no_heavy_module() -> None:
