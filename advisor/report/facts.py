@@ -230,6 +230,8 @@ def hardware_text(document: Document) -> str:
     lines = [f"{document['name']}  ({document['kind']})"]
     for key, value in document["facts"].items():
         title = key.replace("_bytes_per_s", "").replace("_bytes", "").replace("_", " ")
+        if key.endswith("_flop_per_s"):
+            title = key[:4].upper()
         if value is None or value in ([], ""):
             shown = "unknown" if value is None else "–"
         elif key == "memory_bytes":
@@ -237,7 +239,7 @@ def hardware_text(document: Document) -> str:
         elif key.endswith("_bytes_per_s"):
             shown = f.gbs(value)
         elif key.endswith("_flop_per_s"):
-            title, shown = key[:4].upper(), f.tflops(value)
+            shown = f.tflops(value)
         elif isinstance(value, list):
             shown = ", ".join(str(v) for v in value)
         elif isinstance(value, bool):
