@@ -81,22 +81,24 @@ def rank(
 def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[tuple[int, ...], ...]]:
     """Rows that stand for their lineage, in the order given, and the rows folded into each.
 
-    The head stands for its lineage; where it does not fit (or is filtered out) and a variant does,
-    the best variant does.
+    The best of the maker's own editions (the head, its refreshes and instruct versions) stands for
+    the lineage; where none of them fits or passes the filter, the best of the others.
     """
     lineages: dict[str, list[int]] = {}
     for row in ranked:
         model = table.candidates.model(row)
         lineages.setdefault(model.variant_of or model.id, []).append(row)
     standing: dict[int, tuple[int, ...]] = {}
-    for head, rows in lineages.items():
-        best = rows[0]
-        for row in rows:
-            if table.candidates.model(row).id == head and table.fits[row] == table.fits[best]:
-                best = row
+    for rows in lineages.values():
+        own = [row for row in rows if table.candidates.model(row).variant_kind in _OWN_EDITIONS]
+        fitting = [row for row in own if table.fits[row] == table.fits[rows[0]]]
+        best = fitting[0] if fitting else rows[0]
         standing[best] = tuple(row for row in rows if row != best)
     kept = [row for row in ranked if row in standing]
     return kept, tuple(standing[row] for row in kept)
+
+
+_OWN_EDITIONS = (None, "refresh", "instruct", "thinking", "context")
 
 
 def fit_name(table: EstimateTable, row: int) -> str:

@@ -251,7 +251,7 @@ def test_named_quantizations_of_one_kind_lose_more_with_fewer_bits() -> None:
         assert losses == sorted(losses), names
 
 
-def test_the_published_format_costs_nothing() -> None:
+def test_the_published_costs_of_nothing() -> None:
     assert quant_loss(4.25, "MXFP4", 20_914_757_184, native_quant="MXFP4").quality_factor == 1
     assert quant_loss(4.25, "MXFP4", 20_914_757_184).quality_factor < 1
 
