@@ -326,6 +326,8 @@ class Comparison:
 
     scenarios: tuple[Scenario, ...]
     rankings: tuple[Ranking, ...]
+    editions: tuple[Ranking, ...]
+    """The same with every edition of a model in a row of its own."""
     models: tuple[ComparedModel, ...]
     unlocked: tuple[tuple[Model, ...], ...]
     """For every scenario: heads of lineages that fit there and not on the first."""
@@ -387,6 +389,7 @@ def compare(
     return Comparison(
         scenarios=tuple(scenarios),
         rankings=tuple(folded),
+        editions=tuple(results),
         models=tuple(compared),
         unlocked=tuple(tuple(m for i, m in f.items() if i not in now) for f in fitting),
         sensitivities=tuple(

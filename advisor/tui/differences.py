@@ -38,7 +38,7 @@ def compare_changes(scenarios: Sequence[Scenario], question: Question) -> Differ
     from advisor import pipeline
 
     shown = pipeline.compare(scenarios, question, top=1)
-    rankings = shown.rankings
+    rankings = shown.editions
     changed: list[Model] = []
     unchanged = 0
     for model, rows in _lineages(rankings):
