@@ -60,7 +60,7 @@ def rig_from_captures(paths: Sequence[Path]) -> Rig:
             lists the kinds.
     """
     if not paths:
-        raise RigError(f"no capture given; understood are {'; '.join(UNDERSTOOD)}")
+        raise RigError(f"no capture given; kinds: {'; '.join(UNDERSTOOD)}")
     findings = Findings()
     for path in paths:
         try:
@@ -73,7 +73,7 @@ def rig_from_captures(paths: Sequence[Path]) -> Rig:
 
 def not_understood() -> RigError:
     """The error for a file of no known kind."""
-    return RigError(f"not a capture that is understood; understood are {'; '.join(UNDERSTOOD)}")
+    return RigError(f"not a capture that is understood; kinds: {'; '.join(UNDERSTOOD)}")
 
 
 def read_capture(path: Path, findings: Findings) -> None:
@@ -102,12 +102,11 @@ def read_capture(path: Path, findings: Findings) -> None:
         return
     encoding = _wide_encoding(data)
     if b"\0" in data and encoding is None:
-        from probes.smbios import parse_smbios
+        from probes.smbios import looks_like_smbios, parse_smbios
 
-        try:
-            findings.records.append(parse_smbios(data))
-        except RigError as error:
-            raise not_understood() from error
+        if not looks_like_smbios(data):
+            raise not_understood()
+        findings.records.append(parse_smbios(data))
         return
     _read_text(data.decode(encoding or "utf-8-sig", errors="replace"), findings)
 

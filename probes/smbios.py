@@ -158,6 +158,65 @@ def structures(table: bytes) -> Iterator[Structure]:
         offset = end + 2
 
 
+_USEFUL = {
+    0: (0x12, (0x04, 0x05, 0x08)),
+    1: (0x08, (0x04, 0x05, 0x06, 0x07)),
+    4: (0x1A, (0x04, 0x07, 0x10)),
+    16: (0x0F, ()),
+    17: (0x15, (0x10, 0x11)),
+}
+"""Types that every real table has some of (BIOS, system, processor, array, slot): the length of their
+oldest version and where they point to strings."""
+
+_LONGEST = 0x80
+"""Above the length of the newest version of each of them, with room for the next."""
+
+_UNASSIGNED = range(47, 126)
+"""Types that no version of the specification gives a meaning."""
+
+_MAX_STRINGS_BYTES = 4096
+
+
+def looks_like_smbios(data: bytes) -> bool:
+    """Whether ``data`` is a chain of well-formed structures, up to the end marker or the end of the data.
+
+    Any bytes begin with something that can be read as a structure, so the whole chain is looked at: every
+    structure is at least 4 bytes long, its strings are short and made of text, and one of the types that
+    all tables have is among them.  A table that was cut off is one too.
+    """
+    table = table_bytes(data[:_MAX_TABLE_BYTES])
+    useful = False
+    offset = 0
+    while offset + 4 <= len(table):
+        kind, length = table[offset], table[offset + 1]
+        if length < 4:
+            return useful and not any(table[offset:])  # the rest of a dump is often filled with zeros
+        end = table.find(b"\0\0", offset + length)
+        strings = table[offset + length : len(table) if end < 0 else end]
+        if kind in _UNASSIGNED or len(strings) > _MAX_STRINGS_BYTES or not _is_text(strings):
+            return False
+        useful = useful or (end >= 0 and _is_sound(table[offset : offset + length], strings))
+        if kind == _END_OF_TABLE or end < 0:
+            break
+        offset = end + 2
+    return useful
+
+
+def _is_sound(data: bytes, strings: bytes) -> bool:
+    """Whether a structure is of a useful type, long enough for it, and points to strings that it has."""
+    if data[0] not in _USEFUL:
+        return False
+    shortest, pointers = _USEFUL[data[0]]
+    count = strings.count(b"\0") + 1 if strings else 0
+    return shortest <= len(data) <= _LONGEST and all(data[offset] <= count for offset in pointers)
+
+
+def _is_text(strings: bytes) -> bool:
+    """Mostly printable: some firmware leaves a few stray bytes in its strings."""
+    odd = sum(1 for byte in strings if byte and not 0x20 <= byte < 0x7F)
+    return odd <= max(2, len(strings) // 8)
+
+
 def parse_smbios(data: bytes, source: str = "SMBIOS table") -> DmiRecords:
     """Memory, processors and product names of an SMBIOS table.
 

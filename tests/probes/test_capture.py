@@ -319,9 +319,9 @@ def test_what_the_captures_lack_is_noted_with_what_would_tell(put: Any) -> None:
     [
         (b"", "empty"),
         (b"   \n", "empty"),
-        (b"hello world\n", "understood are"),
-        (b"\x00\x01\x02\x03", "understood are"),
-        (b'{"a": 1}', "understood are"),
+        (b"hello world\n", "not a capture that is understood; kinds: "),
+        (b"\x00\x01\x02\x03", "not a capture that is understood; kinds: "),
+        (b'{"a": 1}', "not a capture that is understood; kinds: "),
         (b"[1, 2", "truncated"),
         (b'{"schema": "rig-advice/rig/9"}', "schema: expected"),
         (b"\x1f\x8b\x08\x00junk", "not a readable tar"),
@@ -414,3 +414,37 @@ def test_damaged_captures_give_a_rig_or_a_rig_error(tmp_path: Path, text: str, a
     else:
         assert rig_from_document(rig_to_document(rig)) == rig
     assert "\n" not in message
+
+
+@given(content=st.binary(min_size=1, max_size=3000))
+@settings(max_examples=200, deadline=None)
+def test_bytes_that_are_no_capture_are_never_taken_for_firmware_tables(content: bytes) -> None:
+    from probes.smbios import looks_like_smbios
+
+    assert not looks_like_smbios(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\x3e\x00\x01" + bytes(300) + b"\0GLIBC_2.4\0.text\0\0",
+        b"MZ\x90\x00\x03\x00\x00\x00" + bytes(200),
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(40),
+        bytes(4096),
+        b"\x7f\x04\x00\x00\x00\x00",  # an end marker and nothing before it
+        b"\x0b\x05\x01\x00\x01OEM\x00\x00\x7f\x04\x02\x00\x00\x00",  # a sound chain without a fact
+    ],
+)
+def test_other_binaries_are_refused(put: Any, content: bytes) -> None:
+    with pytest.raises(RigError, match="not a capture that is understood; kinds: "):
+        rig_from_captures([put(content)])
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in DMI.glob("*.bin")))
+def test_tables_are_recognised_whole_and_cut_off(name: str) -> None:
+    from probes.smbios import looks_like_smbios
+
+    data = (DMI / name).read_bytes()
+    assert looks_like_smbios(data)
+    assert looks_like_smbios(data + bytes(64))
+    assert all(looks_like_smbios(data[:length]) for length in range(500, len(data), 101))
