@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; expected failures become one line on stderr."""
+    from advisor.cli import output
     from advisor.cli.arguments import build_parser
     from advisor.cli.exits import Exit, complain
     from advisor.cli.run import run
 
+    output.prepare()
     try:
-        arguments = build_parser().parse_args(argv)
-        code = run(arguments)
-        sys.stdout.flush()
+        try:
+            code = run(build_parser().parse_args(argv))
+        finally:
+            output.flush()  # also of --help, which leaves by SystemExit
         return code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader went away (head, less): not an error of ours. Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.abandon()  # the reader went away (head, less): not an error of ours
         return Exit.OK
+    except output.OutputError as error:
+        output.abandon()
+        complain(str(error))
+        return Exit.BAD_INPUT
     except Exception as error:
         expected = _expected(error)
         if expected is None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from advisor import __version__
+from advisor.cli import output
 from advisor.cli.exits import Exit, complain
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 USES = ("chat", "coding", "agent", "rag", "reasoning")
 _COUNT = re.compile(r"^(-?\d+)\s*([km]?)$", re.IGNORECASE)
@@ -21,6 +25,13 @@ class Parser(argparse.ArgumentParser):
         """Print one line and exit with the code for bad input."""
         complain(f"{message}; see '{self.prog} --help'")
         raise SystemExit(Exit.BAD_INPUT)
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help; unlike the base class, say when stdout cannot be written."""
+        if file is None:
+            output.write(self.format_help().rstrip("\n"))
+        else:
+            super().print_help(file)
 
 
 def token_count(text: str) -> int:
@@ -41,6 +52,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"rig-advisor {__version__}")
     _question(parser)
+    _filter(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     probe = commands.add_parser("probe", help="what this machine is, and how sure that is")
@@ -63,7 +75,7 @@ def build_parser() -> Parser:
 
     rank = commands.add_parser("rank", help="models by how well they run here")
     _question(rank)
-    rank.add_argument("--filter", default="", metavar="EXPR", help="e.g. 'qwen params<40 fit:full tok>20'")
+    _filter(rank)
     rank.add_argument("--limit", type=int, metavar="N", help="rows to list")
     output = rank.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -110,6 +122,15 @@ def build_parser() -> Parser:
 
 def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--filter",
+        metavar="EXPR",
+        default=argparse.SUPPRESS,
+        help="models to list, e.g. 'qwen params<40 fit:full tok>20'",
+    )
 
 
 def _question(parser: argparse.ArgumentParser) -> None:

@@ -1,9 +1,10 @@
-"""Exit codes, and the one place that turns expected failures into one line on stderr."""
+"""Exit codes, and the one line on stderr that goes with them."""
 
 from __future__ import annotations
 
-import sys
 from enum import IntEnum
+
+from advisor.cli import output
 
 
 class Exit(IntEnum):
@@ -21,4 +22,4 @@ class Exit(IntEnum):
 
 def complain(message: str) -> None:
     """One line on stderr."""
-    print(f"rig-advisor: {' '.join(message.split())}", file=sys.stderr)
+    output.say(message)

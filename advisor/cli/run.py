@@ -8,8 +8,9 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from advisor.cli import output
 from advisor.cli.exits import Exit, complain
 
 if TYPE_CHECKING:
@@ -38,16 +39,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """One document on stdout, indented for a person. NaN is a defect and refused."""
-    indent = 1 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False) + "\n")
+    indent = 1 if _is_terminal(sys.stdout) else None
+    output.write_utf8(json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False))
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Whether there is such a stream (a closed one is ``None``) and it is a terminal."""
+    return stream is not None and stream.isatty()
 
 
 def _default(arguments: argparse.Namespace) -> int:
-    if sys.stdout.isatty() and sys.stdin.isatty():
+    if _is_terminal(sys.stdout) and _is_terminal(sys.stdin):
         from advisor.tui.app import run as run_app
 
-        return run_app(getattr(arguments, "rig", None), question_of(arguments), "")
-    arguments.filter, arguments.limit = "", None
+        return run_app(getattr(arguments, "rig", None), question_of(arguments), _filter_of(arguments))
+    arguments.limit = None
     arguments.json = arguments.csv = arguments.markdown = False
     return _rank(arguments)
 
@@ -76,8 +82,12 @@ def question_of(arguments: argparse.Namespace) -> Question:
     return Question(**given)
 
 
+def _filter_of(arguments: argparse.Namespace) -> str:
+    return getattr(arguments, "filter", "")
+
+
 def rig_of(arguments: argparse.Namespace) -> Rig:
-    """The rig named by ``--rig``, or this machine; its RAM is measured once and remembered."""
+    """The rig named by ``--rig``, or this machine; its RAM is measured once and remembered if possible."""
     path = getattr(arguments, "rig", None)
     if path:
         from probes.rigfile import load_rig
@@ -88,11 +98,19 @@ def rig_of(arguments: argparse.Namespace) -> Rig:
     rig = probe_rig()
     if rig.memory.measured_bandwidth_bytes_per_s.known or not rig.memory.total_bytes.known:
         return rig
-    from probes.cache import writable
+    from probes.cache import cache_dir, writable
 
-    if not writable():
-        return rig
-    print("rig-advisor: first run: measuring the RAM's read bandwidth (up to 2 s) …", file=sys.stderr)
+    if writable():
+        output.say("first run: measuring the RAM's read bandwidth (up to 2 s) …")
+    else:
+        try:
+            folder = str(cache_dir())
+        except RuntimeError:  # no home folder
+            folder = "no home folder"
+        output.say(
+            "measuring the RAM's read bandwidth (up to 2 s); it cannot be remembered "
+            f"({folder} is not writable; set RIG_ADVISOR_CACHE_DIR) …"
+        )
     return probe_rig(measure=True)
 
 
@@ -112,9 +130,20 @@ def _probe(arguments: argparse.Namespace) -> int:
     else:
         from advisor.report.rig_text import probe_text
 
-        print(probe_text(rig))
-    known = rig.memory.total_bytes.known or rig.accelerators or rig.cpu.name.known
-    return Exit.OK if known else Exit.NO_HARDWARE
+        output.write(probe_text(rig))
+    if rig.memory.total_bytes.known or rig.accelerators or rig.cpu.name.known:
+        return Exit.OK
+    complain(
+        f"nothing usable in {'the captures' if arguments.captures else 'this machine'}: "
+        f"no CPU name, no RAM size and no GPU; {_advice(rig)}"
+    )
+    return Exit.NO_HARDWARE
+
+
+def _advice(rig: Rig) -> str:
+    """The notes that say what to add, or how to go on without."""
+    wanted = [note.rstrip(".") for note in rig.notes if "add `" in note]
+    return "; ".join(wanted) or "describe the machine with 'rig-advisor rig' and pass it with --rig"
 
 
 def _rig(arguments: argparse.Namespace) -> int:
@@ -130,7 +159,7 @@ def _rig(arguments: argparse.Namespace) -> int:
     else:
         from advisor.report.rig_text import probe_text
 
-        print(probe_text(rig))
+        output.write(probe_text(rig))
     return Exit.OK
 
 
@@ -142,13 +171,14 @@ def _rank(arguments: argparse.Namespace) -> int:
     question = question_of(arguments)
     from advisor.core.filter import parse_filter
 
-    parse_filter(arguments.filter)  # a mistyped filter is said before the machine is looked at
+    filter_text = _filter_of(arguments)
+    parse_filter(filter_text)  # a mistyped filter is said before the machine is looked at
     rig = rig_of(arguments)
     if not _has_hardware(rig):
         return Exit.NO_HARDWARE
     from advisor.pipeline import rank_rig
 
-    result = rank_rig(rig, question, arguments.filter)
+    result = rank_rig(rig, question, filter_text)
     if arguments.json:
         from advisor.report.documents import rank_document
 
@@ -157,13 +187,18 @@ def _rank(arguments: argparse.Namespace) -> int:
         from advisor.report import text
 
         if arguments.csv:
-            print(text.rank_csv(result, arguments.limit))
+            output.write_utf8(text.rank_csv(result, arguments.limit))
         elif arguments.markdown:
-            print(text.rank_markdown(result, arguments.limit or _MARKDOWN_ROWS))
+            output.write(text.rank_markdown(result, arguments.limit or _MARKDOWN_ROWS))
         else:
             size = shutil.get_terminal_size((100, 40))
-            print(text.rank_text(result, arguments.limit or max(size.lines - 12, 20), size.columns))
-    return Exit.OK if result.ranking.fitting else Exit.NOTHING
+            output.write(text.rank_text(result, arguments.limit or max(size.lines - 12, 20), size.columns))
+    if not len(result.ranking):
+        if arguments.json or arguments.csv or arguments.markdown:  # the text says it itself
+            complain(f"no model matches the filter {filter_text!r}")
+        return Exit.NOTHING
+    # Models that do not fit are an answer only to who asked for them.
+    return Exit.OK if result.ranking.fitting or "fit:none" in filter_text.lower().split() else Exit.NOTHING
 
 
 def _has_hardware(rig: Rig) -> bool:
@@ -198,7 +233,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     else:
         from advisor.report.text import explain_text
 
-        print(explain_text(explanation))
+        output.write(explain_text(explanation))
     return Exit.OK if explanation.table.fits[explanation.row] else Exit.NOTHING
 
 
@@ -210,7 +245,7 @@ def _what_if(arguments: argparse.Namespace) -> int:
         return Exit.BAD_INPUT
     from catalog.models import find_model
 
-    models = [find_model(name) for name in arguments.model] or None
+    named = {model.id: model for model in map(find_model, arguments.model)}
     rig = rig_of(arguments)
     if not _has_hardware(rig):
         return Exit.NO_HARDWARE
@@ -218,7 +253,7 @@ def _what_if(arguments: argparse.Namespace) -> int:
     from advisor.scenario import make_scenario
 
     scenarios = [Scenario("now", rig, ()), *(make_scenario(edit, rig) for edit in edits)]
-    comparison = compare(scenarios, question, models)
+    comparison = compare(scenarios, question, list(named.values()) or None)
     if arguments.json:
         from advisor.report.documents import what_if_document
 
@@ -226,7 +261,7 @@ def _what_if(arguments: argparse.Namespace) -> int:
     else:
         from advisor.report.text import what_if_text
 
-        print(what_if_text(comparison))
+        output.write(what_if_text(comparison))
     return Exit.OK if any(r.fitting for r in comparison.rankings) else Exit.NOTHING
 
 
@@ -238,7 +273,7 @@ def _model(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(document)
     else:
-        print(model_text(document))
+        output.write(model_text(document))
     return Exit.OK
 
 
@@ -249,7 +284,7 @@ def _hardware(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(document)
     else:
-        print(hardware_text(document))
+        output.write(hardware_text(document))
     return Exit.OK
 
 
@@ -262,9 +297,9 @@ def _validate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(validation_document(results))
     elif arguments.markdown:
-        print(validation_markdown(results))
+        output.write(validation_markdown(results))
     else:
-        print(validation_text(results))
+        output.write(validation_text(results))
     return Exit.OK if any(r.status == "ok" for r in results) else Exit.NOTHING
 
 

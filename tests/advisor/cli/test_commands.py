@@ -270,3 +270,113 @@ def test_validate_answers_rows_in_file_order(run: Run, tmp_path: Path) -> None:
     assert result["rows"][0]["predicted_bytes"] == 1_313_250_000 or math.isclose(
         result["rows"][0]["predicted_bytes"], 1_313_251_456, rel_tol=1e-5
     )
+
+
+def test_a_filter_before_the_command_or_without_one_counts(run: Run, rigs: dict[str, Path]) -> None:
+    rig = str(rigs["4090"])
+    after = run("rank", "--rig", rig, "--filter", "qwen", "--json")
+    assert run("--filter", "qwen", "rank", "--rig", rig, "--json") == after
+    assert document("rank", after[1])["matching"] < document("rank", after[1])["considered"]
+    code, out, _ = run("--rig", rig, "--filter", "no-such-model")
+    assert code == 1
+    assert "no-such-model" in out
+    code, _, err = run("--rig", rig, "--filter", "parms<4")
+    assert code == 2
+    assert "did you mean 'params'" in err
+
+
+def test_the_app_opens_with_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from advisor.tui import app
+
+    asked: list[tuple[object, ...]] = []
+
+    def run_app(*given: object) -> int:
+        asked.append(given)
+        return 0
+
+    monkeypatch.setattr(app, "run", run_app)
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    assert main(["--filter", "qwen tok>20"]) == 0
+    assert asked[0][0] is None
+    assert asked[0][2] == "qwen tok>20"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [("no-such-model", 1, "no model matches the filter 'no-such-model'"), ("fit:none", 0, "")],
+)
+def test_only_an_unanswered_filter_fails(
+    run: Run, rigs: dict[str, Path], text: str, code: int, said: str
+) -> None:
+    found, _, err = run("rank", "--rig", str(rigs["laptop"]), "--filter", text, "--json")
+    assert found == code
+    assert said in err
+    assert err.count("\n") == (1 if said else 0)
+
+
+def test_a_model_named_twice_is_compared_once(run: Run, rigs: dict[str, Path]) -> None:
+    _, out, _ = run(
+        "what-if", "--rig", str(rigs["4090"]), "--add-gpu", "RTX 3090", "--json",
+        "--model", "qwen3 14b", "--model", "Qwen3-14B", "--model", "llama 3.1 8b",
+    )  # fmt: skip
+    assert len(document("what-if", out)["models"]) == 2
+
+
+def test_ram_is_measured_even_where_it_cannot_be_remembered(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    import probes.probe
+    from probes.hypothetical import hypothetical_rig
+    from probes.types import Fact
+
+    plain = hypothetical_rig([], "2x32GB:DDR5-6000", "Ryzen 9 7950X")
+    asked: list[bool] = []
+
+    def probe(*, measure: bool = False) -> Any:
+        asked.append(measure)
+        fact = Fact(61e9, "test", "measured")
+        return (
+            replace(plain, memory=replace(plain.memory, measured_bandwidth_bytes_per_s=fact))
+            if measure
+            else plain
+        )
+
+    monkeypatch.setattr(probes.probe, "probe_rig", probe)
+    file_in_the_way = tmp_path / "file"
+    file_in_the_way.write_text("")
+    monkeypatch.setenv("RIG_ADVISOR_CACHE_DIR", str(file_in_the_way / "cache"))
+    code, out, err = run("rank")
+    assert code == 0
+    assert asked == [False, True]
+    assert "61.0 GB/s measured" in out
+    assert "cannot be remembered" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", [b"\x7fELF\x02\x01\x01" + bytes(500), bytes(range(256)) * 8])
+def test_a_binary_that_is_no_capture_is_bad_input(run: Run, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "capture"
+    path.write_bytes(content)
+    code, out, err = run("probe", "--from", str(path))
+    assert (code, out) == (2, "")
+    assert "not a capture that is understood; kinds: " in err
+    assert err.count("\n") == 1
+
+
+def test_a_capture_without_a_usable_fact_says_what_is_missing(run: Run, tmp_path: Path) -> None:
+    bios_only = (
+        bytes([0, 0x12, 0, 0, 1, 0, 0, 0, 0]) + bytes(9) + b"Example\0\0" + bytes([127, 4, 1, 0, 0, 0])
+    )
+    path = tmp_path / "table"
+    path.write_bytes(bios_only)
+    code, out, err = run("probe", "--from", str(path), "--json")
+    assert code == 3
+    document("rig", out)
+    assert "no CPU name, no RAM size and no GPU" in err
+    assert "dmidecode -t 16,17" in err
+    assert err.count("\n") == 1
