@@ -15,6 +15,8 @@ def candidates(rig: Rig) -> list[str]:
     discrete = [g for g in rig.accelerators if not g.unified.value and g.name.value]
     texts = []
     present = short_name(discrete[0].name.value or "") if discrete else ""
+    if _is_laptop(rig):
+        return [*_memory(rig), "mts 6400", "add-gpu RTX 5060 Ti 16GB"]
     if discrete:
         texts.append(f"add-gpu {present}")
     else:
@@ -32,6 +34,13 @@ def candidates(rig: Rig) -> list[str]:
     if discrete:
         texts.append(f"add-gpu 3x {present}")
     return texts
+
+
+def _is_laptop(rig: Rig) -> bool:
+    from advisor.pipeline import cpu_family
+
+    family = cpu_family(rig)
+    return family is not None and family.platform == "laptop"
 
 
 def _memory(rig: Rig) -> list[str]:

@@ -28,7 +28,8 @@ _STEP_NAMES = {
 
 def short_name(name: str) -> str:
     """A device name without the words that say nothing: ``Ryzen 9 7950X``, ``RTX 4090``."""
-    return " ".join(_NOISE.sub(" ", name).split()) or name
+    words = " ".join(_NOISE.sub(" ", name).split())
+    return words.replace("( ", "(").replace(" )", ")") or name
 
 
 def gpu_groups(gpus: Sequence[AcceleratorInfo]) -> list[tuple[int, AcceleratorInfo]]:
