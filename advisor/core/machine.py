@@ -10,12 +10,6 @@ from catalog.efficiency import Efficiencies
 from catalog.types import CpuFamily
 from probes.types import AcceleratorInfo, Rig, RigError
 
-_ASSUMED_RAM_BANDWIDTH = 60e9
-"""Stated assumption where nothing is known: between two channels of DDR4-3200 (51) and DDR5-5200 (83)."""
-
-_ASSUMED_PCIE_BANDWIDTH = 15.75e9
-"""Stated assumption where the link is unknown: PCIe 3.0 x16, the slowest slot in common use."""
-
 PCIE_BYTES_PER_S_PER_LANE = {
     1.0: 0.25e9,
     1.1: 0.25e9,
@@ -143,7 +137,8 @@ def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None
                 f"no measurements of {gpu.name}'s class ({gpu.architecture or 'unknown'}, {gpu.backend}): "
                 f"using the average of {'its vendor' if gpu.level == 'vendor' else 'all GPUs'}"
             )
-    gpus = _without_idle_integrated(gpus, cpu, assumptions)
+    worth_using = efficiencies.number("assumed", "integrated_gpu_worth_using")
+    gpus = _without_idle_integrated(gpus, cpu, worth_using, assumptions)
     gpus.sort(key=lambda d: (-d.effective_bandwidth, -d.usable_bytes))
     virtual = rig.system.virtualization.value not in (None, "none")
     if virtual:
@@ -161,23 +156,21 @@ def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None
     )
 
 
-def _without_idle_integrated(gpus: list[Device], cpu: Device, assumptions: list[str]) -> list[Device]:
+def _without_idle_integrated(
+    gpus: list[Device], cpu: Device, worth_using: float, assumptions: list[str]
+) -> list[Device]:
     """Leave out integrated GPUs beside a discrete one, unless they draw more than the CPU can."""
     if not any(gpu.kind == "gpu" for gpu in gpus):
         return gpus
     kept = []
     for gpu in gpus:
-        if gpu.kind == "unified" and gpu.bandwidth <= cpu.bandwidth * _WORTH_USING:
+        if gpu.kind == "unified" and gpu.bandwidth <= cpu.bandwidth * worth_using:
             assumptions.append(
                 f"{gpu.name} is left out: it shares the RAM with the CPU and draws no more of it"
             )
         else:
             kept.append(gpu)
     return kept
-
-
-_WORTH_USING = 1.2
-"""An integrated GPU is used beside a discrete one from this multiple of the CPU's bandwidth on."""
 
 
 def _cpu_device(
@@ -256,11 +249,12 @@ def _ram_bandwidth(
             f"{family.max_mts} MT/s assumed; 'probe --measure' replaces this by a measurement"
         )
         return bandwidth, "assumed"
+    bandwidth = efficiencies.number("assumed", "ram_bandwidth_bytes_per_s")
     assumptions.append(
-        f"RAM bandwidth unknown: {_ASSUMED_RAM_BANDWIDTH / 1e9:.0f} GB/s assumed; "
+        f"RAM bandwidth unknown: {bandwidth / 1e9:.0f} GB/s assumed; "
         "'probe --measure' replaces this by a measurement"
     )
-    return _ASSUMED_RAM_BANDWIDTH, "assumed"
+    return bandwidth, "assumed"
 
 
 def _gpu_device(
@@ -320,7 +314,7 @@ def _pcie_bandwidth(
         if per_lane:
             return per_lane * link.lanes * share
     assumptions.append(f"{name}: PCIe link unknown, 3.0 x16 assumed (matters for prefill from RAM)")
-    return _ASSUMED_PCIE_BANDWIDTH * share
+    return efficiencies.number("assumed", "pcie_bytes_per_s") * share
 
 
 def perturbed(machine: Machine, parameter: str, factor: float) -> Machine:

@@ -16,7 +16,7 @@ def model_document(model: Model) -> Document:
     roles: list[Document] = []
     quants: list[Document] = []
     formats: list[Document] = []
-    kv = state = None
+    kv = window = state = None
     if model.not_estimated_because is None:
         from catalog.mixing import FILE_TYPES
         from catalog.tensors import tensor_table
@@ -37,7 +37,8 @@ def model_document(model: Model) -> Document:
             )
         formats = _formats(model)
         shape = cache_shape(model)
-        kv = 2 * (shape.full_elements + shape.window_elements)
+        kv = 2 * shape.full_elements
+        window = 2 * shape.window_elements
         state = shape.state_bytes
     return {
         "schema": "rig-advice/model/1",
@@ -65,6 +66,7 @@ def model_document(model: Model) -> Document:
         "experts": model.n_experts,
         "experts_active": model.n_experts_active,
         "kv_bytes_per_token_f16": kv,
+        "window_kv_bytes_per_token_f16": window,
         "state_bytes_per_sequence": state,
         "roles": roles,
         "quants": quants,
@@ -118,7 +120,13 @@ def model_text(document: Document) -> str:
     if document["context_length_tokens"]:
         lines.append(f"  context {document['context_length_tokens']:,} tokens")
     if document["kv_bytes_per_token_f16"] is not None:
-        lines.append(f"  KV cache {document['kv_bytes_per_token_f16'] / 1024:g} KiB per token at f16")
+        line = f"  KV cache {document['kv_bytes_per_token_f16'] / 1024:g} KiB per token at f16"
+        if document["window_kv_bytes_per_token_f16"]:
+            line += (
+                f", and {document['window_kv_bytes_per_token_f16'] / 1024:g} KiB in window layers "
+                f"for the last {document['sliding_window_tokens']:,} tokens"
+            )
+        lines.append(line)
     if document["state_bytes_per_sequence"]:
         lines.append(f"  recurrent state {f.gib_unit(document['state_bytes_per_sequence'])} per sequence")
     if document["not_estimated_because"]:
