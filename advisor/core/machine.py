@@ -193,10 +193,10 @@ def _cpu_device(
     eta_moe = eta_dense * entry.eta_moe / entry.eta_dense
     hybrid = efficiencies.number("hybrid", "eta_cpu")
     eta_hybrid = hybrid / entry.eta_dense * eta_dense if measured else min(hybrid, eta_moe)
-    isa = rig.cpu.isa.value
+    isa = rig.cpu.isa.value or (family.isa if family else None)
     isa_factor = efficiencies.isa_factor(isa or ("*",))
     factor = isa_factor * efficiencies.core_speed(platform)
-    if isa is None:
+    if not isa:
         assumptions.append("instruction sets unknown: per-core speed of an older CPU assumed")
     per_core = efficiencies.number("prefill", "flops_per_core") * isa_factor
     return (

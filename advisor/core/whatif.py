@@ -6,6 +6,7 @@ and what cannot be known (slots of an unknown board) is said, not assumed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,13 @@ from catalog.types import CpuFamily, LookupFailedError, MemoryKind
 from probes.types import AcceleratorInfo, CpuInfo, Fact, MemoryInfo, Rig, unknown
 
 GIB = 1024**3
+MAX_GPUS = 16
+"""More than the largest machines hold."""
+
 _CHANNEL_BITS = 64
+_SOLDERED = ("LPDDR", "HBM", "GDDR")
+"""Memory technologies that come on the board or the package, not as modules."""
+_LPDDR = re.compile(r"lpddr\w*", re.IGNORECASE)
 
 
 class WhatIfError(ValueError):
@@ -99,6 +106,14 @@ class Lookups:
     kind_of: Callable[[str], MemoryKind]
     types_of: Callable[[CpuFamily], tuple[str, ...]]
     """Memory types that a family takes, the one of its official speed first."""
+    own_memory: Callable[[str], bool]
+    """Whether the GPU of this name is part of a chip that is sold with its memory."""
+    ram_share: Callable[[str | None, int], int]
+    """(GPU vendor, bytes of RAM) to what an integrated GPU may use of them by default."""
+    registered_only: Callable[[CpuFamily], bool]
+    """Whether a family's boards take registered modules only."""
+    unbuffered_only: Callable[[CpuFamily], bool]
+    """Whether a family's boards take unbuffered modules only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +153,11 @@ def apply_changes(
             case AddGpu(gpu, count):
                 rig, said = _add_gpus(rig, gpu, count)
             case ReplaceGpu(gpu, count):
-                kept = tuple(a for a in rig.accelerators if a.unified.value)
-                rig, said = _add_gpus(replace(rig, accelerators=kept), gpu, count)
+                rig, said = _replace_gpus(rig, gpu, count)
             case RemoveGpu(number):
                 rig, said = _remove_gpu(rig, number)
             case SetCpu(cpu, new_family, keeps_memory):
-                rig, said = _set_cpu(rig, cpu, new_family, catalog, keeps_memory)
+                rig, said = _set_cpu(rig, cpu, (family, new_family), catalog, keeps_memory)
                 family = new_family
             case SetLink(name, edit):
                 rig, said = _set_link(rig, name, edit)
@@ -152,15 +166,68 @@ def apply_changes(
 
 
 def _set_ram(rig: Rig, spec: str, family: CpuFamily | None, catalog: Lookups) -> tuple[Rig, list[str]]:
-    if any(a.unified.value for a in rig.accelerators):
+    _refuse_soldered(rig, family, catalog)
+    if spec_kind := _LPDDR.search(spec):
         raise WhatIfError(
-            "the memory of a unified-memory machine is soldered and shared with its GPU; "
-            "compare with another machine instead: rank --rig on 'rig --gpu NAME --ram SIZE'"
+            f"{spec_kind.group().upper()} is soldered to its board and cannot be put into this one; "
+            "compare with another machine instead: rank --rig on 'rig --cpu NAME --ram SIZE'"
         )
     name = rig.cpu.name.value or "this CPU"
+    present = rig.memory.total_bytes.value
+    if family and family.max_memory_bytes and present and present > family.max_memory_bytes:
+        family = replace(family, max_memory_bytes=None)  # this machine proves the limit wrong
     memory, remarks = catalog.memory_of(spec, name, family, rig.cpu.sockets.value or 1)
     memory, more = _scaled_measurement(rig, memory)
-    return replace(rig, memory=memory), remarks + more
+    return _with_memory(rig, memory, catalog), remarks + more
+
+
+def _refuse_soldered(rig: Rig, family: CpuFamily | None, catalog: Lookups) -> None:
+    """Raise where the memory cannot be changed; an integrated GPU alone does not solder it."""
+    chip = next((a.name.value for a in rig.accelerators if a.unified.value and _own(a, catalog)), None)
+    kind = rig.memory.type.value or ""
+    if chip is not None:
+        whose = f"the memory of {chip}"
+    elif kind.startswith(_SOLDERED):
+        whose = f"the {kind} memory of this machine"
+    elif not kind and family is not None and family.slots_per_channel == 0:
+        whose = f"the memory of {family.name}"
+    else:
+        return
+    raise WhatIfError(
+        f"{whose} is soldered and keeps its size, speed and channels; "
+        "compare with another machine instead: rank --rig on 'rig --gpu NAME --ram SIZE'"
+    )
+
+
+def _own(gpu: AcceleratorInfo, catalog: Lookups) -> bool:
+    return gpu.vendor.value == "Apple" or (gpu.name.value is not None and catalog.own_memory(gpu.name.value))
+
+
+def _with_memory(rig: Rig, memory: MemoryInfo, catalog: Lookups) -> Rig:
+    """The rig with other memory; an integrated GPU follows, because it uses the same.
+
+    It keeps its share of RAM where that is known, else it gets its driver's default, and its bandwidth
+    is the RAM's.
+    """
+    old, new = rig.memory.total_bytes.value, memory.total_bytes.value
+
+    def follow(gpu: AcceleratorInfo) -> AcceleratorInfo:
+        if not gpu.unified.value or new is None:
+            return gpu
+        vram = gpu.vram_bytes.value
+        limit = int(vram * new / old) if vram and old else catalog.ram_share(gpu.vendor.value, new)
+        source = "what-if: the same share of the changed RAM"
+        bandwidth = memory.bandwidth_bytes_per_s
+        return replace(
+            gpu,
+            vram_bytes=Fact(min(limit, new), source, "derived"),
+            free_bytes=unknown("not measured with this memory"),
+            bandwidth_bytes_per_s=Fact(bandwidth.value, "system RAM", bandwidth.confidence)
+            if bandwidth.value is not None
+            else gpu.bandwidth_bytes_per_s,
+        )
+
+    return replace(rig, memory=memory, accelerators=tuple(follow(a) for a in rig.accelerators))
 
 
 def _scaled_measurement(rig: Rig, memory: MemoryInfo) -> tuple[MemoryInfo, list[str]]:
@@ -181,6 +248,7 @@ def _scaled_measurement(rig: Rig, memory: MemoryInfo) -> tuple[MemoryInfo, list[
 
 
 def _set_speed(rig: Rig, mts: int, family: CpuFamily | None, catalog: Lookups) -> tuple[Rig, list[str]]:
+    _refuse_soldered(rig, family, catalog)
     memory = rig.memory
     channels, kind_name = memory.channels.value, memory.type.value
     if channels is None or kind_name is None:
@@ -215,7 +283,7 @@ def _set_speed(rig: Rig, mts: int, family: CpuFamily | None, catalog: Lookups) -
         measured_bandwidth_bytes_per_s=unknown("not measured at this speed"),
     )
     edited, more = _scaled_measurement(rig, edited)
-    return replace(rig, memory=edited), remarks + more
+    return _with_memory(rig, edited, catalog), remarks + more
 
 
 def _set_channels(
@@ -224,6 +292,7 @@ def _set_channels(
     memory = rig.memory
     if channels < 1:
         raise WhatIfError("--channels must be at least 1")
+    _refuse_soldered(rig, family, catalog)
     if family is None:
         raise WhatIfError(
             "--channels needs to know the CPU's family, which was not recognised; use --ram instead"
@@ -258,7 +327,7 @@ def _set_channels(
         modules=modules,
     )
     edited, more = _scaled_measurement(rig, edited)
-    return replace(rig, memory=edited), remarks + more
+    return _with_memory(rig, edited, catalog), remarks + more
 
 
 def _add_gpus(rig: Rig, gpu: AcceleratorInfo, count: int) -> tuple[Rig, list[str]]:
@@ -271,12 +340,23 @@ def _add_gpus(rig: Rig, gpu: AcceleratorInfo, count: int) -> tuple[Rig, list[str
         raise WhatIfError("a Mac with Apple silicon takes no other GPU; compare with another machine instead")
     remarks = []
     discrete = sum(1 for a in rig.accelerators if not a.unified.value) + count
+    if discrete > MAX_GPUS:
+        raise WhatIfError(f"{discrete} GPUs are more than one machine holds; use at most {MAX_GPUS} together")
     if discrete > 1:
         remarks.append(
             f"{discrete} GPUs: check slots, lanes and power supply of the board; "
             "layer split needs little from the link"
         )
     return replace(rig, accelerators=rig.accelerators + (gpu,) * count), remarks
+
+
+def _replace_gpus(rig: Rig, gpu: AcceleratorInfo, count: int) -> tuple[Rig, list[str]]:
+    kept = tuple(a for a in rig.accelerators if a.unified.value)
+    edited, remarks = _add_gpus(replace(rig, accelerators=kept), gpu, count)
+    if len(kept) == len(rig.accelerators):
+        stays = f"{kept[0].name.value or 'the integrated GPU'} stays" if kept else "there is none yet"
+        remarks.insert(0, f"no graphics card to replace ({stays}): {gpu.name.value or 'it'} is an addition")
+    return edited, remarks
 
 
 def _remove_gpu(rig: Rig, number: int) -> tuple[Rig, list[str]]:
@@ -289,13 +369,35 @@ def _remove_gpu(rig: Rig, number: int) -> tuple[Rig, list[str]]:
 
 
 def _set_cpu(
-    rig: Rig, cpu: CpuInfo, family: CpuFamily, catalog: Lookups, keeps_memory: bool
+    rig: Rig,
+    cpu: CpuInfo,
+    families: tuple[CpuFamily | None, CpuFamily],
+    catalog: Lookups,
+    keeps_memory: bool,
 ) -> tuple[Rig, list[str]]:
-    if any(a.unified.value for a in rig.accelerators):
-        raise WhatIfError("a unified-memory machine keeps its CPU; compare with another machine instead")
+    old_family, family = families
+    chip = next((a.name.value for a in rig.accelerators if a.unified.value and _own(a, catalog)), None)
+    soldered = (rig.memory.type.value or "").startswith(_SOLDERED)
+    if chip is not None or soldered:
+        raise WhatIfError(
+            f"{chip or 'a machine with soldered memory'} keeps its CPU; compare with another machine instead: "
+            "rank --rig on 'rig --cpu NAME --ram SIZE'"
+        )
+    if family.slots_per_channel == 0:
+        raise WhatIfError(
+            f"{cpu.name.value} comes on a board with its memory, not in a socket; compare with that machine: "
+            f"rank --rig on 'rig --cpu \"{cpu.name.value}\" --ram SIZE'"
+        )
     memory = rig.memory
     kind = memory.type.value
     remarks = [f"CPU changed to {cpu.name.value}: needs a board for it"]
+    integrated = [a for a in rig.accelerators if a.unified.value]
+    if integrated:
+        remarks.append(
+            f"{integrated[0].name.value or 'the integrated GPU'} is part of the old CPU and goes with it; "
+            "a GPU of the new one is not counted"
+        )
+        rig = replace(rig, accelerators=tuple(a for a in rig.accelerators if not a.unified.value))
     if not keeps_memory:
         memory = replace(memory, measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"))
         return replace(rig, cpu=cpu, memory=memory), remarks
@@ -306,11 +408,19 @@ def _set_cpu(
             f"change the memory in the same scenario: --cpu … --ram 2x32GB:{types[0]}-{family.max_mts}"
         )
     sockets = cpu.sockets.value or 1
+    _refuse_too_much(memory, cpu, family, sockets)
+    remarks += _module_remarks(memory, old_family, cpu, family, catalog)
     modules = len(memory.modules)
     mts = memory.mts.value
     if modules and mts and kind:
-        channels = min(modules, family.channels * sockets)
-        limit = family.max_mts_2dpc if modules > family.channels * sockets else None
+        available = family.channels * sockets
+        channels = min(modules, available)
+        if channels < available:
+            remarks.append(
+                f"the {modules} present module(s) use {channels} of {available} memory channels: "
+                f"{channels / available:.0%} of the bandwidth {cpu.name.value} can have"
+            )
+        limit = family.max_mts_2dpc if modules > available else None
         new_mts = min(mts, limit) if limit else mts
         source = f"what-if: present modules on {family.name}"
         memory = replace(
@@ -324,6 +434,37 @@ def _set_cpu(
         memory = replace(memory, measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"))
         remarks.append("present modules unknown: bandwidth kept as it was")
     return replace(rig, cpu=cpu, memory=memory), remarks
+
+
+def _refuse_too_much(memory: MemoryInfo, cpu: CpuInfo, family: CpuFamily, sockets: int) -> None:
+    """Raise where the present modules are more than the new CPU takes."""
+    total = sum(m.size_bytes for m in memory.modules) or memory.total_bytes.value or 0
+    if family.max_memory_bytes and total > family.max_memory_bytes * sockets:
+        most = family.max_memory_bytes * sockets / GIB
+        raise WhatIfError(
+            f"{cpu.name.value} takes at most {most:g} GB, and {total / GIB:.0f} GB are present; "
+            "change the memory in the same scenario: --cpu … --ram …"
+        )
+
+
+def _module_remarks(
+    memory: MemoryInfo, old: CpuFamily | None, cpu: CpuInfo, new: CpuFamily, catalog: Lookups
+) -> list[str]:
+    """Whether the present modules are of the buffering that the new CPU's boards take."""
+    if old is None or not memory.modules:
+        return []
+    example = f"--cpu … --ram {new.channels}x16GB:{catalog.types_of(new)[0]}-{new.max_mts}"
+    if catalog.unbuffered_only(old) and catalog.registered_only(new):
+        return [
+            f"{cpu.name.value} needs registered modules (RDIMM): the present ones will not work in its board; "
+            f"for others: {example}"
+        ]
+    if catalog.registered_only(old) and catalog.unbuffered_only(new):
+        return [
+            f"{cpu.name.value} needs unbuffered modules (UDIMM): the present ones are registered and will not "
+            f"work in its board; for others: {example}"
+        ]
+    return []
 
 
 def _set_link(
