@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import lru_cache
+from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ _EMPTY: dict[str, Any] = {
     "context_length": None,
     "tool_use": None,
     "published_params": None,
+    "vision_params": None,
     "sliding_window": None,
     "tied_embeddings": False,
     "layers": "",
@@ -78,23 +81,37 @@ def parse_models(text: str) -> tuple[Model, ...]:
     Raises:
         CatalogError: a line is not a JSON object with the fields of ``Model``.
     """
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    models = []
+    lines = [line for line in text.splitlines() if line and line[0] != "#"]
+    rows = []
     try:
-        # one array instead of a parse per line, and positional arguments: half the time of the plain way
+        # one array instead of a parse per line
         for record in json.loads("[" + ",".join(lines) + "]"):
             values = {**_EMPTY, **record}
             if len(values) > len(_FIELDS):
                 raise ValueError(f"unknown field {', '.join(sorted(set(values) - set(_FIELDS)))}")
-            for name in _TUPLES:
-                values[name] = tuple(values[name])
-            values["layers"] = expand_layers(values["layers"])
-            models.append(Model(*_in_order(values)))
+            rows.append(_in_order(values))
+        return _from_rows(rows)
     except (ValueError, TypeError, KeyError) as error:
         raise CatalogError(
             f"models.jsonl is broken ({error}); reinstall, or rebuild it from source"
         ) from error
-    return tuple(models)
+
+
+def _from_rows(rows: Sequence[Sequence[Any]]) -> tuple[Model, ...]:
+    """Models from the values of their fields.
+
+    Fields are set column by column through their slots: the ``__init__`` of a frozen class sets them one by
+    one in Python, which takes twice as long for a whole catalog.
+    """
+    models = tuple(map(Model.__new__, repeat(Model, len(rows))))
+    for name, column in zip(_FIELDS, zip(*rows, strict=True), strict=bool(rows)):
+        values: Iterable[Any] = column
+        if name in _TUPLES:
+            values = map(tuple, column)
+        elif name == "layers":
+            values = map(expand_layers, column)
+        deque(map(getattr(Model, name).__set__, models, values), maxlen=0)
+    return models
 
 
 @lru_cache(maxsize=1)

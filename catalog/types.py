@@ -138,6 +138,11 @@ class Model:
     variant_kind: str | None = None
     """What it is to its head: ``base``, ``instruct``, ``finetune``, ``abliterated``, ``refresh``,
     ``pruned``, ``quantized`` …; ``None`` for a head."""
+    vision_params: int | None = None
+    """Parameters of the image and audio encoders with their projector, where they are known exactly: the
+    published total without the counted text part, prediction layers and whatever else is no encoder.
+    They are loaded from a file of their own (mmproj, F16 or BF16), and only when images or sound are
+    used; ``None`` for models without encoders, and where the difference cannot be told apart."""
 
     @property
     def n_layers(self) -> int:
@@ -246,6 +251,8 @@ class CpuFamily:
     """What the cores of one chiplet (CCD) can read, where chiplets share an I/O die."""
     max_core_gbs: float | None = None
     """What one core alone can read, where that was published or measured."""
+    max_memory_bytes: int | None = None
+    """What the CPU of the family that takes most takes, per socket; ``None`` where it is not settled."""
 
 
 @dataclass(frozen=True, slots=True)

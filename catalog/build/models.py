@@ -26,6 +26,7 @@ from catalog.build.model_lineage import SAME_MAKER, best_shape, difference, read
 from catalog.build.model_names import give_aliases, stale_aliases
 from catalog.build.model_rows import to_model
 from catalog.build.model_selection import Row, Selected, base_name, select
+from catalog.build.model_vision import vision_params
 from catalog.tensors import UnsupportedArchitectureError, count_params
 from catalog.types import Model
 
@@ -63,6 +64,8 @@ HEADER = """\
 #   layers   one letter per layer (catalog.types.LayerKind), run-length coded: "3LF" is LLLF, "8(3LF)" is that
 #            eight times; empty where the layout is not understood
 #   check    comparison of the parameters counted from the tensor table with the published total
+#   vision_params  parameters of the image and audio encoders, left of the published total after the text
+#            part and prediction layers; absent where that is not certain
 #   extra    shape fields of single architectures under their Hugging Face config names
 #   variant_of, variant_kind   id of the head of its lineage, and what it is to it: base, instruct, thinking,
 #            refresh, context, checkpoint, abliterated, finetune, pruned (explained in model_lineage.json)
@@ -105,9 +108,7 @@ def apply_overrides(rows: Sequence[Row], rules: Mapping[str, Any]) -> list[Row]:
 
 def explain_gap(model: Model, row: Row, counted: int, rules: Mapping[str, Any]) -> str | None:
     """What ``check`` says about a count, or ``None`` when the gap has no explanation."""
-    has_mtp = (
-        model.extra.get("num_nextn_predict_layers") or model.architecture in rules["mtp_architectures"][0]
-    )
+    has_mtp = _has_mtp(model, rules)
     published = model.published_params
     if published is None:
         like = row.get("added_from")
@@ -140,6 +141,14 @@ def explain_gap(model: Model, row: Row, counted: int, rules: Mapping[str, Any]) 
     return None
 
 
+def _has_mtp(model: Model, rules: Mapping[str, Any]) -> bool:
+    """Whether checkpoints of a model may hold prediction layers."""
+    return (
+        bool(model.extra.get("num_nextn_predict_layers"))
+        or model.architecture in rules["mtp_architectures"][0]
+    )
+
+
 def build(rows: Sequence[Row], rules: Mapping[str, Any]) -> tuple[tuple[Model, ...], dict[str, str]]:
     """All models that ship, and why the other rows do not."""
     corrected = apply_overrides(rows, rules)
@@ -163,6 +172,9 @@ def build(rows: Sequence[Row], rules: Mapping[str, Any]) -> tuple[tuple[Model, .
             if head is not None and selected.variant_kind in SAME_MAKER:
                 folded[head.id] += (identifier, *selected.folded)
             continue
+        if reason is None and not selected.row.get("published_is_text"):
+            encoders = vision_params(model, _has_mtp(model, rules), head, rules)
+            model = replace(model, vision_params=encoders)
         models[identifier] = model
         folded[identifier] = selected.folded
         if head is not None and selected.variant_kind == "base":

@@ -50,6 +50,7 @@ def shape_key(model: Model) -> str:
         not_estimated_because=None,
         variant_of=None,
         variant_kind=None,
+        vision_params=None,
         extra=dict(sorted(model.extra.items())),
     )
     return repr(blank)

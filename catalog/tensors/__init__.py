@@ -19,7 +19,7 @@ from catalog.tensors.gemma import gemma3n, gemma4
 from catalog.tensors.hybrid import falcon_h1, granite_hybrid, lfm2, nemotron_h, qwen_delta
 from catalog.tensors.latent import deepseek, sparse_deepseek
 from catalog.tensors.mamba import falcon_mamba, jamba, kimi_linear
-from catalog.tensors.prediction import mtp_tensors
+from catalog.tensors.prediction import mtp_tensors, prediction_params
 from catalog.tensors.transformer import BLUEPRINTS, transformer
 from catalog.types import Model, Role, Tensor
 
@@ -29,6 +29,7 @@ __all__ = [
     "UnsupportedArchitectureError",
     "count_params",
     "mtp_tensors",
+    "prediction_params",
     "tensor_table",
 ]
 

@@ -48,14 +48,30 @@ def qwen_delta(t: TableBuilder) -> None:
         if kind == LayerKind.LINEAR:
             _delta_net(t, joined_gates=m.architecture == "qwen3_next")
         else:
-            attention(t, gated_query=True)
-            qk_norms(t, m.head_dim, m.head_dim)
-        t.norm("post_attention_norm", m.hidden_size)
-        if is_moe_layer(m, i):
-            experts(t, m.moe_ffn_size, shared_width=shared_width(m), shared_gate=True)
-        else:
-            gated_ffn(t, m.ffn_size)
+            _gated_attention(t)
+        _qwen_ffn(t, i)
     t.layer = None
+
+
+def qwen_prediction(t: TableBuilder, i: int) -> None:
+    """The layer of a prediction head of Qwen3-Next and later: full attention, then a feed-forward part."""
+    t.norm("attn_norm", t.model.hidden_size)
+    _gated_attention(t)
+    _qwen_ffn(t, i)
+
+
+def _gated_attention(t: TableBuilder) -> None:
+    attention(t, gated_query=True)
+    qk_norms(t, t.model.head_dim, t.model.head_dim)
+
+
+def _qwen_ffn(t: TableBuilder, i: int) -> None:
+    m = t.model
+    t.norm("post_attention_norm", m.hidden_size)
+    if is_moe_layer(m, i):
+        experts(t, m.moe_ffn_size, shared_width=shared_width(m), shared_gate=True)
+    else:
+        gated_ffn(t, m.ffn_size)
 
 
 def _mamba2(

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from catalog.tensors.base import TableBuilder, UnsupportedArchitectureError
+from catalog.tensors.hybrid import qwen_prediction
 from catalog.tensors.transformer import BLUEPRINTS, attention_part, ffn_part
 from catalog.types import LayerKind, Model, Role, Tensor
 
 _IN_EVERY_FILE = frozenset({"glm4_moe"})
 """Architectures whose converter always keeps these layers; of others there are separate files with them."""
+
+
+_QWEN = frozenset({"qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text"})
+
+
+def prediction_params(model: Model) -> int | None:
+    """Parameters of the prediction layers that a checkpoint may hold beside what decodes.
+
+    A checkpoint of the Qwen3.5 line has one layer, with a projection of twice the width and three norms of
+    its own; embedding and head are those of the model.  ``None`` where the layers are not understood.
+    """
+    if model.architecture in _QWEN:
+        t = TableBuilder(model)
+        t.layer = model.n_layers
+        qwen_prediction(t, model.n_layers)
+        t.matrix("nextn.eh_proj", Role.FFN, 2 * model.hidden_size, model.hidden_size)
+        for name in ("enorm", "hnorm", "shared_head_norm"):
+            t.norm(f"nextn.{name}", model.hidden_size)
+        return sum(tensor.n_elements for tensor in t.tensors)
+    tensors = mtp_tensors(model)
+    return sum(tensor.n_elements for tensor in tensors) if tensors else None
 
 
 def mtp_tensors(model: Model) -> tuple[Tensor, ...]:

@@ -34,6 +34,7 @@ RULES: dict[str, Any] = {
     "mtp_architectures": [["mtp_arch"], "card"],
     "gap_reasons": {},
     "refused": {},
+    "vision_params": {},
     "lineage": Lineage({}, frozenset()),
 }
 
