@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from catalog.efficiency import load_efficiencies
 from catalog.models import find_model
 from catalog.types import LookupFailedError, Model, Role
 from catalog.weights import file_tensor_bytes, weights_for
-from probes.types import Rig, RigError
+from probes.types import Rig, RigError, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,10 @@ def _predict(case: Case) -> dict[str, float | None]:
         # A hand-made mix: the format is known and the file's size stated, so the bytes follow.
         scale = case.tensor_bytes / counted
     table = _estimate(case, model, quant, weights, scale)
+    prompt = table
+    if case.prefill_on_all_cores:
+        all_cores = replace(case.rig, cpu=replace(case.rig.cpu, usable_cores=unknown("all cores")))
+        prompt = _estimate(replace(case, rig=all_cores), model, quant, weights, scale)
     speed = float(table.tokens_per_s[0])
     total = speed * case.question.users
     ratio = total / speed
@@ -114,7 +118,7 @@ def _predict(case: Case) -> dict[str, float | None]:
         "low_tokens_per_s": float(table.low_tokens_per_s[0]) * ratio,
         "high_tokens_per_s": float(table.high_tokens_per_s[0]) * ratio,
         "measured_prefill_tokens_per_s": case.measured_prefill_tokens_per_s,
-        "predicted_prefill_tokens_per_s": case.question.prompt / float(table.prefill_s[0]),
+        "predicted_prefill_tokens_per_s": case.question.prompt / float(prompt.prefill_s[0]),
     }
 
 

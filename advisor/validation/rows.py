@@ -29,7 +29,7 @@ class SkipRowError(ValueError):
 class Case:
     """One measurement: what was run, on what, and what came out.
 
-    ``total_tokens`` is true where the measured speed is the sum over all sequences.
+    ``prefill_on_all_cores`` is true where fewer threads decoded than worked on the prompt.
     ``tensor_bytes`` is the size of the file that was run, where stated.
     ``file`` is the repository or name of the published file that ``measured_bytes`` is of; ``whole_file``
     says that the bytes include the file's metadata.
@@ -49,6 +49,7 @@ class Case:
     measured_total_bytes: float | None = None
     measured_bytes: float | None = None
     tensor_bytes: float | None = None
+    prefill_on_all_cores: bool = False
     imatrix: bool = True
     file: str | None = None
     whole_file: bool = False
@@ -218,6 +219,7 @@ def _hybrid_case(row: Row, name: str, _rig: Rig | None) -> Case:
         strategy=strategy,
         measured_tokens_per_s=_number(row, "tg_tps"),
         measured_prefill_tokens_per_s=_number(row, "pp_tps"),
+        prefill_on_all_cores="pp at full threads" in row["notes"],
         tensor_bytes=_scaled(_number(row, "model_size_gib"), GIB),
         labels=(
             ("category", category),
