@@ -142,6 +142,7 @@ def load_cpu_families() -> tuple[CpuFamily, ...]:
             isa=tuple(row["isa"].split()),
             max_ccd_gbs=_number(row["max_ccd_gbs"]),
             max_core_gbs=_number(row["max_core_gbs"]),
+            max_memory_bytes=int(row["max_memory_gib"]) * GIB if row["max_memory_gib"] else None,
         )
         for row in _rows("cpu_families.csv")
     )

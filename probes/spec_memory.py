@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from catalog.hardware import memory_types
 from catalog.types import Accelerator, Cpu, CpuFamily
+from probes.spec_limits import check_modules, uneven_channels
 from probes.specs import GIB, RAM_EXAMPLE, RamSpec, parse_capacity, parse_ram_spec
 from probes.types import Confidence, Fact, MemoryInfo, MemoryModule, RigError, unknown
 
@@ -55,6 +56,7 @@ def module_memory(ram: str | None, processor: Processor | None, notes: list[str]
     source = f"--ram {spec}"
     confidence: Confidence
     if processor is None:
+        check_modules(spec, "this CPU", None, 1)
         channels, mts, confidence = min(spec.count, 2), spec.mts, "guess"
         notes.append(f"CPU unknown: {channels} memory channel(s) assumed for {spec}.")
         cap_gbs = None
@@ -105,6 +107,7 @@ def _fitting(spec: RamSpec, processor: Processor, family: CpuFamily) -> RamSpec:
                 f"channels with at most {family.slots_per_channel} slot(s) each; nearest: "
                 f"{slots}x{spec.module_bytes / GIB:g}GB:{spec.type}-{spec.mts}"
             )
+    check_modules(spec, processor.name, family, processor.sockets)
     return spec
 
 
@@ -121,6 +124,9 @@ def _channels(spec: RamSpec, processor: Processor, family: CpuFamily, notes: lis
             f"{spec.count} module(s) use {spec.count} of {available} memory channels: "
             f"{spec.count / available:.0%} of the bandwidth {processor.name} can have."
         )
+    uneven = uneven_channels(spec, available)
+    if uneven:
+        notes.append(f"{uneven}.")
     return min(spec.count, available)
 
 

@@ -20,6 +20,9 @@ _RAM = re.compile(
 _COUNT_BEFORE = re.compile(r"^\s*(\d{1,3})\s*[x×*]\s*(\S.*)$", re.IGNORECASE)
 _COUNT_AFTER = re.compile(r"^(.*\S)\s+[x×*]\s*(\d{1,3})\s*$", re.IGNORECASE)
 
+MAX_COUNT = 16
+"""GPUs or CPUs of one machine; the largest that are sold (HGX-2, octa-socket servers) hold 16 and 8."""
+
 RAM_EXAMPLE = "2x32GB:DDR5-6000"
 
 
@@ -75,7 +78,10 @@ def parse_capacity(text: str) -> int | None:
 
 
 def parse_gpu_spec(text: str) -> tuple[int, str]:
-    """Count and name from ``[Nx] NAME`` (also ``NAME xN``); raises ``RigError``."""
+    """Count and name from ``[Nx] NAME`` (also ``NAME xN``).
+
+    Raises ``RigError`` when it cannot be read or names more parts than a machine holds.
+    """
     name, count = text.strip(), 1
     if found := _COUNT_BEFORE.match(name):
         count, name = int(found[1]), found[2]
@@ -83,6 +89,10 @@ def parse_gpu_spec(text: str) -> tuple[int, str]:
         count, name = int(found[2]), found[1]
     if not name or count < 1:
         raise RigError(f"cannot read {text!r}: write [COUNTx] NAME, for example '2x RTX 3090'")
+    if count > MAX_COUNT:
+        raise RigError(
+            f"{count} x {name}: one machine holds at most {MAX_COUNT}; nearest: {MAX_COUNT}x {name}"
+        )
     return count, name
 
 

@@ -481,3 +481,25 @@ def test_passing_over_other_makers_changes_no_match() -> None:
     for cpu in load_cpus():
         first = next(family for pattern, family in patterns if pattern.search(cpu.name))
         assert match_cpu_family(cpu.name) is first, cpu.name
+
+
+@pytest.mark.parametrize(
+    ("brand", "gib"),
+    [
+        ("AMD Ryzen 9 9950X", 256),
+        ("Intel Core i7-4770K", 32),
+        ("Intel Xeon E5-2680 v4", 1536),
+        ("Intel Core i5-8250U", None),  # sold for 32 GB, known to work with 64
+    ],
+)
+def test_the_most_memory_that_a_family_takes(brand: str, gib: int | None) -> None:
+    family = match_cpu_family(brand)
+    assert family is not None
+    assert family.max_memory_bytes == (None if gib is None else gib * 1024**3)
+
+
+def test_soldered_families_state_no_module_limit_and_limits_are_whole_channels() -> None:
+    for family in load_cpu_families():
+        if family.max_memory_bytes is not None:
+            assert family.slots_per_channel != 0, family.name
+            assert family.max_memory_bytes >= 8 * 1024**3 * family.channels, family.name

@@ -323,7 +323,7 @@ def test_every_cpu_takes_its_own_memory_and_more_modules_are_never_fewer_channel
     if kind.startswith(("LPDDR", "GDDR")) or modules > family.channels * (family.slots_per_channel or 1):
         return
     fewer, more = (
-        hypothetical_rig([], f"{count}x16GB:{kind}-{family.max_mts}", cpu.name)  # type: ignore[attr-defined]
+        hypothetical_rig([], f"{count}x8GB:{kind}-{family.max_mts}", cpu.name)  # type: ignore[attr-defined]
         for count in (1, modules)
     )
     assert (more.memory.channels.value or 0) >= (fewer.memory.channels.value or 0)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probes.hypothetical import hypothetical_rig
 from probes.specs import GIB, RamSpec, parse_capacity, parse_gpu_spec, parse_ram_spec
 from probes.types import RigError
 
@@ -104,3 +105,69 @@ def test_any_text_is_read_or_refused_with_a_rig_error(text: str) -> None:
     with contextlib.suppress(RigError):
         spec = parse_ram_spec(text)
     assert spec is None or spec.total_bytes > 0
+
+
+@pytest.mark.parametrize(
+    ("cpu", "ram", "nearest"),
+    [
+        ("Ryzen 9 9950X", "2x512GB:DDR5-4800", "nearest: 2x64GB:DDR5-4800"),
+        ("Ryzen 9 9950X", "2x33GB:DDR5-4800", "nearest: 2x32GB:DDR5-4800"),
+        ("Ryzen 9 9950X", "2x128GB:DDR5-4800", "not sold unbuffered.*nearest: 2x64GB:DDR5-4800"),
+        ("Ryzen 9 9950X", "512GB:DDR5-4800", "256 GB.*nearest: 256GB:DDR5-4800"),
+        ("Ryzen 9 5950X", "4x24GB:DDR4-3200", "nearest: 4x16GB:DDR4-3200"),
+        ("Core i7-4770K", "4x16GB:DDR3-1600", "32 GB.*nearest: 4x8GB:DDR3-1600"),
+        ("EPYC 9554", "12x512GB:DDR5-4800", "nearest: 12x256GB:DDR5-4800"),
+        ("2x Xeon E5-2670 v2", "16x128GB:DDR3-1600", "1536 GB.*nearest: 16x64GB:DDR3-1600"),
+        (None, "2x33GB:DDR5-4800", "nearest: 2x32GB:DDR5-4800"),
+    ],
+)
+def test_modules_that_do_not_exist_or_do_not_fit_are_refused_with_the_nearest(
+    cpu: str | None, ram: str, nearest: str
+) -> None:
+    with pytest.raises(RigError, match=nearest):
+        hypothetical_rig([], ram, cpu)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "ram", "gib"),
+    [
+        ("Ryzen 9 9950X", "4x64GB:DDR5-5600", 256),
+        ("Ryzen 9 9950X", "2x48GB:DDR5-6000", 96),
+        ("Core i9-14900K", "4x48GB:DDR5-4800", 192),
+        ("Ryzen 9 5950X", "4x32GB:DDR4-3200", 128),
+        ("EPYC 9554", "12x96GB:DDR5-4800", 1152),
+        ("2x EPYC 7763", "16x256GB:DDR4-3200", 4096),
+        ("Threadripper 7980X", "4x256GB:DDR5-5200", 1024),
+        ("Core i5-8250U", "2x32GB:DDR4-2400", 64),
+        ("Core Ultra 7 155H", "96GB:LPDDR5X-7467", 96),
+    ],
+)
+def test_modules_that_people_have_are_taken(cpu: str, ram: str, gib: int) -> None:
+    assert hypothetical_rig([], ram, cpu).memory.total_bytes.value == gib * GIB
+
+
+def test_the_boards_of_server_families_take_registered_modules_only() -> None:
+    from catalog.hardware import load_cpu_families
+    from probes.spec_limits import needs_registered, takes_unbuffered_only
+
+    families = {family.name: family for family in load_cpu_families()}
+    both = [name for name, f in families.items() if needs_registered(f) and takes_unbuffered_only(f)]
+    assert both == []
+    registered = {name for name, family in families.items() if needs_registered(family)}
+    assert {
+        "AMD EPYC 9004 (Genoa, Bergamo)",
+        "AMD EPYC 7002 (Rome)",
+        "AMD Threadripper 7000",
+        "Intel Xeon Scalable 1st gen (Skylake)",
+        "Intel Xeon w-3400/3500",
+        "Intel Xeon W-2100",
+    } <= registered
+    assert registered.isdisjoint(
+        {"AMD EPYC 4004/4005", "AMD Threadripper 3000", "Intel Xeon E5 v3 (Haswell)", "Intel Xeon W-1200"}
+    )
+
+
+def test_more_of_one_part_than_a_machine_holds_is_refused() -> None:
+    assert parse_gpu_spec("16x Tesla V100") == (16, "Tesla V100")
+    with pytest.raises(RigError, match="at most 16"):
+        parse_gpu_spec("17x Tesla V100")
