@@ -24,12 +24,14 @@ from advisor.core.whatif import (
     apply_changes,
 )
 from advisor.pipeline import Scenario, cpu_family
-from catalog.hardware import find_cpu_family, load_links, memory_kind, memory_types
-from catalog.types import CpuFamily
+from catalog.hardware import find_accelerator, find_cpu_family, load_links, memory_kind, memory_types
+from catalog.types import CpuFamily, LookupFailedError
 from probes.hypothetical import accelerator_facts, cpu_facts
+from probes.spec_limits import needs_registered, takes_unbuffered_only
 from probes.spec_memory import Processor, module_memory
 from probes.specs import parse_gpu_spec
 from probes.types import AcceleratorInfo, Fact, MemoryInfo, PcieLink, Rig
+from probes.unified import share_of_ram
 
 VERBS = ("ram", "mts", "channels", "add-gpu", "replace-gpu", "remove-gpu", "cpu", "link")
 _PCIE = re.compile(r"^pcie\s*-?(\d(?:\.\d)?)\s*x\s*(\d+)$", re.IGNORECASE)
@@ -94,7 +96,18 @@ def _memory_of(spec: str, name: str, family: CpuFamily | None, sockets: int) -> 
     return module_memory(spec, processor, notes), notes
 
 
-LOOKUPS = Lookups(_memory_of, memory_kind, memory_types)
+def _own_memory(gpu: str) -> bool:
+    """Whether a GPU is part of a chip that is sold with its memory, as opposed to using a board's modules."""
+    try:
+        card = find_accelerator(gpu, any_memory=True)
+    except LookupFailedError:
+        return False
+    return card.unified and card.memory_type != "system"
+
+
+LOOKUPS = Lookups(
+    _memory_of, memory_kind, memory_types, _own_memory, share_of_ram, needs_registered, takes_unbuffered_only
+)
 """The shipped catalog, as edits need it."""
 
 

@@ -186,21 +186,24 @@ def _refuse_soldered(rig: Rig, family: CpuFamily | None, catalog: Lookups) -> No
     chip = next((a.name.value for a in rig.accelerators if a.unified.value and _own(a, catalog)), None)
     kind = rig.memory.type.value or ""
     if chip is not None:
-        whose = f"the memory of {chip}"
+        whose, part = f"the memory of {chip}", "--gpu"
     elif kind.startswith(_SOLDERED):
-        whose = f"the {kind} memory of this machine"
-    elif not kind and family is not None and family.slots_per_channel == 0:
-        whose = f"the memory of {family.name}"
+        whose, part = f"the {kind} memory of this machine", "--cpu"
+    elif family is not None and family.slots_per_channel == 0:
+        whose, part = f"the memory of {family.name}", "--cpu"
     else:
         return
     raise WhatIfError(
         f"{whose} is soldered and keeps its size, speed and channels; "
-        "compare with another machine instead: rank --rig on 'rig --gpu NAME --ram SIZE'"
+        f"compare with another machine instead: rank --rig on 'rig {part} NAME --ram SIZE'"
     )
 
 
 def _own(gpu: AcceleratorInfo, catalog: Lookups) -> bool:
-    return gpu.vendor.value == "Apple" or (gpu.name.value is not None and catalog.own_memory(gpu.name.value))
+    """Whether an integrated GPU's chip is sold with its memory: all of Apple's and NVIDIA's are."""
+    if gpu.vendor.value in ("Apple", "NVIDIA"):
+        return True
+    return gpu.name.value is not None and catalog.own_memory(gpu.name.value)
 
 
 def _with_memory(rig: Rig, memory: MemoryInfo, catalog: Lookups) -> Rig:
@@ -380,8 +383,8 @@ def _set_cpu(
     soldered = (rig.memory.type.value or "").startswith(_SOLDERED)
     if chip is not None or soldered:
         raise WhatIfError(
-            f"{chip or 'a machine with soldered memory'} keeps its CPU; compare with another machine instead: "
-            "rank --rig on 'rig --cpu NAME --ram SIZE'"
+            f"{chip or 'a machine with soldered memory'} keeps its CPU; compare with another machine "
+            "instead: rank --rig on 'rig --cpu NAME --ram SIZE'"
         )
     if family.slots_per_channel == 0:
         raise WhatIfError(
@@ -421,7 +424,11 @@ def _set_cpu(
                 f"{channels / available:.0%} of the bandwidth {cpu.name.value} can have"
             )
         limit = family.max_mts_2dpc if modules > available else None
+        if limit is None and kind == types[0] and family.platform in ("server", "arm-server"):
+            limit = family.max_mts  # desktops may overclock, servers do not
         new_mts = min(mts, limit) if limit else mts
+        if new_mts < mts:
+            remarks.append(f"the present modules run at {new_mts} MT/s there instead of {mts}")
         source = f"what-if: present modules on {family.name}"
         memory = replace(
             memory,
@@ -456,13 +463,13 @@ def _module_remarks(
     example = f"--cpu … --ram {new.channels}x16GB:{catalog.types_of(new)[0]}-{new.max_mts}"
     if catalog.unbuffered_only(old) and catalog.registered_only(new):
         return [
-            f"{cpu.name.value} needs registered modules (RDIMM): the present ones will not work in its board; "
-            f"for others: {example}"
+            f"{cpu.name.value} needs registered modules (RDIMM): the present ones will not work in its "
+            f"board; for others: {example}"
         ]
     if catalog.registered_only(old) and catalog.unbuffered_only(new):
         return [
-            f"{cpu.name.value} needs unbuffered modules (UDIMM): the present ones are registered and will not "
-            f"work in its board; for others: {example}"
+            f"{cpu.name.value} needs unbuffered modules (UDIMM): the present ones are registered and will "
+            f"not work in its board; for others: {example}"
         ]
     return []
 

@@ -20,7 +20,7 @@ from advisor.core.whatif import (
 from advisor.pipeline import cpu_family
 from advisor.scenario import LOOKUPS, parse_scenario
 from probes.hypothetical import accelerator_facts, hypothetical_rig
-from probes.types import Fact, Rig, RigError
+from probes.types import Fact, Rig, RigError, unknown
 
 GIB = 1024**3
 AM5 = hypothetical_rig([], "2x16GB:DDR5-5200", "Ryzen 9 7950X")
@@ -126,3 +126,110 @@ def test_an_edit_that_is_not_understood_says_what_is(text: str) -> None:
     with pytest.raises((WhatIfError, RigError)) as caught:
         parse_scenario(text, AM5)
     assert "\n" not in str(caught.value)
+
+
+APU = hypothetical_rig(["Radeon 780M"], "2x16GB:DDR5-5600", "Ryzen 7 7840U")
+LPDDR = hypothetical_rig([], "32GB:LPDDR5X-7467", "Core Ultra 7 155H")
+
+
+def edit(text: str, rig: Rig = AM5) -> tuple[Rig, tuple[str, ...]]:
+    scenario = parse_scenario(text, rig)
+    return scenario.rig, scenario.remarks
+
+
+@pytest.mark.parametrize(
+    ("text", "gib", "gbs"),
+    [
+        ("ram 2x48GB:DDR5-5600", 96, 89.6),
+        ("mts 4800", 32, 76.8),
+        ("channels 1", 16, 44.8),
+    ],
+)
+def test_an_integrated_gpu_follows_the_modules_that_it_uses(text: str, gib: int, gbs: float) -> None:
+    rig, _ = edit(text, APU)
+    (gpu,) = rig.accelerators
+    assert rig.memory.total_bytes.value == gib * GIB
+    assert gpu.vram_bytes.value == gib * GIB // 2  # the Linux default is half of RAM
+    assert gpu.bandwidth_bytes_per_s.value == pytest.approx(gbs * 1e9)
+    assert bandwidth_gbs(rig) == pytest.approx(gbs)
+
+
+def test_an_integrated_gpu_without_a_known_share_gets_the_default() -> None:
+    gpu = replace(APU.accelerators[0], vram_bytes=unknown("test"))
+    rig, _ = edit("ram 2x48GB:DDR5-5600", replace(APU, accelerators=(gpu,)))
+    assert rig.accelerators[0].vram_bytes.value == 48 * GIB
+
+
+def test_an_integrated_gpu_leaves_with_its_cpu() -> None:
+    rig, remarks = edit("cpu Ryzen 9 9950X", APU)
+    assert rig.accelerators == ()
+    assert any("780M" in r and "goes with it" in r for r in remarks)
+
+
+@pytest.mark.parametrize("text", ["ram 2x32GB:DDR5-5600", "mts 8533", "channels 1", "cpu Ryzen 9 9950X"])
+@pytest.mark.parametrize(
+    "rig",
+    [
+        LPDDR,
+        hypothetical_rig(["Ryzen AI Max+ 395"], "128GB:LPDDR5X-8000", None),
+        hypothetical_rig(["DGX Spark"], None, None),
+        hypothetical_rig(["Jetson AGX Orin"], "64GB", None),
+        hypothetical_rig(["M3 Max 40-core"], "64GB", None),
+    ],
+    ids=lambda rig: rig.name,
+)
+def test_soldered_memory_stays_as_it_is(rig: Rig, text: str) -> None:
+    with pytest.raises(WhatIfError, match=r"soldered|keeps its CPU"):
+        edit(text, rig)
+
+
+def test_soldered_memory_cannot_be_put_into_a_socket() -> None:
+    with pytest.raises(WhatIfError, match="LPDDR5X is soldered"):
+        edit("ram 32GB:LPDDR5X-7500", APU)
+    with pytest.raises(WhatIfError, match="comes on a board with its memory"):
+        edit("cpu Ryzen AI Max+ 395")
+
+
+def test_a_server_cpu_on_a_desktop_module_says_what_is_wrong_with_it() -> None:
+    one = hypothetical_rig([], "1x32GB:DDR5-5600", "Ryzen 9 9950X")
+    rig, remarks = edit("cpu EPYC 9554", one)
+    text = " / ".join(remarks)
+    assert "RDIMM" in text
+    assert "1 of 12 memory channels" in text
+    assert rig.memory.mts.value == 4800
+    assert bandwidth_gbs(rig) == pytest.approx(38.4)
+    server = hypothetical_rig([], "2x32GB:DDR5-4800", "EPYC 9554")
+    assert any("UDIMM" in r for r in edit("cpu Ryzen 9 9950X", server)[1])
+
+
+def test_a_cpu_that_takes_less_than_there_is_is_refused() -> None:
+    old = hypothetical_rig([], "4x16GB:DDR3-1600", "Xeon E5-2670")
+    with pytest.raises(WhatIfError, match="at most 32 GB, and 64 GB"):
+        edit("cpu Core i7-4770K", old)
+
+
+def test_a_machine_that_holds_more_than_its_vendor_says_may_keep_it() -> None:
+    memory = replace(AM5.memory, total_bytes=Fact(512 * GIB, "test", "reported"))
+    rig, _ = edit("ram 512GB:DDR5-5600", replace(AM5, memory=memory))
+    assert rig.memory.total_bytes.value == 512 * GIB
+
+
+def test_uneven_channels_are_said() -> None:
+    _, remarks = edit("ram 3x32GB:DDR5-5600")
+    assert any("64 GB are interleaved" in r and "32 GB" in r for r in remarks)
+    assert not any("uneven" in r for r in edit("ram 4x32GB:DDR5-5600")[1])
+
+
+def test_more_gpus_than_a_machine_holds_are_refused() -> None:
+    with pytest.raises(RigError, match="at most 16"):
+        edit("add-gpu 100x RTX 4090")
+    with pytest.raises(WhatIfError, match="18 GPUs"):
+        edit("add-gpu 9x RTX 4090, add-gpu 9x RTX 3090")
+
+
+def test_replacing_where_there_is_no_card_is_said_to_add_one() -> None:
+    rig, remarks = edit("replace-gpu RTX 4090", APU)
+    assert len(rig.accelerators) == 2
+    assert any("780M stays" in r and "addition" in r for r in remarks)
+    card = hypothetical_rig(["RTX 3090"], "2x16GB:DDR5-5200", "Ryzen 9 7950X")
+    assert not any("addition" in r for r in edit("replace-gpu RTX 4090", card)[1])
