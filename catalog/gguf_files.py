@@ -10,7 +10,6 @@ is nearly all tokenizer, so it is one constant per tokenizer, fitted on publishe
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
+from catalog.datafile import rows
 from catalog.tensors import mtp_tensors, tensor_table
 from catalog.types import CatalogError, Model, Tensor
 from catalog.weights import file_tensor_bytes
@@ -64,14 +64,6 @@ class FileSize:
     """Whether the tokenizer's constant is known; else it is estimated from the vocabulary."""
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    try:
-        lines = (_DATA / name).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise CatalogError(f"cannot read {name}: {error.strerror}; reinstall the package") from error
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
 @lru_cache(maxsize=1)
 def tokenizers() -> tuple[Tokenizer, ...]:
     """The tokenizers of ``gguf_headers.csv``.
@@ -91,7 +83,7 @@ def tokenizers() -> tuple[Tokenizer, ...]:
                 int(row["spread_bytes"]),
                 row["source"],
             )
-            for row in _rows("gguf_headers.csv")
+            for row in rows("gguf_headers.csv")
         )
     except (KeyError, ValueError) as error:
         raise CatalogError(f"gguf_headers.csv is broken ({error}); reinstall the package") from error
@@ -127,8 +119,8 @@ def metadata_bytes(model: Model) -> tuple[int, bool]:
 
 @lru_cache(maxsize=1)
 def _notes() -> tuple[tuple[str, str, str, str], ...]:
-    rows = _rows("gguf_files.csv")
-    return tuple((row["file"].lower(), row["quant"].lower(), row["rule"], row["reason"]) for row in rows)
+    notes = rows("gguf_files.csv")
+    return tuple((row["file"].lower(), row["quant"].lower(), row["rule"], row["reason"]) for row in notes)
 
 
 def file_notes(file: str, quant: str) -> FileNotes:

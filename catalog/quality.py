@@ -12,7 +12,6 @@ the spread of the residuals, in ``data/quality_prior.json``; the scores are in `
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
@@ -24,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from catalog.datafile import rows
 from catalog.models import load_models
 from catalog.types import CatalogError, Model
 
@@ -74,14 +74,6 @@ class Score:
     source: str
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    try:
-        lines = (_DATA / name).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise CatalogError(f"cannot read {name}: {error.strerror}; reinstall the package") from error
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
 @lru_cache(maxsize=1)
 def prior_parameters() -> Mapping[str, Any]:
     """The fitted coefficients (``data/quality_prior.json``).
@@ -100,7 +92,7 @@ def prior_parameters() -> Mapping[str, Any]:
 def scores_by_model() -> Mapping[str, tuple[Score, ...]]:
     """The openly licensed scores that ship, by model id."""
     found: dict[str, list[Score]] = {}
-    for row in _rows("quality.csv"):
+    for row in rows("quality.csv"):
         score = Score(row["benchmark"], float(row["score"]), row["as_of"], row["source"])
         found.setdefault(row["model"], []).append(score)
     return {model: tuple(scores) for model, scores in found.items()}
@@ -331,7 +323,7 @@ def _loss_table() -> tuple[dict[str, float], list[tuple[float, float]], dict[str
     named: dict[str, float] = {}
     curve: list[tuple[float, float]] = []
     constants: dict[str, float] = {}
-    for row in _rows("quant_loss.csv"):
+    for row in rows("quant_loss.csv"):
         value = float(row["value"])
         if row["kind"] == "quant":
             named[row["name"]] = value

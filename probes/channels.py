@@ -222,12 +222,12 @@ def analyse_memory(
     hypervisor = hypervisor_from_names(records.vendor, records.product)
     if not populated:
         reason = "no memory slot in the table" if not slots else "the table lists no populated slot"
-        return _nothing(slot_count, reason)
+        return unknown_layout(slot_count, reason)
     kind = _memory_type(populated)
     if hypervisor is not None:
-        return _nothing(slot_count, f"virtual machine ({hypervisor}): its module list is made up")
+        return unknown_layout(slot_count, f"virtual machine ({hypervisor}): its module list is made up")
     if kind is None and all(d.rated_mts is None and d.configured_mts is None for d in populated):
-        return _nothing(slot_count, "the table gives neither type nor speed of the memory")
+        return unknown_layout(slot_count, "the table gives neither type nor speed of the memory")
 
     source = records.source
     mts, speed_notes = common_speed(populated, kind, source)
@@ -347,7 +347,8 @@ def _modules(populated: Sequence[MemoryDevice], keys: Sequence[ChannelKey]) -> t
     )
 
 
-def _nothing(slots: int | None, because: str) -> MemoryLayout:
+def unknown_layout(slots: int | None, because: str) -> MemoryLayout:
+    """A layout of which nothing is known but perhaps the number of slots."""
     return MemoryLayout(
         modules=(),
         slots=slots,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from probes.cgroup import CgroupLimits, read_limits
-from probes.channels import MemoryLayout, analyse_memory, bandwidth_bytes_per_s
+from probes.channels import MemoryLayout, analyse_memory, bandwidth_bytes_per_s, unknown_layout
 from probes.dmi import DmiRecords, plausible_mts
 from probes.edac import EdacMap, read_edac
 from probes.files import MAX_TEXT_BYTES, children, exists, read_text
@@ -106,20 +106,6 @@ def _kfd_mts(root: Path) -> int | None:
         if clock is not None:
             return plausible_mts(int(clock[1]))
     return None
-
-
-def _unknown_layout(because: str) -> MemoryLayout:
-    return MemoryLayout(
-        modules=(),
-        slots=None,
-        installed_bytes=unknown(because),
-        type=unknown(because),
-        channels=unknown(because),
-        mts=unknown(because),
-        bandwidth_bytes_per_s=unknown(because),
-        bus_bits=None,
-        notes=(),
-    )
 
 
 def _with_drivers(layout: MemoryLayout, edac: EdacMap | None, kfd_mts: int | None) -> MemoryLayout:
@@ -244,7 +230,7 @@ def probe_memory(
     hypervisor = system.virtualization.value
     if hypervisor not in (None, "none"):
         because = f"virtual machine ({hypervisor}): its module list, if any, is made up"
-        layout = _unknown_layout(because)
+        layout = unknown_layout(None, because)
         notes.append(
             f"memory modules, channels and theoretical bandwidth are unknown in a virtual machine "
             f"({hypervisor}): measure the bandwidth instead (probe --measure)"
@@ -252,7 +238,7 @@ def probe_memory(
     else:
         records, because = read_dmi(root)
         if records is None:
-            layout = _unknown_layout(because)
+            layout = unknown_layout(None, because)
         else:
             complete = records.complete
             layout = analyse_memory(
