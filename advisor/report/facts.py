@@ -224,6 +224,7 @@ def _cpu_document(cpu: Cpu, family: CpuFamily) -> Document:
             "max_ccd_bandwidth_bytes_per_s": _gbs(family.max_ccd_gbs),
             "max_core_bandwidth_bytes_per_s": _gbs(family.max_core_gbs),
             "slots_per_channel": family.slots_per_channel,
+            "max_memory_bytes": family.max_memory_bytes,
         },
         "source": f"{cpu.source}; family: {family.source}",
     }
@@ -242,6 +243,8 @@ def hardware_text(document: Document) -> str:
             title = key[:4].upper()
         if value is None or value in ([], ""):
             shown = "unknown" if value is None else "–"
+        elif key == "max_memory_bytes":
+            shown = f.gib_unit(value)
         elif key == "memory_bytes":
             shown = ", ".join(f.gib_unit(v) for v in value)
         elif key.endswith("_bytes_per_s"):
