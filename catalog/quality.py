@@ -237,9 +237,9 @@ def _posterior(model_id: str, mean: float) -> tuple[float, int, tuple[tuple[str,
 
 
 @lru_cache(maxsize=1)
-def _index() -> dict[str, list[float]]:
+def _index() -> dict[str, list[Any]]:
     try:
-        scores: dict[str, list[float]] = json.loads(QUALITY_INDEX.read_text("utf-8"))["scores"]
+        scores: dict[str, list[Any]] = json.loads(QUALITY_INDEX.read_text("utf-8"))["scores"]
     except (OSError, ValueError, KeyError) as error:
         raise CatalogError(f"{QUALITY_INDEX.name} cannot be read: {error}; reinstall rig-advisor") from error
     return scores
@@ -252,7 +252,17 @@ def quality_score(model: Model, use: Use = "chat") -> float:
         CatalogError: the index is missing or broken.
     """
     row = _index().get(model.id)
-    return row[USES.index(use)] if row else model_quality(model, use=use).score
+    return float(row[USES.index(use)]) if row else model_quality(model, use=use).score
+
+
+def quality_basis(model: Model) -> str:
+    """``model_quality(model).basis`` from the shipped index: scores, prior or both.
+
+    Raises:
+        CatalogError: the index is missing or broken.
+    """
+    row = _index().get(model.id)
+    return str(row[-1]) if row else model_quality(model).basis
 
 
 @lru_cache(maxsize=1)

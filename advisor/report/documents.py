@@ -14,6 +14,7 @@ from advisor.core.ranking import FIT_NAMES, Ranking, fit_name
 from advisor.core.score import Scores
 from advisor.core.timing import Term
 from advisor.pipeline import Comparison, Explanation, RankingResult
+from catalog.quality import quality_basis
 from catalog.types import Model
 from probes.types import Rig
 
@@ -205,6 +206,7 @@ def rank_row(ranking: Ranking, place: int, row: int) -> Document:
         "quant": table.candidates.quant(row),
         "fit": FIT_NAMES[int(table.strategy[row])],
         "quality": number(100 * float(ranking.scores.quality[row])),
+        "quality_basis": quality_basis(model),
         **score_fields(ranking.scores, row, fits),
         **speed_fields(table, row),
         "memory": memory_fields(table, row),

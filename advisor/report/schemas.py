@@ -125,6 +125,7 @@ def _rank() -> Schema:
         quant=_TEXT,
         fit=_FIT,
         quality=_SCORE,
+        quality_basis=_one_of("scores", "prior", "scores+prior"),
         score=_nullable(_SCORE),
         parts=_nullable(_PARTS),
         **_SPEED,

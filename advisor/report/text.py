@@ -14,6 +14,7 @@ from advisor.pipeline import ComparedModel, Comparison, Explanation, RankingResu
 from advisor.report import format as f
 from advisor.report.documents import STRATEGY_NAMES, rank_document
 from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
+from catalog.quality import quality_basis
 from probes.types import Rig
 
 FIT_GLYPHS = {"full": "●", "offload": "◐", "cpu": "◑", "none": "○"}
@@ -45,6 +46,8 @@ _RANK_COLUMNS = (
     Column("Quality", right=True),
     Column("Score", right=True),
 )
+PRIOR_MARK = "~"
+"""Behind a quality that rests on no published score."""
 _DROPPED_FIRST = ("TTFT", "Quality", "Params")
 _NARROWEST_NAME = 22
 
@@ -109,6 +112,10 @@ def rank_text(result: RankingResult, limit: int, columns: int) -> str:
         f"{ranking.considered} models considered · {len(rows)} listed, one a family · {len(fitting)} fit · "
         f"{len(missing)} do not"
     )
+    if any(PRIOR_MARK in cells[-2] for cells in body):
+        lines.append(
+            f"{PRIOR_MARK} quality expected from size, generation and kind: no openly licensed score"
+        )
     if missing:
         nearest = ", ".join(
             f"{table.candidates.model(row).name} (+{f.gib_unit(table.missing_bytes[row])})"
@@ -146,10 +153,10 @@ def rank_cells(ranking: Ranking, place: int, row: int) -> tuple[str, ...]:
     model = table.candidates.model(row)
     fit = fit_name(table, row)
     memory = f.gib(table.used_bytes[row].sum())
+    quality = f"{100 * scores.quality[row]:.0f}{PRIOR_MARK if quality_basis(model) == 'prior' else ' '}"
     size = f.params(model.total_params) + (f" A{f.params(model.active_params)}" if model.is_moe else "")
     if not table.fits[row]:
         short = f"{FIT_GLYPHS[fit]} +{f.gib_unit(table.missing_bytes[row])}"
-        quality = f"{100 * scores.quality[row]:.0f}"
         blank = "–"
         quant = table.candidates.quant(row)
         return (str(place), model.name, size, quant, memory, blank, blank, blank, short, quality, blank)
@@ -163,7 +170,7 @@ def rank_cells(ranking: Ranking, place: int, row: int) -> tuple[str, ...]:
         f.speed_range(table.low_tokens_per_s[row], table.high_tokens_per_s[row]),
         f.seconds(table.ttft_s[row]),
         f"{FIT_GLYPHS[fit]} {fit}",
-        f"{100 * scores.quality[row]:.0f}",
+        quality,
         f"{scores.score[row]:.1f}",
     )
 

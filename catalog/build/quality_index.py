@@ -14,14 +14,17 @@ import sys
 
 from catalog.models import load_models
 from catalog.quality import QUALITY_INDEX, USES, model_quality
+from catalog.types import Model
+
+
+def _row(model: Model) -> list[float | str]:
+    scores = [round(model_quality(model, use=use).score, 3) for use in USES]
+    return [*scores, model_quality(model).basis]
 
 
 def index_text() -> str:
-    """The file's text: one line per model, scores in the order of ``uses``."""
-    lines = [
-        f"{json.dumps(m.id)}: {json.dumps([round(model_quality(m, use=use).score, 3) for use in USES])}"
-        for m in load_models()
-    ]
+    """The file's text: one line per model, scores in the order of ``uses``, then their basis."""
+    lines = [f"{json.dumps(m.id)}: {json.dumps(_row(m))}" for m in load_models()]
     body = ",\n  ".join(lines)
     note = "Written by catalog/build/quality_index.py from catalog/quality.py; do not edit."
     return (
