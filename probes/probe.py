@@ -199,6 +199,10 @@ def _desktop(
             total_bytes=memory.total_bytes.value,
         )
         memory = first_known((from_dmi,), memory)
+    if not cpu.isa.known:
+        from probes.cpuid import isa_from_cpuid
+
+        cpu = replace(cpu, isa=isa_from_cpuid())
     return system, cpu, memory, windows.gpus
 
 
