@@ -68,6 +68,7 @@ def model_document(model: Model) -> Document:
         "kv_bytes_per_token_f16": kv,
         "window_kv_bytes_per_token_f16": window,
         "state_bytes_per_sequence": state,
+        "kv_by_runtime": _kv_by_runtime(model),
         "roles": roles,
         "quants": quants,
         "formats": formats,
@@ -77,6 +78,26 @@ def model_document(model: Model) -> Document:
         "not_estimated_because": model.not_estimated_because,
         "source": model.source,
     }
+
+
+_KV_CONTEXTS = (8_192, 32_768)
+
+
+def _kv_by_runtime(model: Model) -> list[Document]:
+    """What one user's cache takes at f16: runtimes lay the same cache out differently."""
+    if model.not_estimated_because is not None:
+        return []
+    from advisor.core.runtime_cache import CACHE_RUNTIMES, kv_bytes_for_runtime
+
+    return [
+        {
+            "runtime": runtime,
+            "context_tokens": context,
+            "kv_bytes": round(kv_bytes_for_runtime(model, runtime, context)),
+        }
+        for runtime in CACHE_RUNTIMES
+        for context in _KV_CONTEXTS
+    ]
 
 
 def _formats(model: Model) -> list[Document]:
@@ -127,6 +148,12 @@ def model_text(document: Document) -> str:
                 f"for the last {document['sliding_window_tokens']:,} tokens"
             )
         lines.append(line)
+    if document["kv_by_runtime"]:
+        cells = [
+            f"{x['runtime']} {f.tokens(x['context_tokens'])}: {f.gib_unit(x['kv_bytes'])}"
+            for x in document["kv_by_runtime"]
+        ]
+        lines.append("    " + "  ".join(cells))
     if document["state_bytes_per_sequence"]:
         lines.append(f"  recurrent state {f.gib_unit(document['state_bytes_per_sequence'])} per sequence")
     if document["not_estimated_because"]:
