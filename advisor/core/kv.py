@@ -86,24 +86,28 @@ def cache_shape(model: Model) -> CacheShape:
         return sum(model.layers.count(kind) for kind in kinds)
 
     n_full, n_window = stored(*_ATTENDING), stored(LayerKind.WINDOW)
-    full_values = full_kv_heads(model) * full_head_dim(model)
-    window_values = model.n_kv_heads * model.head_dim
+    full_value_dim, window_value_dim = value_head_dims(model)
+    full_values = full_kv_heads(model) * full_value_dim
+    window_values = window_kv_heads(model) * window_value_dim
+    window_keys = window_kv_heads(model) * model.head_dim
     widest = max(full_values if n_full else 0, window_values if n_window else 0)
-    full = n_full * 2 * full_values
+    full = n_full * (full_kv_heads(model) * full_head_dim(model) + full_values)
     full += stored(LayerKind.LATENT) * (model.kv_lora_rank + model.qk_rope_head_dim)
     full += index_layers(model) * model.extra.get("index_head_dim", 0)
-    width = attending(*_ATTENDING) * 2 * model.n_heads * full_head_dim(model)
+    width = attending(*_ATTENDING) * model.n_heads * (full_head_dim(model) + full_value_dim)
     width += attending(LayerKind.LATENT) * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
     state = stored(LayerKind.LINEAR) * _delta_net_state(model)
     state += stored(LayerKind.SSM, LayerKind.PARALLEL_SSM) * _mamba_state(model)
     state += stored(LayerKind.CONV) * max(model.extra.get("conv_L_cache", 1) - 1, 0) * model.hidden_size
     return CacheShape(
         full_elements=full,
-        window_elements=n_window * 2 * window_values,
+        window_elements=n_window * (window_keys + window_values),
         window=model.sliding_window or 0,
         state_bytes=state * _STATE_ELEMENT_BYTES,
         attention_width=width,
-        window_attention_width=attending(LayerKind.WINDOW) * 2 * model.n_heads * model.head_dim,
+        window_attention_width=attending(LayerKind.WINDOW)
+        * model.n_heads
+        * (model.head_dim + window_value_dim),
         full_value_elements=n_full * full_values,
         window_value_elements=n_window * window_values,
         value_padding=n_full * max(widest - full_values, 0),
@@ -119,6 +123,18 @@ def full_head_dim(model: Model) -> int:
 def full_kv_heads(model: Model) -> int:
     """Key-value heads in layers that attend to everything."""
     return model.extra.get("num_global_key_value_heads", model.n_kv_heads)
+
+
+def window_kv_heads(model: Model) -> int:
+    """Key-value heads in layers with a window; MiMo V2 has twice as many there."""
+    return model.extra.get("swa_num_key_value_heads", model.n_kv_heads)
+
+
+def value_head_dims(model: Model) -> tuple[int, int]:
+    """Widths of one value head in full and in window layers; MiMo V2's are narrower than its keys."""
+    if model.v_head_dim and not model.kv_lora_rank:
+        return model.v_head_dim, model.v_head_dim
+    return full_head_dim(model), model.head_dim
 
 
 def index_layers(model: Model) -> int:

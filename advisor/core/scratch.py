@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from advisor.core.kv import INDEXED_ARCHITECTURES, CacheShape, full_head_dim, full_kv_heads
+from advisor.core.kv import (
+    INDEXED_ARCHITECTURES,
+    CacheShape,
+    full_head_dim,
+    full_kv_heads,
+    value_head_dims,
+    window_kv_heads,
+)
 from catalog.types import LayerKind, Model
 
 PLAIN_FFN_ARCHITECTURES = frozenset(
@@ -65,7 +72,8 @@ def scratch_shape(model: Model, cache: CacheShape) -> ScratchShape:
     indexed = model.architecture in INDEXED_ARCHITECTURES
     window_heads = model.extra.get("num_attention_heads_sliding", model.n_heads)
     heads = max(model.n_heads, window_heads)
-    widest_value = max(model.n_kv_heads * model.head_dim, full_kv_heads(model) * full_head_dim(model))
+    full_value_dim, window_value_dim = value_head_dims(model)
+    widest_value = max(window_kv_heads(model) * window_value_dim, full_kv_heads(model) * full_value_dim)
     return ScratchShape(
         logits=model.vocab_size,
         activations=_LIVE_ACTIVATIONS * model.hidden_size,

@@ -52,6 +52,7 @@ EXTRA_FIELDS = (
     "num_nextn_predict_layers",
     "ssm_state_size",
     "state_size",
+    "swa_num_key_value_heads",
     "use_double_wide_mlp",
     "use_qk_norm",
     "vocab_size_per_layer_input",

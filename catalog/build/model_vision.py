@@ -46,7 +46,7 @@ def vision_params(model: Model, has_mtp: bool, head: Model | None, rules: Mappin
     if reviewed is not None:
         size: int | None = reviewed[0]
         rest = (model.published_params or 0) - model.total_params
-        if size is not None and not 0 < size <= rest:
+        if size is not None and not 0 < size <= (1 + ALIKE) * rest:
             raise ValueError(f"model_overrides.json: vision_params of {model.id} do not fit its total")
         return size
     shared = head.vision_params if head is not None else None

@@ -121,6 +121,9 @@ def explain_gap(model: Model, row: Row, counted: int, rules: Mapping[str, Any]) 
     if share <= EXACT:
         return f"within 0.1 %: {abs(gap):,} {'fewer' if gap > 0 else 'more'} counted" + suffix
     second_head = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
+    known_gap, known_reason = rules["gap_reasons"].get(model.id, (0, ""))
+    if gap == known_gap:
+        return f"published total holds {gap:,} more: {known_reason}"
     if gap == second_head:
         return "exact: the published total stores the tied head a second time"
     if gap > 0 and "vision" in model.modality and share <= (0.25 if published > 2e9 else 0.6):
@@ -132,12 +135,9 @@ def explain_gap(model: Model, row: Row, counted: int, rules: Mapping[str, Any]) 
         return f"text part only: the published total holds {gap:,} more for {' and '.join(parts)}"
     if gap > 0 and has_mtp and share <= 0.05:
         return f"published total holds {gap:,} more: the multi-token-prediction layer, which is not loaded"
-    if share <= ROUNDING:
-        reason = rules["gap_reasons"].get(model.id)
-        if reason is None and row.get("arch_confidence") != "config_json":
-            reason = "some shape fields are class defaults"
-        if reason:
-            return f"{abs(gap):,} {'fewer' if gap > 0 else 'more'} counted ({100 * share:.1f} %): {reason}"
+    if share <= ROUNDING and row.get("arch_confidence") != "config_json":
+        reason = "some shape fields are class defaults"
+        return f"{abs(gap):,} {'fewer' if gap > 0 else 'more'} counted ({100 * share:.1f} %): {reason}"
     return None
 
 

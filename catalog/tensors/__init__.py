@@ -78,8 +78,6 @@ _REASONS = {
     "k2_horizon": _NO_RUNTIME,
     "kimi_k3": "its published shape lacks the layout of its layers",
     "kolibri1": _NO_RUNTIME,
-    "mimo_v2": "its keys and values differ in width, which the cache model does not cover",
-    "mimo_v2_flash": "its keys and values differ in width, which the cache model does not cover",
     "minimax_m3_vl": "its indexed cache of sparse attention is not modelled",
     "mllama": "its cross-attention to images is not understood (llama.cpp does not load it)",
     "nemotron-nas": "every layer has a width of its own, and no source lists them",

@@ -100,6 +100,7 @@ def attention(
     n_heads: int = 0,
     n_kv_heads: int = 0,
     head_dim: int = 0,
+    value_dim: int = 0,
     bias: bool = False,
     bias_out: bool = False,
     fused: bool = False,
@@ -107,20 +108,22 @@ def attention(
 ) -> None:
     """Grouped-query attention: q, k, v (or one fused matrix) and the output projection.
 
+    ``value_dim`` is the width of a value head where it is not that of a key (MiMo V2);
     ``gated_query`` doubles the width of q: the second half is an output gate (Qwen3-Next).
     """
     m = t.model
     d = m.hidden_size
     head_dim = head_dim or m.head_dim
-    q = (n_heads or m.n_heads) * head_dim
-    kv = (n_kv_heads or m.n_kv_heads) * head_dim
+    n_heads = n_heads or m.n_heads
+    n_kv_heads = n_kv_heads or m.n_kv_heads
+    q, k, v = n_heads * head_dim, n_kv_heads * head_dim, n_kv_heads * (value_dim or head_dim)
     if fused:
-        t.matrix("attn_qkv", Role.ATTENTION, d, q + 2 * kv, bias)
+        t.matrix("attn_qkv", Role.ATTENTION, d, q + k + v, bias)
     else:
         t.matrix("attn_q", Role.ATTENTION, d, 2 * q if gated_query else q, bias)
-        t.matrix("attn_k", Role.ATTENTION, d, kv, bias)
-        t.matrix("attn_v", Role.ATTENTION, d, kv, bias)
-    t.matrix("attn_output", Role.ATTENTION, q, d, bias_out)
+        t.matrix("attn_k", Role.ATTENTION, d, k, bias)
+        t.matrix("attn_v", Role.ATTENTION, d, v, bias)
+    t.matrix("attn_output", Role.ATTENTION, n_heads * (value_dim or head_dim), d, bias_out)
 
 
 def qk_norms(t: TableBuilder, q_size: int, k_size: int) -> None:

@@ -7,9 +7,8 @@ from catalog.tensors.hybrid import qwen_prediction
 from catalog.tensors.transformer import BLUEPRINTS, attention_part, ffn_part
 from catalog.types import LayerKind, Model, Role, Tensor
 
-_IN_EVERY_FILE = frozenset({"glm4_moe"})
+_IN_EVERY_FILE = frozenset({"glm4_moe", "mimo_v2"})
 """Architectures whose converter always keeps these layers; of others there are separate files with them."""
-
 
 _QWEN = frozenset({"qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text"})
 
@@ -41,19 +40,39 @@ def mtp_tensors(model: Model) -> tuple[Tensor, ...]:
     extra_layers = model.extra.get("num_nextn_predict_layers", 0)
     if model.architecture not in _IN_EVERY_FILE or not extra_layers:
         return ()
-    if set(model.layers) != {LayerKind.FULL}:
-        raise UnsupportedArchitectureError(model, "its prediction layers are not understood")
     t = TableBuilder(model)
-    plan = BLUEPRINTS[model.architecture]
-    d = model.hidden_size
     for i in range(model.n_layers, model.n_layers + extra_layers):
         t.layer = i
-        attention_part(t, plan, LayerKind.FULL)
-        ffn_part(t, plan, i)
-        t.matrix("nextn.eh_proj", Role.FFN, 2 * d, d)
-        t.matrix("nextn.embed_tokens", Role.EMBEDDING, d, model.vocab_size)
-        t.norm("nextn.enorm", d)
-        t.norm("nextn.hnorm", d)
-        t.matrix("nextn.shared_head_head", Role.HEAD, d, model.vocab_size)
-        t.norm("nextn.shared_head_norm", d)
+        if model.architecture == "mimo_v2":
+            _mimo_layer(t)
+        else:
+            _glm_layer(t, i)
     return tuple(t.tensors)
+
+
+def _glm_layer(t: TableBuilder, i: int) -> None:
+    """A layer like the others, with copies of embedding and head."""
+    model = t.model
+    d = model.hidden_size
+    if set(model.layers) != {LayerKind.FULL}:
+        raise UnsupportedArchitectureError(model, "its prediction layers are not understood")
+    plan = BLUEPRINTS[model.architecture]
+    attention_part(t, plan, LayerKind.FULL)
+    ffn_part(t, plan, i)
+    t.matrix("nextn.eh_proj", Role.FFN, 2 * d, d)
+    t.matrix("nextn.embed_tokens", Role.EMBEDDING, d, model.vocab_size)
+    t.norm("nextn.enorm", d)
+    t.norm("nextn.hnorm", d)
+    t.matrix("nextn.shared_head_head", Role.HEAD, d, model.vocab_size)
+    t.norm("nextn.shared_head_norm", d)
+
+
+def _mimo_layer(t: TableBuilder) -> None:
+    """A layer with a window and a dense feed-forward part, whatever the others have."""
+    d = t.model.hidden_size
+    attention_part(t, BLUEPRINTS[t.model.architecture], LayerKind.WINDOW)
+    ffn_part(t, BLUEPRINTS[t.model.architecture], 0)
+    t.matrix("nextn.eh_proj", Role.FFN, 2 * d, d)
+    t.norm("nextn.enorm", d)
+    t.norm("nextn.hnorm", d)
+    t.norm("layer_output_norm", d)

@@ -41,6 +41,8 @@ class Blueprint:
     """``head``: one norm of head_dim for all heads; ``heads``: one per head; ``full``: the whole width."""
     sinks: bool = False
     """One learned attention sink per head."""
+    window_sinks: bool = False
+    """Sinks in the layers with a window only."""
     output_gate: str | None = None
     """A matrix that gates the output of attention: one value per ``element`` or per ``head``."""
     ffn: str = "gated"
@@ -90,13 +92,22 @@ def attention_part(t: TableBuilder, plan: Blueprint, kind: str) -> None:
     if m.extra.get("num_ln_in_parallel_attn", 1) > 1:  # the large Falcon norms the input of each part
         t.norm("attn_norm_2", d, plan.norm_bias)
     qkv_bias = bool(m.extra.get("attention_bias", plan.qkv_bias))
-    n_heads = m.n_heads
+    n_heads, n_kv_heads = m.n_heads, m.n_kv_heads
     if kind == LayerKind.WINDOW:
         n_heads = m.extra.get("num_attention_heads_sliding", n_heads)
-    attention(t, n_heads=n_heads, bias=qkv_bias, bias_out=plan.output_bias, fused=plan.fused_qkv)
+        n_kv_heads = m.extra.get("swa_num_key_value_heads", n_kv_heads)
+    attention(
+        t,
+        n_heads=n_heads,
+        n_kv_heads=n_kv_heads,
+        value_dim=m.v_head_dim,
+        bias=qkv_bias,
+        bias_out=plan.output_bias,
+        fused=plan.fused_qkv,
+    )
     if m.extra.get("use_qk_norm", 1):
         _qk_norm(t, plan.qk_norm)
-    if plan.sinks:
+    if plan.sinks or (plan.window_sinks and kind == LayerKind.WINDOW):
         t.add("attn_sinks.weight", Role.ATTENTION, m.n_heads)
     if plan.output_gate:
         t.matrix(
@@ -168,6 +179,8 @@ _POST_NORM = Blueprint(attention_norm=False, ffn_norm=None, post_attention_norm=
 
 _STEP = Blueprint(qk_norm="head", output_gate="head", correction=True, dense_first=True)
 
+_MIMO = Blueprint(window_sinks=True, correction=True, dense_first=True)
+
 LLAMA = Blueprint()
 
 BLUEPRINTS: dict[str, Blueprint] = {
@@ -190,6 +203,8 @@ BLUEPRINTS: dict[str, Blueprint] = {
     "qwen2_vl": Blueprint(qkv_bias=True),
     "qwen2_5_vl": Blueprint(qkv_bias=True),
     "mimo": Blueprint(qkv_bias=True),
+    "mimo_v2_flash": _MIMO,
+    "mimo_v2": replace(_MIMO, fused_qkv=True),
     "qwen2_moe": Blueprint(qkv_bias=True, shared_gate=True),
     "qwen3": Blueprint(qk_norm="head"),
     "qwen3_vl": Blueprint(qk_norm="head"),

@@ -109,6 +109,36 @@ def test_prediction_layers_fill_the_gap_of_step_to_the_parameter():
     assert count_params(model).total + 3 * (layer + head) == model.published_params
 
 
+def test_prediction_layers_scales_and_encoders_fill_the_gaps_of_mimo_to_the_parameter():
+    """FP8 scales: one per block of 128 x 128; rows of q, k and v are padded in each of four shards."""
+    flash, omni, half = (by_id(f"XiaomiMiMo/MiMo-{name}") for name in ("V2-Flash", "V2.5", "V2.6-Flash-RL"))
+    text = count_params(flash).total
+    prediction = sum(t.n_elements for t in mtp_tensors(omni))
+    d, heads = flash.hidden_size, flash.n_heads
+
+    def qkv_scales(kv_heads):
+        rows = heads * 192 + kv_heads * (192 + 128)
+        return 4 * -(-rows // 4 // 128) * d // 128
+
+    scales = sum(qkv_scales(4 if kind == "F" else 8) for kind in flash.layers) + 3 * qkv_scales(8)
+    scales += (47 * 256 * flash.moe_ffn_size + 4 * flash.ffn_size) * 3 * d // 128**2
+    assert text + prediction + scales == flash.published_params
+    assert omni.published_params - half.published_params == scales
+    assert text + prediction + half.vision_params == half.published_params
+
+
+def test_mimo_has_narrow_values_and_more_heads_and_sinks_in_window_layers():
+    shapes = {t.name: t.shape for t in tensor_table(by_id("XiaomiMiMo/MiMo-V2-Flash"))}
+    assert shapes["blk.0.attn_k.weight"] == (4096, 4 * 192)
+    assert shapes["blk.1.attn_k.weight"] == (4096, 8 * 192)
+    assert shapes["blk.1.attn_v.weight"] == (4096, 8 * 128)
+    assert shapes["blk.1.attn_output.weight"] == (64 * 128, 4096)
+    assert "blk.0.attn_sinks.weight" not in shapes
+    assert shapes["blk.1.attn_sinks.weight"] == (64,)
+    fused = {t.name: t.shape for t in tensor_table(by_id("XiaomiMiMo/MiMo-V2.5"))}
+    assert fused["blk.1.attn_qkv.weight"] == (4096, 64 * 192 + 8 * (192 + 128))
+
+
 def test_prediction_layer_fills_the_gap_of_ling_to_the_parameter():
     model = by_id("inclusionAI/Ling-3.0-flash")
     d = model.hidden_size

@@ -32,7 +32,7 @@ def test_encoders_with_their_text_part_are_within_the_published_total() -> None:
     for model, size in known:
         assert {"vision", "audio"} & set(model.modality), model.id
         assert model.published_params is not None, model.id
-        assert 0 < size <= model.published_params - model.total_params, model.id
+        assert 0 < size <= 1.001 * (model.published_params - model.total_params), model.id
 
 
 @pytest.mark.parametrize(
