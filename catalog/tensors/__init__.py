@@ -67,18 +67,23 @@ SUPPORTED_ARCHITECTURES = frozenset(BLUEPRINTS) | frozenset(_BUILDERS)
 """Hugging Face ``model_type`` of every architecture whose tensors are understood."""
 
 
-_COMPRESSED = "its cache of windows, compressed and indexed tokens is not modelled"
 _NO_RUNTIME = "llama.cpp does not load it, so its tensors in a file are not known"
 _REASONS = {
-    "deepseek_v4": _COMPRESSED,
-    "deepseek_v41": _COMPRESSED,
+    "deepseek_v4": (
+        "its published shape lacks the output groups, the hyper-connections and the layers routed by hash, "
+        "and its cache of windows, compressed and indexed tokens is not modelled"
+    ),
+    "deepseek_v41": "its published shape lacks the ranks of its attention and which layers compress",
     "glm5_next": "its published shape lacks the ranks of its attention and the layout of its layers",
     "hy_v4": "its published shape lacks the dense layers, and its indexed cache is not modelled",
     "inkling_mm_model": _NO_RUNTIME,
     "k2_horizon": _NO_RUNTIME,
-    "kimi_k3": "its published shape lacks the layout of its layers",
+    "kimi_k3": "its published shape lacks the width that its routed experts work in",
     "kolibri1": _NO_RUNTIME,
-    "minimax_m3_vl": "its indexed cache of sparse attention is not modelled",
+    "minimax_m3_vl": (
+        "decoding reads only the blocks of its cache that an indexer picks, and its published shape does not "
+        "say how many"
+    ),
     "mllama": "its cross-attention to images is not understood (llama.cpp does not load it)",
     "nemotron-nas": "every layer has a width of its own, and no source lists them",
     "olmo_hybrid": _NO_RUNTIME,
