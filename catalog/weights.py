@@ -140,6 +140,11 @@ class WeightTable:
     bytes: NDArray[np.int64]
 
 
+def _names(lines: NDArray[np.uint8]) -> tuple[str, ...]:
+    """The lines of a text that is stored as its bytes."""
+    return tuple(lines.tobytes().decode().split("\n"))
+
+
 def read_weight_table(path: Path) -> WeightTable:
     """The table in a file that ``catalog.build.weights`` wrote.
 
@@ -162,10 +167,10 @@ def read_weight_table(path: Path) -> WeightTable:
         counts = np.diff(starts)[shape_of]
         rows = np.arange(counts.sum()) + np.repeat(starts[shape_of] - (np.cumsum(counts) - counts), counts)
         return WeightTable(
-            models=tuple(arrays["models"].tolist()),
-            quants=tuple(arrays["quants"].tolist()),
-            roles=tuple(arrays["roles"].tolist()),
-            types=tuple(arrays["types"].tolist()),
+            models=_names(arrays["models"]),
+            quants=_names(arrays["quants"]),
+            roles=_names(arrays["roles"]),
+            types=_names(arrays["types"]),
             model_index=np.repeat(np.arange(len(shape_of), dtype=np.int32), counts),
             quant_index=arrays["quant_index"].astype(np.int16)[rows],
             role_index=arrays["role_index"].astype(np.int8)[rows],

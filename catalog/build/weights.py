@@ -79,10 +79,10 @@ def build(models: Sequence[Model]) -> tuple[Arrays, dict[str, str]]:
         shape_of.append(shapes[key])
     quant_index, role_index, type_index, sizes = zip(*rows, strict=True)
     arrays = {
-        "models": np.array(names),
-        "quants": np.array(quants),
-        "roles": np.array([role.value for role in roles]),
-        "types": np.array(types),
+        "models": _text(names),
+        "quants": _text(quants),
+        "roles": _text([role.value for role in roles]),
+        "types": _text(types),
         "shape_of": np.array(shape_of, dtype=np.uint16),
         "starts": np.array(starts, dtype=np.uint32),
         "quant_index": np.array(quant_index, dtype=np.uint8),
@@ -91,6 +91,11 @@ def build(models: Sequence[Model]) -> tuple[Arrays, dict[str, str]]:
         "bytes": np.array(sizes, dtype=np.int64),
     }
     return arrays, left_out
+
+
+def _text(names: Sequence[str]) -> np.ndarray:
+    """Names as the bytes of lines: an array of strings takes four bytes per letter, padded to the longest."""
+    return np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
 
 
 def _rows_of(
@@ -123,7 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for identifier, reason in left_out.items():
         print(f"left out: {identifier}: {reason}", file=sys.stderr)
     print(
-        f"{len(arrays['models'])} models of {len(arrays['starts']) - 1} shapes, {len(arrays['bytes'])} rows",
+        f"{len(arrays['shape_of'])} models of {len(arrays['starts']) - 1} shapes, "
+        f"{len(arrays['bytes'])} rows",
         file=sys.stderr,
     )
     unchanged = same(DATA, arrays)
