@@ -7,6 +7,7 @@ from typing import Any
 from advisor.core.kv import cache_shape
 from advisor.report import format as f
 from catalog.types import Accelerator, Cpu, CpuFamily, LookupFailedError, Model
+from catalog.vision import vision_bytes
 
 Document = dict[str, Any]
 
@@ -68,6 +69,8 @@ def model_document(model: Model) -> Document:
         "kv_bytes_per_token_f16": kv,
         "window_kv_bytes_per_token_f16": window,
         "state_bytes_per_sequence": state,
+        "vision_params": model.vision_params,
+        "vision_bytes": vision_bytes(model),
         "kv_by_runtime": _kv_by_runtime(model),
         "roles": roles,
         "quants": quants,
@@ -154,6 +157,10 @@ def model_text(document: Document) -> str:
             for x in document["kv_by_runtime"]
         ]
         lines.append("    " + "  ".join(cells))
+    if document["vision_bytes"]:
+        lines.append(
+            f"  vision part {f.gib_unit(document['vision_bytes'])} more when images are used (mmproj file)"
+        )
     if document["state_bytes_per_sequence"]:
         lines.append(f"  recurrent state {f.gib_unit(document['state_bytes_per_sequence'])} per sequence")
     if document["not_estimated_because"]:

@@ -277,6 +277,8 @@ def _model() -> Schema:
         kv_bytes_per_token_f16=_nullable(_COUNT),
         window_kv_bytes_per_token_f16=_nullable(_COUNT),
         state_bytes_per_sequence=_nullable(_COUNT),
+        vision_params=_nullable(_COUNT),
+        vision_bytes=_nullable(_COUNT),
         kv_by_runtime=_array(_object(runtime=_TEXT, context_tokens=_COUNT, kv_bytes=_COUNT)),
         roles=_array(_object(role=_TEXT, params=_COUNT)),
         quants=_array(_object(quant=_TEXT, tensor_bytes=_COUNT, bits_per_weight=_POSITIVE)),

@@ -15,6 +15,7 @@ from advisor.report import format as f
 from advisor.report.documents import STRATEGY_NAMES, rank_document
 from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
 from catalog.quality import quality_basis
+from catalog.vision import vision_bytes
 from probes.types import Rig
 
 FIT_GLYPHS = {"full": "●", "offload": "◐", "cpu": "◑", "none": "○"}
@@ -214,6 +215,7 @@ def explain_text(e: Explanation) -> str:
         "",
     ]
     lines += _memory_lines(table, row)
+    lines += _vision_lines(e)
     if fits:
         lines += ["", *_time_lines(e), "", *_sensitivity_lines(e), "", *_depth_lines(e)]
     lines += ["", *_quant_lines(e), "", *_quality_lines(e)]
@@ -266,6 +268,11 @@ def _memory_lines(table: EstimateTable, row: int) -> list[str]:
             )
         )
     return lines + text_table(columns, cells).split("\n")
+
+
+def _vision_lines(e: Explanation) -> list[str]:
+    size = vision_bytes(e.model)
+    return [f"Images   the vision part takes {f.gib_unit(size)} more when it is loaded"] if size else []
 
 
 def _time_lines(e: Explanation) -> list[str]:
