@@ -309,6 +309,11 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
+def _needs_number(pattern: str) -> bool:
+    """Whether every alternative of a pattern holds a digit: virtual machines say just ``AMD EPYC``."""
+    return all("\\d" in part or any(ch.isdigit() for ch in part) for part in pattern.split("|"))
+
+
 def match_cpu_family(brand: str) -> CpuFamily | None:
     """The family of a CPU's brand string, ``None`` if no pattern matches; the first match wins.
 
@@ -317,8 +322,11 @@ def match_cpu_family(brand: str) -> CpuFamily | None:
     plain = plain_cpu_name(brand)
     prefix = next((begin for word, begin in _MAKERS if word.search(plain)), "")
     arm = not prefix and _ARM.search(plain)
+    numbered = any(ch.isdigit() for ch in plain)
     for family in load_cpu_families():
         if not family.name.startswith(prefix) or (arm and family.vendor in ("Intel", "AMD", "Apple")):
+            continue
+        if not numbered and _needs_number(family.pattern):
             continue
         if _pattern(family.pattern).search(plain):
             return family

@@ -5,6 +5,7 @@ One implementation over arrays; one model is an array of one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +78,12 @@ class EstimateTable:
     def ttft_s(self) -> Floats:
         """Time to first token: prefill and one step [n]."""
         return self.prefill_s + self.decode_s
+
+    def speeds_at(self, row: int) -> tuple[float, float, float]:
+        """Decode speed of one row with the ends of its interval: (expected, low, high) tokens/s."""
+        speed = 1.0 / float(self.decode_s[row])
+        factor = math.exp(Z80 * float(self.spread_log[row]))
+        return speed, speed / factor, speed * factor
 
     @property
     def used_bytes(self) -> Floats:

@@ -103,20 +103,20 @@ def model_summary(model: Model) -> Document:
 
 def speed_fields(table: EstimateTable, row: int) -> Document:
     """Speeds of a row with their 80 % interval; all ``null`` where the row does not fit."""
-    fits = bool(table.fits[row])
-    tokens = float(table.tokens_per_s[row])
+    fits = int(table.strategy[row]) >= 0
+    speed, low, high = table.speeds_at(row)
     prefill = float(table.prefill_s[row])
 
     def known(value: float) -> float | None:
         return number(value) if fits else None
 
     return {
-        "decode_tokens_per_s": known(tokens),
-        "decode_low_tokens_per_s": known(float(table.low_tokens_per_s[row])),
-        "decode_high_tokens_per_s": known(float(table.high_tokens_per_s[row])),
-        "system_tokens_per_s": known(tokens * table.question.users),
+        "decode_tokens_per_s": known(speed),
+        "decode_low_tokens_per_s": known(low),
+        "decode_high_tokens_per_s": known(high),
+        "system_tokens_per_s": known(speed * table.question.users),
         "prefill_tokens_per_s": known(table.question.prompt / prefill) if prefill > 0 else None,
-        "ttft_s": known(float(table.ttft_s[row])),
+        "ttft_s": known(prefill + float(table.decode_s[row])),
     }
 
 
@@ -198,7 +198,7 @@ def rank_row(ranking: Ranking, place: int, row: int) -> Document:
     """One row of a ranking."""
     table = ranking.table
     model = table.candidates.model(row)
-    fits = bool(table.fits[row])
+    fits = int(table.strategy[row]) >= 0
     label, share = bottleneck(table, row)
     return {
         "rank": place,
