@@ -121,7 +121,7 @@ def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
     A model published in a format of its own (gpt-oss: MXFP4) is offered in that format only:
     quantizing it again loses quality and saves nothing.
     """
-    from catalog.weights import load_weight_table
+    from catalog.weight_table import load_weight_table
 
     models = tuple(m for m in load_models() if m.not_estimated_because is None)
     table = load_weight_table()

@@ -22,7 +22,8 @@ from catalog.mixing import FILE_TYPES
 from catalog.models import load_models
 from catalog.tensors import UnsupportedArchitectureError
 from catalog.types import Model, Role
-from catalog.weights import DATA, Weighing
+from catalog.weight_table import DATA
+from catalog.weights import Weighing
 
 Arrays = dict[str, np.ndarray]
 

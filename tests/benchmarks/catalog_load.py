@@ -15,12 +15,12 @@ from collections.abc import Callable
 
 import numpy  # noqa: F401  imported before the clock starts: its import is not part of the catalog
 
-from catalog import efficiency, ggml, hardware, models, quality, weights
+from catalog import efficiency, ggml, hardware, models, quality, weight_table
 
 RUNS = 7
 PARTS: dict[str, Callable[[], object]] = {
     "models": models.load_models,
-    "weights": weights.load_weight_table,
+    "weights": weight_table.load_weight_table,
     "ggml types": ggml.ggml_types,
     "accelerators": hardware.load_accelerators,
     "CPU families": hardware.load_cpu_families,
@@ -62,7 +62,9 @@ def main() -> None:
         totals = [total + value for total, value in zip(totals, row, strict=True)]
         print(f"{name:<16}{row[0]:>10.1f}{row[1]:>10.1f}{row[2]:>8.1f}")
     print(f"{'all':<16}{totals[0]:>10.1f}{totals[1]:>10.1f}{totals[2]:>8.1f}")
-    print(f"{len(models.load_models())} models, {len(weights.load_weight_table().bytes)} rows of weights")
+    print(
+        f"{len(models.load_models())} models, {len(weight_table.load_weight_table().bytes)} rows of weights"
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from catalog.build.weights import shape_key
 from catalog.models import load_models
 from catalog.tensors import Params, count_params, tensor_table
 from catalog.types import Model, Role
-from catalog.weights import load_weight_table
+from catalog.weight_table import load_weight_table
 
 MODELS = load_models()
 ESTIMATED = [model for model in MODELS if model.not_estimated_because is None]

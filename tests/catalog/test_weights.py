@@ -13,14 +13,8 @@ from catalog.mixing import FILE_TYPES
 from catalog.models import load_models
 from catalog.tensors import mtp_tensors, tensor_table
 from catalog.types import CatalogError, Role
-from catalog.weights import (
-    DATA,
-    file_tensor_bytes,
-    layer_weights,
-    load_weight_table,
-    read_weight_table,
-    weights_for,
-)
+from catalog.weight_table import DATA, load_weight_table, read_weight_table
+from catalog.weights import file_tensor_bytes, layer_weights, weights_for
 
 ESTIMATED = [m for m in load_models() if m.not_estimated_because is None]
 PLAIN_BY_BITS = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "F16", "F32")
