@@ -112,8 +112,11 @@ def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None
         vram = [a.vram_bytes.value for a in rig.accelerators if a.vram_bytes.value]
         if not vram:
             raise RigError("memory.total_bytes is unknown and there is no GPU; give it with 'rig --ram'")
-        ram_total = 0
-        assumptions.append("RAM size unknown: nothing is placed in RAM")
+        ram_total = int(efficiencies.number("assumed", "ram_bytes_beside_gpu"))
+        assumptions.append(
+            f"RAM size unknown: {ram_total / 2**30:.0f} GiB assumed; "
+            "give it with 'rig --ram 2x16GB:DDR5-5600'"
+        )
     limit = rig.memory.limit_bytes.value
     ram_pool = float(min(ram_total, limit) if limit else ram_total)
     headroom = min(

@@ -85,3 +85,10 @@ def test_every_estimated_model_is_considered() -> None:
     expected = {m.id for m in load_models() if m.not_estimated_because is None}
     assert considered == expected
     assert len(expected) >= 300
+
+
+def test_cards_without_a_word_about_ram_are_ranked_with_a_stated_assumption() -> None:
+    table, scores = estimate_all(hypothetical_rig(["2x RTX 3090"], None, None), Question(), load_knowledge())
+    r = rank(table, scores)
+    assert r.fitting > 200
+    assert any("RAM size unknown" in a for a in table.machine.assumptions)
