@@ -7,6 +7,8 @@ real file tensor for tensor.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from catalog.types import Model, Role, Tensor
 
 
@@ -49,6 +51,13 @@ class TableBuilder:
         self.model = model
         self.layer: int | None = None
         self.tensors: list[Tensor] = []
+
+    def each_layer(self) -> Iterator[tuple[int, str]]:
+        """Number and letter of every layer in turn; what the loop adds belongs to that layer."""
+        for i, kind in enumerate(self.model.layers):
+            self.layer = i
+            yield i, kind
+        self.layer = None
 
     def add(self, name: str, role: Role, *shape: int) -> None:
         """Add a tensor; inside a layer, ``name`` gets its ``blk.N.`` prefix.

@@ -35,8 +35,7 @@ def gemma3n(t: TableBuilder) -> None:
     t.add("altup_proj.weight", Role.ATTENTION, d, d, _ALTUP_INPUTS - 1)
     t.add("altup_unembd_proj.weight", Role.ATTENTION, d, d, _ALTUP_INPUTS - 1)
     _per_layer_embeddings(t)
-    for i in range(m.n_layers):
-        t.layer = i
+    for _ in t.each_layer():
         t.norm("attn_norm", d)
         attention(t)
         qk_norms(t, m.head_dim, m.head_dim)
@@ -53,7 +52,6 @@ def gemma3n(t: TableBuilder) -> None:
         t.matrix("laurel_l", Role.ATTENTION, d, _LAUREL_RANK)
         t.matrix("laurel_r", Role.ATTENTION, _LAUREL_RANK, d)
         t.norm("laurel_post_norm", d)
-    t.layer = None
 
 
 def gemma4(t: TableBuilder) -> None:
@@ -70,8 +68,7 @@ def gemma4(t: TableBuilder) -> None:
     t.add("rope_freqs.weight", Role.ATTENTION, m.extra.get("global_head_dim", 0) // 2)
     if per_layer:
         _per_layer_embeddings(t)
-    for i, kind in enumerate(m.layers):
-        t.layer = i
+    for i, kind in t.each_layer():
         t.norm("attn_norm", d)
         _gemma4_attention(t, is_global=kind == LayerKind.FULL, has_cache=i < own_cache)
         t.norm("post_attention_norm", d)
@@ -88,7 +85,6 @@ def gemma4(t: TableBuilder) -> None:
             t.add("ffn_down_exps.scale", Role.EXPERTS, m.n_experts)
         if per_layer:
             _per_layer_input(t)
-    t.layer = None
 
 
 def _double_wide(t: TableBuilder) -> bool:

@@ -42,15 +42,13 @@ def qwen_delta(t: TableBuilder) -> None:
     """Qwen3-Next, Qwen3.5 and later: three delta-net layers, then one of gated full attention."""
     m = t.model
     embedding_and_head(t)
-    for i, kind in enumerate(m.layers):
-        t.layer = i
+    for i, kind in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         if kind == LayerKind.LINEAR:
             _delta_net(t, joined_gates=m.architecture == "qwen3_next")
         else:
             _gated_attention(t)
         _qwen_ffn(t, i)
-    t.layer = None
 
 
 def qwen_prediction(t: TableBuilder, i: int) -> None:
@@ -111,8 +109,7 @@ def nemotron_h(t: TableBuilder) -> None:
     extra = m.extra
     latent = extra.get("moe_latent_size", 0)
     embedding_and_head(t)
-    for i, kind in enumerate(m.layers):
-        t.layer = i
+    for _, kind in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         if kind == LayerKind.SSM:
             _mamba2(
@@ -134,15 +131,13 @@ def nemotron_h(t: TableBuilder) -> None:
             )
         else:
             plain_ffn(t, m.ffn_size)
-    t.layer = None
 
 
 def granite_hybrid(t: TableBuilder) -> None:
     """Granite 4: Mamba 2 or attention, each followed by a feed-forward part."""
     m = t.model
     embedding_and_head(t)
-    for i, kind in enumerate(m.layers):
-        t.layer = i
+    for _, kind in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         if kind == LayerKind.SSM:
             _mamba2_of(t)
@@ -153,21 +148,18 @@ def granite_hybrid(t: TableBuilder) -> None:
             experts(t, m.moe_ffn_size, shared_width=m.shared_expert_ffn_size)
         else:
             gated_ffn(t, m.shared_expert_ffn_size or m.ffn_size)
-    t.layer = None
 
 
 def falcon_h1(t: TableBuilder) -> None:
     """Falcon-H1: attention and Mamba 2 side by side in every layer."""
     m = t.model
     embedding_and_head(t)
-    for i in range(m.n_layers):
-        t.layer = i
+    for _ in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         _mamba2_of(t, norm=bool(m.extra.get("mamba_rms_norm", 1)))
         attention(t)
         t.norm("ffn_norm", m.hidden_size)
         gated_ffn(t, m.ffn_size)
-    t.layer = None
 
 
 def lfm2(t: TableBuilder) -> None:
@@ -175,8 +167,7 @@ def lfm2(t: TableBuilder) -> None:
     m = t.model
     d = m.hidden_size
     embedding_and_head(t, norm_name="token_embd_norm")
-    for i, kind in enumerate(m.layers):
-        t.layer = i
+    for i, kind in t.each_layer():
         t.norm("attn_norm", d)
         if kind == LayerKind.CONV:
             t.matrix("shortconv.conv", Role.ATTENTION, m.extra.get("conv_L_cache", 0), d)
@@ -190,4 +181,3 @@ def lfm2(t: TableBuilder) -> None:
             experts(t, m.moe_ffn_size, correction=True)
         else:
             gated_ffn(t, m.ffn_size)
-    t.layer = None

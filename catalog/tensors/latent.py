@@ -59,12 +59,10 @@ def deepseek(t: TableBuilder) -> None:
         raise UnsupportedArchitectureError(m, "not all layers use latent attention")
     _check_dense_first(t)
     embedding_and_head(t)
-    for i in range(m.n_layers):
-        t.layer = i
+    for i, _ in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         latent_attention(t)
         _ffn(t, i, m.architecture not in _WITHOUT_CORRECTION)
-    t.layer = None
 
 
 def sparse_deepseek(t: TableBuilder) -> None:
@@ -74,8 +72,7 @@ def sparse_deepseek(t: TableBuilder) -> None:
     width = m.extra.get("index_head_dim", 0)
     _check_dense_first(t)
     embedding_and_head(t)
-    for i in range(m.n_layers):
-        t.layer = i
+    for i, _ in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         latent_attention(t)
         t.matrix("indexer.attn_k", Role.ATTENTION, m.hidden_size, width)
@@ -83,4 +80,3 @@ def sparse_deepseek(t: TableBuilder) -> None:
         t.matrix("indexer.attn_q_b", Role.ATTENTION, m.q_lora_rank, heads * width)
         t.matrix("indexer.proj", Role.ATTENTION, m.hidden_size, heads)
         _ffn(t, i, correction=True)
-    t.layer = None

@@ -49,8 +49,7 @@ def jamba(t: TableBuilder) -> None:
     """Jamba: Mamba 1 and attention layers, each with a feed-forward part; experts in every second layer."""
     m = t.model
     embedding_and_head(t)
-    for i, kind in enumerate(m.layers):
-        t.layer = i
+    for i, kind in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         if kind == LayerKind.SSM:
             _mamba1(t, norms=True)
@@ -61,18 +60,15 @@ def jamba(t: TableBuilder) -> None:
             experts(t, m.moe_ffn_size)
         else:
             gated_ffn(t, m.ffn_size)
-    t.layer = None
 
 
 def falcon_mamba(t: TableBuilder) -> None:
     """Falcon Mamba: Mamba 1 layers only."""
     m = t.model
     embedding_and_head(t)
-    for i in range(m.n_layers):
-        t.layer = i
+    for _ in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         _mamba1(t, norms=False)
-    t.layer = None
 
 
 def _delta_attention(t: TableBuilder, low_rank: bool) -> None:
@@ -109,8 +105,7 @@ def kimi_linear(t: TableBuilder) -> None:
     if not m.first_dense_layers:
         raise UnsupportedArchitectureError(m, "the width of its dense first layer is not known")
     embedding_and_head(t)
-    for i, kind in enumerate(m.layers):
-        t.layer = i
+    for i, kind in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         if kind == LayerKind.LATENT:
             latent_attention(t)
@@ -123,4 +118,3 @@ def kimi_linear(t: TableBuilder) -> None:
             experts(t, m.moe_ffn_size, shared_width=shared_width(m), correction=True)
         else:
             gated_ffn(t, m.ffn_size)
-    t.layer = None

@@ -76,11 +76,9 @@ def transformer(t: TableBuilder, plan: Blueprint) -> None:
         always_tied=plan.always_tied,
     )
     rope_frequencies(t)
-    for i in range(m.n_layers):
-        t.layer = i
-        attention_part(t, plan, m.layers[i])
+    for i, kind in t.each_layer():
+        attention_part(t, plan, kind)
         ffn_part(t, plan, i)
-    t.layer = None
 
 
 def attention_part(t: TableBuilder, plan: Blueprint, kind: str) -> None:
