@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from probes.files import read_line, read_text
+from probes.files import meminfo, read_line, read_text
 from probes.gpu import (
     GIB,
     GpuProbe,
@@ -32,7 +32,6 @@ from probes.gpu import (
     accelerator_from_reading,
     accelerators_by_pci_id,
     bandwidth,
-    meminfo,
     merge,
     read_int,
     soldered_memory,

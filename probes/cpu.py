@@ -14,22 +14,13 @@ from probes.dmi import DmiRecords
 from probes.files import exists, parse_cpu_list, read_line, read_text
 from probes.system import dmi_name
 from probes.types import Cache, CpuInfo, Fact, NumaNode, RigError, unknown
+from probes.unknowns import unknown_cpu
 
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 
 def _reported(value: int | None, source: str, because: str) -> Fact[int]:
     return unknown(because) if value is None else Fact(value, source, "reported")
-
-
-def _unknown_cpu(because: str) -> CpuInfo:
-    return CpuInfo(
-        name=unknown(because),
-        sockets=unknown(because),
-        physical_cores=unknown(because),
-        logical_cores=unknown(because),
-        isa=unknown(because),
-    )
 
 
 def _usable(root: Path, logical: int | None, online: frozenset[int]) -> Fact[float]:
@@ -108,7 +99,7 @@ def _device_name(root: Path) -> str | None:
 def _probe_without_proc(root: Path) -> CpuInfo:
     """Windows and macOS: what Python and psutil know at once."""
     if root != Path(root.anchor):
-        return _unknown_cpu("no /proc/cpuinfo and no sysfs topology in the captured tree")
+        return unknown_cpu("no /proc/cpuinfo and no sysfs topology in the captured tree")
     import platform
 
     import psutil
@@ -154,7 +145,7 @@ def probe_cpu(root: Path = Path("/")) -> CpuInfo:
         one_chip = facts is not None and facts.arm and not exists(root / "sys/class/dmi/id")
         return _assemble(facts, topology, read_numa(root), _usable(root, logical, online), one_chip)
     except (OSError, ValueError, ArithmeticError, LookupError) as error:
-        return _unknown_cpu(f"the CPU probe failed: {error}")
+        return unknown_cpu(f"the CPU probe failed: {error}")
 
 
 def cpu_from_cpuinfo_text(text: str) -> CpuInfo:
@@ -248,7 +239,7 @@ def cpu_from_dmi(records: DmiRecords) -> CpuInfo:
     populated = [p for p in records.processors if p.populated]
     source = records.source
     if not populated:
-        return _unknown_cpu(f"no processor in {source}")
+        return unknown_cpu(f"no processor in {source}")
     names = [p.name for p in populated if p.name is not None]
     cores = [p.cores for p in populated if p.cores is not None]
     threads = [p.threads for p in populated if p.threads is not None]

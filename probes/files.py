@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 MAX_TEXT_BYTES = 8 * 1024**2
@@ -34,6 +35,14 @@ def read_int(path: Path) -> int | None:
         return int(text)
     except ValueError:
         return None
+
+
+def meminfo(root: Path) -> tuple[int | None, int | None]:
+    """(MemTotal, MemAvailable) in bytes from ``/proc/meminfo`` under ``root``."""
+    text = read_text(root / "proc/meminfo") or ""
+    found = re.findall(r"^(MemTotal|MemAvailable):\s+(\d{1,15}) kB", text, re.MULTILINE)
+    size_bytes = {name: int(kib) * 1024 for name, kib in found}
+    return size_bytes.get("MemTotal"), size_bytes.get("MemAvailable")
 
 
 def exists(path: Path) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from probes.files import read_line, read_text
+from probes.files import read_line
 from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, unknown
 
 if TYPE_CHECKING:
@@ -348,15 +348,6 @@ def read_int(path: Path) -> int | None:
         return int(text, 0)
     except ValueError:
         return None
-
-
-def meminfo(root: Path) -> tuple[int | None, int | None]:
-    """(MemTotal, MemAvailable) in bytes from ``/proc/meminfo``."""
-    text = read_text(root / "proc/meminfo") or ""
-    found = {
-        k: int(v) * 1024 for k, v in re.findall(r"^(MemTotal|MemAvailable):\s+(\d+) kB", text, re.MULTILINE)
-    }
-    return found.get("MemTotal"), found.get("MemAvailable")
 
 
 def merge(probes: Iterable[GpuProbe]) -> GpuProbe:

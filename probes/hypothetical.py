@@ -19,7 +19,7 @@ from catalog.hardware import (
     plain_cpu_name,
 )
 from catalog.types import Accelerator, Cpu, LookupFailedError
-from probes.spec_memory import NO_MACHINE, Processor, module_memory, no_memory, unified_memory
+from probes.spec_memory import NO_MACHINE, Processor, module_memory, unified_memory
 from probes.specs import GIB, RAM_EXAMPLE, RamSpec, parse_gpu_spec, parse_ram_spec
 from probes.types import (
     AcceleratorInfo,
@@ -33,6 +33,7 @@ from probes.types import (
     unknown,
 )
 from probes.unified import share_of_ram
+from probes.unknowns import unknown_cpu, unknown_memory
 
 __all__ = [
     "RamSpec",
@@ -96,7 +97,7 @@ def hypothetical_rig(
         if card.vendor not in _BACKENDS
     ]
     accelerators = tuple(_accelerator(card, wanted, memory, len(usable), notes) for card, wanted in usable)
-    info = _cpu_info(processor) if processor else _unknown_cpu()
+    info = _cpu_info(processor) if processor else unknown_cpu("no CPU given")
     if processor and processor.cpu is None:
         notes.append(f"{processor.name} is not in the CPU list: its memory is known, its core count is not")
     if not processor:
@@ -115,7 +116,7 @@ def hypothetical_rig(
 
 def accelerator_facts(name: str) -> AcceleratorInfo:
     """The facts of one GPU by name, for a machine of unknown RAM; raises ``LookupFailedError``."""
-    return _accelerator(_find(name), name, no_memory("the machine's RAM is not part of this"), 1, [])
+    return _accelerator(_find(name), name, unknown_memory("the machine's RAM is not part of this"), 1, [])
 
 
 def cpu_facts(text: str) -> tuple[CpuInfo, str]:
@@ -212,17 +213,6 @@ def _cpu_info(processor: Processor) -> CpuInfo:
         physical_cores=count(cpu.cores if cpu else None),
         logical_cores=count(cpu.threads if cpu else None),
         isa=Fact(cpu.isa, source, "table") if cpu and cpu.isa else unknown(missing),
-    )
-
-
-def _unknown_cpu() -> CpuInfo:
-    because = "no CPU given"
-    return CpuInfo(
-        name=unknown(because),
-        sockets=unknown(because),
-        physical_cores=unknown(because),
-        logical_cores=unknown(because),
-        isa=unknown(because),
     )
 
 

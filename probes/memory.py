@@ -15,7 +15,7 @@ from probes.cgroup import CgroupLimits, read_limits
 from probes.channels import MemoryLayout, analyse_memory, bandwidth_bytes_per_s, unknown_layout
 from probes.dmi import DmiRecords, plausible_mts
 from probes.edac import EdacMap, read_edac
-from probes.files import MAX_TEXT_BYTES, children, exists, read_text
+from probes.files import MAX_TEXT_BYTES, children, exists, meminfo, read_text
 from probes.smbios import parse_smbios
 from probes.system import dmi_name
 from probes.types import CpuInfo, Fact, MemoryInfo, RigError, SystemInfo, unknown
@@ -29,15 +29,6 @@ _MISSING_SHARE = 0.9
 """Modules that add up to less than this share of what the system uses are not all of them."""
 _RESERVED_BYTES = 2 * _GIB
 """More than the kernel and the firmware keep for themselves: a larger gap is graphics memory."""
-
-
-def _meminfo(text: str | None) -> tuple[int | None, int | None]:
-    """``MemTotal`` and ``MemAvailable`` in bytes."""
-    values = {}
-    for name in ("MemTotal", "MemAvailable"):
-        match = re.search(rf"^{name}:\s+(\d{{1,15}}) kB", text or "", re.MULTILINE)
-        values[name] = None if match is None else int(match[1]) * 1024
-    return values["MemTotal"], values["MemAvailable"]
 
 
 def _read_bytes(path: Path) -> bytes | None:
@@ -216,7 +207,7 @@ def probe_memory(
         system: in a virtual machine the module list is not used.
         max_channels_per_socket: 64-bit channels of the CPU family, from the catalog, if known.
     """
-    total_bytes, available_bytes = _meminfo(read_text(root / "proc/meminfo"))
+    total_bytes, available_bytes = meminfo(root)
     source = "/proc/meminfo"
     if total_bytes is None and not exists(root / "proc") and root == Path(root.anchor):
         total_bytes, available_bytes = _psutil_totals()

@@ -16,12 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from probes.files import read_line
+from probes.files import meminfo, read_line
 from probes.gpu import (
     GpuProbe,
     GpuReading,
     accelerator_from_reading,
-    meminfo,
 )
 from probes.types import AcceleratorInfo, Fact, PcieLink, unknown
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 from catalog.hardware import memory_types
 from catalog.types import Accelerator, Cpu, CpuFamily
+from probes.channels import bandwidth_bytes_per_s
 from probes.spec_limits import check_modules, uneven_channels
 from probes.specs import GIB, RAM_EXAMPLE, RamSpec, parse_capacity, parse_ram_spec
 from probes.types import Confidence, Fact, MemoryInfo, MemoryModule, RigError, unknown
+from probes.unknowns import unknown_memory
 
 CHANNEL_BYTES = 8
 
@@ -25,26 +27,13 @@ class Processor:
     family: CpuFamily
 
 
-def no_memory(because: str) -> MemoryInfo:
-    """Memory of which nothing is known."""
-    return MemoryInfo(
-        total_bytes=unknown(because),
-        available_bytes=unknown(because),
-        type=unknown(because),
-        channels=unknown(because),
-        mts=unknown(because),
-        bandwidth_bytes_per_s=unknown(because),
-        measured_bandwidth_bytes_per_s=unknown(because),
-    )
-
-
 def module_memory(ram: str | None, processor: Processor | None, notes: list[str]) -> MemoryInfo:
     """RAM modules on a CPU's channels: min(modules, channels) x 8 bytes x MT/s.
 
     Raises ``RigError`` when the CPU does not take them.
     """
     if ram is None:
-        return no_memory("no RAM given")
+        return unknown_memory("no RAM given")
     if parse_capacity(ram) is not None:
         if not processor:
             raise RigError(f"the RAM {ram!r} lacks its type and rate: write for example {RAM_EXAMPLE}")
@@ -174,7 +163,7 @@ def unified_memory(
                     f"{chip.name} has {kind}, not {spec.type}; nearest: {total // GIB}GB:{kind}-{mts}"
                 )
             if mts and chip.bus_bits and spec.mts < mts:
-                bandwidth, mts = chip.bus_bits / 8 * spec.mts * 1e6, spec.mts
+                bandwidth, mts = bandwidth_bytes_per_s(chip.bus_bits, spec.mts), spec.mts
                 source, confidence = f"{chip.bus_bits} bit / 8 x {mts} MT/s", "derived"
             elif mts and spec.mts > mts * 1.01:
                 raise RigError(
@@ -183,7 +172,7 @@ def unified_memory(
                 )
         _check_size(chip, total, notes)
     if total is None:
-        return no_memory("no RAM given")
+        return unknown_memory("no RAM given")
     given = f"--ram {ram}" if ram else source
     return MemoryInfo(
         total_bytes=Fact(total, given, "table"),

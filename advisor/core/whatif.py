@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from catalog.types import CpuFamily, LookupFailedError, MemoryKind
+from probes.channels import bandwidth_bytes_per_s
 from probes.types import AcceleratorInfo, CpuInfo, Fact, MemoryInfo, Rig, unknown
 
 GIB = 1024**3
@@ -250,6 +251,11 @@ def _scaled_measurement(rig: Rig, memory: MemoryInfo) -> tuple[MemoryInfo, list[
     return replace(memory, measured_bandwidth_bytes_per_s=scaled), []
 
 
+def _bandwidth_of(channels: int, mts: int, source: str) -> Fact[float]:
+    """Theoretical bandwidth of that many channels of modules."""
+    return Fact(bandwidth_bytes_per_s(channels * _CHANNEL_BITS, mts), source, "derived")
+
+
 def _set_speed(rig: Rig, mts: int, family: CpuFamily | None, catalog: Lookups) -> tuple[Rig, list[str]]:
     _refuse_soldered(rig, family, catalog)
     memory = rig.memory
@@ -282,7 +288,7 @@ def _set_speed(rig: Rig, mts: int, family: CpuFamily | None, catalog: Lookups) -
     edited = replace(
         memory,
         mts=Fact(mts, source, "derived"),
-        bandwidth_bytes_per_s=Fact(channels * _CHANNEL_BITS / 8 * mts * 1e6, source, "derived"),
+        bandwidth_bytes_per_s=_bandwidth_of(channels, mts, source),
         measured_bandwidth_bytes_per_s=unknown("not measured at this speed"),
     )
     edited, more = _scaled_measurement(rig, edited)
@@ -322,7 +328,7 @@ def _set_channels(
     edited = replace(
         memory,
         channels=Fact(channels, source, "derived"),
-        bandwidth_bytes_per_s=Fact(channels * _CHANNEL_BITS / 8 * mts * 1e6, source, "derived"),
+        bandwidth_bytes_per_s=_bandwidth_of(channels, mts, source),
         measured_bandwidth_bytes_per_s=unknown("not measured with these channels"),
         total_bytes=total,
         available_bytes=total,
@@ -434,7 +440,7 @@ def _set_cpu(
             memory,
             channels=Fact(channels, source, "derived"),
             mts=Fact(new_mts, source, "derived"),
-            bandwidth_bytes_per_s=Fact(channels * _CHANNEL_BITS / 8 * new_mts * 1e6, source, "derived"),
+            bandwidth_bytes_per_s=_bandwidth_of(channels, new_mts, source),
             measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"),
         )
     else:
