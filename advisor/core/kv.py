@@ -54,10 +54,6 @@ class CacheShape:
         cells = padded(context)
         return self.full_elements * cells + self.window_elements * window_cells(cells, self.window, ubatch)
 
-    def read_elements(self, depth: int) -> int:
-        """Elements that one decode step reads with ``depth`` tokens cached."""
-        return self.full_elements * depth + self.window_elements * min(depth, self.window)
-
 
 def padded(cells: int) -> int:
     """``cells`` rounded up to a multiple of ``CELL_PAD``."""

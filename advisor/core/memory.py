@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from advisor.core.candidates import Candidates, Floats
-from advisor.core.kv import padded
+from advisor.core.kv import CELL_PAD, padded
 from advisor.core.question import KV_TYPES, Question
 from advisor.core.scratch import COLUMNS
 
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
-_PAD = 256
 
 
 def kv_bytes(c: Candidates, q: Question) -> Floats:
@@ -75,7 +74,7 @@ def _window_cells(c: Candidates, q: Question) -> Floats:
     """Cells of a window layer: of one sequence, or of all with a unified cache [n]."""
     together = q.users if q.unified_kv else 1
     reserved = np.minimum(padded(q.context) * together, c.window * together + q.ubatch)
-    return np.where(c.window > 0, np.ceil(reserved / _PAD) * _PAD, 0.0)
+    return np.where(c.window > 0, np.ceil(reserved / CELL_PAD) * CELL_PAD, 0.0)
 
 
 def _of(c: Candidates, name: str) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 
@@ -128,15 +128,6 @@ class Question:
     def value_type(self) -> str:
         """Type of the cached values: that of the keys unless stated."""
         return self.kv_value_type or self.kv_type
-
-    @property
-    def kv_bytes_per_element(self) -> float:
-        """Bytes per cached element, the mean of keys and values."""
-        return (KV_TYPES[self.kv_type] + KV_TYPES[self.value_type]) / 2
-
-    def with_context(self, context: int) -> Question:
-        """The same question at another context length."""
-        return replace(self, context=context)
 
 
 def _within(what: str, value: int, low: int, high: int) -> None:

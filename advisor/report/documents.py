@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.core.estimate import BOTTLENECKS, EstimateTable, bottleneck
+from advisor.core.estimate import EstimateTable, bottleneck
 from advisor.core.machine import Machine
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
-from advisor.core.ranking import FIT_NAMES, Ranking, fit_name
+from advisor.core.ranking import Ranking, fit_name
 from advisor.core.score import Scores
 from advisor.core.timing import Term
 from advisor.pipeline import Comparison, Explanation, RankingResult
@@ -103,7 +103,7 @@ def model_summary(model: Model) -> Document:
 
 def speed_fields(table: EstimateTable, row: int) -> Document:
     """Speeds of a row with their 80 % interval; all ``null`` where the row does not fit."""
-    fits = int(table.strategy[row]) >= 0
+    fits = bool(table.fits[row])
     speed, low, high = table.speeds_at(row)
     prefill = float(table.prefill_s[row])
 
@@ -198,13 +198,13 @@ def rank_row(ranking: Ranking, place: int, row: int) -> Document:
     """One row of a ranking."""
     table = ranking.table
     model = table.candidates.model(row)
-    fits = int(table.strategy[row]) >= 0
+    fits = bool(table.fits[row])
     label, share = bottleneck(table, row)
     return {
         "rank": place,
         "model": model_summary(model),
         "quant": table.candidates.quant(row),
-        "fit": FIT_NAMES[int(table.strategy[row])],
+        "fit": fit_name(table, row),
         "quality": number(100 * float(ranking.scores.quality[row])),
         "quality_basis": quality_basis(model),
         **score_fields(ranking.scores, row, fits),
@@ -256,9 +256,7 @@ def explain_document(e: Explanation) -> Document:
             {
                 "strategy": STRATEGY_NAMES[int(strategy)],
                 "decode_tokens_per_s": number(1 / float(time[row])) if math.isfinite(time[row]) else None,
-                "missing_bytes": math.ceil(max(float(missing[row]), 0.0))
-                if math.isfinite(missing[row])
-                else None,
+                "missing_bytes": _whole(float(missing[row])),
             }
             for strategy, time, missing in table.tried
         ],
@@ -291,6 +289,7 @@ def explain_document(e: Explanation) -> Document:
 
 
 def _whole(size_bytes: float) -> int | None:
+    """Bytes rounded up; ``None`` for what is not finite."""
     return math.ceil(max(size_bytes, 0.0)) if math.isfinite(size_bytes) else None
 
 
@@ -345,9 +344,3 @@ def _cell(c: Comparison, scenario: int, row: int | None) -> Document | None:
         "bottleneck_share": number(share),
         "sensitivities": sensitivity_fields(c.sensitivities[scenario][row]),
     }
-
-
-def bottleneck_labels() -> list[str]:
-    """Every label a bottleneck can have, for the schema."""
-    labels = list(dict.fromkeys(BOTTLENECKS.values()))
-    return labels + [label.replace("VRAM", "memory") for label in labels if "VRAM" in label]
