@@ -18,7 +18,6 @@ Llama-3.1-Nemotron-70B at 4 bit to the byte, DeepSeek-V3.2 at 4 bit to the size 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -26,13 +25,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil, prod
-from pathlib import Path
 from types import MappingProxyType
 
+from catalog.datafile import rows
 from catalog.tensors import tensor_table
 from catalog.types import CatalogError, LayerKind, Model, Role, Tensor
 
-DATA = Path(__file__).with_name("data") / "formats.csv"
+_FILE = "formats.csv"
 
 SIXTEEN = "F16"
 """Key of what stays at 16 bit, whether half or brain float."""
@@ -136,12 +135,7 @@ def _layout(row: Mapping[str, str], bits: Fraction | None, group: int | None) ->
 
 @lru_cache(maxsize=1)
 def _methods() -> Mapping[str, Mapping[str, str]]:
-    try:
-        lines = DATA.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise CatalogError(f"cannot read {DATA.name}: {error.strerror}; reinstall the package") from error
-    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    return MappingProxyType({row["method"]: row for row in rows})
+    return MappingProxyType({row["method"]: row for row in rows(_FILE)})
 
 
 def methods() -> tuple[str, ...]:
@@ -183,7 +177,7 @@ def make_format(
     except (KeyError, ValueError, ZeroDivisionError) as error:
         if isinstance(error, UnknownFormatError):
             raise
-        raise CatalogError(f"{DATA.name}: cannot read {method!r} ({error}); reinstall the package") from error
+        raise CatalogError(f"{_FILE}: cannot read {method!r} ({error}); reinstall the package") from error
 
 
 _TITLES = {

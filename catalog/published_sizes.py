@@ -11,21 +11,20 @@ spread of all files around the median of their mix, since a handful says little 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from statistics import median
 from types import MappingProxyType
 
+from catalog.datafile import rows
 from catalog.mixing import FILE_TYPES
 from catalog.types import CatalogError, LookupFailedError, Model
 from catalog.weights import file_tensor_bytes
 
-DATA = Path(__file__).with_name("data") / "ud_sizes.csv"
+_FILE = "ud_sizes.csv"
 
 ENOUGH = 5
 """Known files from which a mix has a spread of its own."""
@@ -107,7 +106,6 @@ def published_sizes() -> Mapping[tuple[str, str], PublishedSize]:
         CatalogError: the data file is missing or broken.
     """
     try:
-        lines = [line for line in DATA.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
         return MappingProxyType(
             {
                 (row["model"], row["quant"]): PublishedSize(
@@ -119,13 +117,11 @@ def published_sizes() -> Mapping[tuple[str, str], PublishedSize]:
                     row["file"],
                     row["source"],
                 )
-                for row in csv.DictReader(lines)
+                for row in rows(_FILE)
             }
         )
-    except OSError as error:
-        raise CatalogError(f"cannot read {DATA.name}: {error.strerror}; reinstall the package") from error
     except (KeyError, ValueError) as error:
-        raise CatalogError(f"{DATA.name} is broken ({error}); reinstall the package") from error
+        raise CatalogError(f"{_FILE} is broken ({error}); reinstall the package") from error
 
 
 @lru_cache(maxsize=1)

@@ -142,6 +142,7 @@ class HelpKeys(Painted):
 class HelpScreen(StateModal):
     """Keys and meanings, for the screen below."""
 
+    SCROLLED = "#help-scroll"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1,enter", "back", "Close", id="help.close"),
         Binding("up,k", "scroll(-1)", "Up", id="help.up", show=False),
@@ -165,15 +166,3 @@ class HelpScreen(StateModal):
             with VerticalScroll(id="help-scroll", can_focus=False):
                 yield HelpText(self.glyphs, self.below, self.command)
             yield HelpKeys(self.glyphs)
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.query_one("#help-scroll").scroll_relative(y=lines, animate=False)
-
-    def action_edge(self, step: int) -> None:
-        """Scroll to the top or bottom."""
-        pane = self.query_one("#help-scroll")
-        if step < 0:
-            pane.scroll_home(animate=False)
-        else:
-            pane.scroll_end(animate=False)

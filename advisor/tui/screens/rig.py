@@ -166,6 +166,7 @@ class RigFacts(Painted):
 class RigScreen(StateScreen):
     """All facts, notes and assumptions."""
 
+    SCROLLED = "#rig-facts"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,enter,i", "back", "Back", id="rig.back"),
         Binding("up,k", "scroll(-1)", "Up", id="rig.up", show=False),
@@ -197,7 +198,3 @@ class RigScreen(StateScreen):
         """Draw a state."""
         self.query_one(HardwareHeader).show(state)
         self.query_one(RigFacts).show(state)
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.query_one("#rig-facts").scroll_relative(y=lines, animate=False)

@@ -128,6 +128,7 @@ class WhatIfScreen(StateScreen):
     """The present rig beside up to four scenarios."""
 
     AUTO_FOCUS = ""
+    SCROLLED = "#what-if-scroll"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "Back", id="what_if.back"),
         Binding("a", "add", "Add a change", id="what_if.add"),
@@ -292,10 +293,6 @@ class WhatIfScreen(StateScreen):
         _, _, visible = column_layout(view.content_size.width, count)
         view.first = min(max(view.first + step, 1), max(count - visible + 1, 1))
         view.repaint()
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.query_one("#what-if-scroll").scroll_relative(y=lines, animate=False)
 
     def action_copy(self) -> None:
         """Copy the command that prints the comparison."""

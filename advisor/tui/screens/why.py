@@ -20,6 +20,7 @@ from advisor.tui.widgets.why import WhyColumns
 class WhyScreen(StateScreen):
     """Memory, time, sensitivities, quantizations, depth, quality, assumptions and commands."""
 
+    SCROLLED = "#why-full"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,enter", "back", "Back", id="why.back"),
         Binding("up,k", "scroll(-1)", "Up", id="why.up", show=False),
@@ -77,18 +78,6 @@ class WhyScreen(StateScreen):
         self.query_one(WhyColumns).show(detail_of(state.view.table, row.index, row.variants), explanation)
         if explanation is None:
             self.advisor.request_explanation(row.model_id, row.quant)
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.query_one("#why-full").scroll_relative(y=lines, animate=False)
-
-    def action_edge(self, step: int) -> None:
-        """Scroll to the top or bottom."""
-        pane = self.query_one("#why-full")
-        if step < 0:
-            pane.scroll_home(animate=False)
-        else:
-            pane.scroll_end(animate=False)
 
     def action_neighbour(self, step: int) -> None:
         """The model above or below in the list."""
