@@ -59,8 +59,9 @@ HEADER = """\
 #   (memory_type `system`; bus and rate are then the fastest that the platform supports).
 # rate_mtps: transfers per second and pin, in millions. bandwidth_gbs = bus_bits / 8 x rate_mtps / 1000,
 #   in 1e9 bytes per second (Apple: as Apple states it, rounded down).
-#   bus and rate are empty where nobody states them (architecture `frontier`: chips that do not exist yet).
-# fp16_tflops: dense FP16 of the matrix units, else of the shaders; FP32 where FP16 is crippled (see note).
+#   bus and rate are empty where nobody states them (architecture `frontier`: chips that nobody has at home).
+# fp16_tflops: dense FP16 of the matrix units, accumulating in FP16 (with FP32 accumulation GeForce reaches
+#   half), else of the shaders; FP32 where FP16 is crippled (see note). Laptop GPUs: at their highest power.
 # fp8_tflops: dense FP8, filled for the frontier chips only.
 # nvlink_gbs: both directions together. pci_ids: device ids in hex. aliases: `;` between them.
 """

@@ -175,7 +175,7 @@ def test_bus_width_times_data_rate_is_the_bandwidth() -> None:
     assert all("Apple technical specifications" in sources[name] for name in off)
 
 
-def test_only_chips_that_do_not_exist_lack_a_bus() -> None:
+def test_only_chips_that_nobody_has_at_home_lack_a_bus() -> None:
     assert {row["architecture"] for row in _rows() if not row["bus_bits"]} == {"frontier"}
 
 
@@ -211,10 +211,78 @@ def test_the_chips_of_the_limit_study_are_there(name: str) -> None:
         ("rubin", "NVIDIA Rubin"),
         ("wse-3", "Cerebras WSE-3"),
         ("ironwood", "Google TPU7x (Ironwood)"),
+        ("trillium", "Google TPU v6e (Trillium)"),
+        ("tpu v5e", "Google TPU v5e"),
     ],
 )
 def test_frontier_chips_are_found_by_short_names(spelling: str, name: str) -> None:
     assert find_accelerator(spelling).name == name
+
+
+MATRIX_UNITS = {
+    # Streaming multiprocessors, FP16 operations of each per clock with FP16 accumulation, boost clock in GHz.
+    "NVIDIA TITAN V CEO Edition": (80, 1024, 1.455),
+    "NVIDIA GeForce RTX 2080 Ti": (68, 1024, 1.545),
+    "NVIDIA Quadro RTX 8000": (72, 1024, 1.770),
+    "NVIDIA GeForce RTX 3090": (82, 1024, 1.695),
+    "NVIDIA RTX A6000": (84, 1024, 1.800),
+    "NVIDIA RTX A500": (16, 1024, 1.770),
+    "NVIDIA GeForce RTX 3080 Laptop GPU": (48, 1024, 1.710),
+    "NVIDIA GeForce RTX 3080 Ti Laptop GPU": (58, 1024, 1.590),
+    "NVIDIA A100 SXM4 80GB": (108, 2048, 1.410),
+    "NVIDIA GeForce RTX 4090": (128, 1024, 2.520),
+    "NVIDIA RTX 6000 Ada Generation": (142, 1024, 2.505),
+    "NVIDIA L40S": (142, 1024, 2.520),
+    "NVIDIA GeForce RTX 5090": (170, 1024, 2.407),
+    "NVIDIA RTX PRO 6000 Blackwell": (188, 1024, 2.617),
+}
+"""Units and clocks of NVIDIA's architecture papers: one definition of the rate for all its cards."""
+
+
+@pytest.mark.parametrize("name", MATRIX_UNITS)
+def test_the_fp16_rate_is_that_of_the_matrix_units_accumulating_in_fp16(name: str) -> None:
+    units, operations, gigahertz = MATRIX_UNITS[name]
+    rate = find_accelerator(name).fp16_tflops
+    assert rate == pytest.approx(units * operations * gigahertz / 1000, rel=0.02)
+
+
+PUBLISHED_AI_TOPS = {
+    # NVIDIA's figure at the highest power; how many of its sparse operations make a dense FP16 one.
+    "NVIDIA GeForce RTX 4060 Laptop GPU": (233, 4),
+    "NVIDIA GeForce RTX 4070 Laptop GPU": (321, 4),
+    "NVIDIA GeForce RTX 4080 Laptop GPU": (542, 4),
+    "NVIDIA GeForce RTX 4090 Laptop GPU": (686, 4),
+    "NVIDIA GeForce RTX 5070 Laptop GPU": (798, 8),
+    "NVIDIA GeForce RTX 5070 Ti Laptop GPU": (992, 8),
+    "NVIDIA GeForce RTX 5080 Laptop GPU": (1334, 8),
+    "NVIDIA GeForce RTX 5090 Laptop GPU": (1824, 8),
+    "NVIDIA GeForce RTX 5090": (3352, 8),
+    "NVIDIA GeForce RTX 4090": (1321, 4),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED_AI_TOPS)
+def test_laptop_and_desktop_cards_follow_the_same_published_figure(name: str) -> None:
+    tops, ratio = PUBLISHED_AI_TOPS[name]
+    assert find_accelerator(name).fp16_tflops == pytest.approx(tops / ratio, rel=0.005)
+
+
+RATE_UNPUBLISHED = {
+    *("AMD BC-250", "AMD Instinct MI308X", "NVIDIA RTX PRO 500 Blackwell Laptop GPU"),
+    *("AMD Instinct MI430X", "AMD Instinct MI455X", "NVIDIA Rubin"),
+}
+
+
+def test_only_named_cards_lack_an_fp16_rate() -> None:
+    """Mining cards have theirs fused off in part; of the others nobody has published one."""
+    without = {
+        row["name"]
+        for row in _rows()
+        if row["vendor"] in ("NVIDIA", "AMD", "Intel", "Apple")
+        and not row["fp16_tflops"]
+        and not row["name"].startswith("NVIDIA CMP")
+    }
+    assert without == RATE_UNPUBLISHED
 
 
 def test_a_manual_line_states_its_own_source() -> None:

@@ -8,6 +8,25 @@ from catalog.hardware import find_accelerator, find_cpu
 from catalog.types import LookupFailedError
 
 CARDS = """
+rx 580x = AMD Radeon RX 580X
+rx 570x = AMD Radeon RX 570X
+rx 560 896sp = AMD Radeon RX 560 896SP
+radeon pro v320 = AMD Radeon Pro V320
+pro v340 16gb = AMD Radeon Pro V340 16GB
+rx 5600 oem = AMD Radeon RX 5600 OEM
+tesla p10 = NVIDIA Tesla P10
+p10 = NVIDIA Tesla P10
+gtx 1050 max-q = NVIDIA GeForce GTX 1050 Max-Q
+quadro p4000 max-q = NVIDIA Quadro P4000 Max-Q
+quadro t2000 max-q = NVIDIA Quadro T2000 Max-Q
+quadro t1200 mobile = NVIDIA T1200 Laptop GPU
+geforce 840m = NVIDIA GeForce 840M
+930mx = NVIDIA GeForce 930MX
+gtx 745 oem = NVIDIA GeForce GTX 745 OEM
+nvs 810 = NVIDIA NVS 810
+tenstorrent n150 = Tenstorrent Wormhole n150
+n150d = Tenstorrent Wormhole n150
+wormhole n300 = Tenstorrent Wormhole n300
 rx7900xtx = AMD Radeon RX 7900 XTX
 radeon 7900 xtx = AMD Radeon RX 7900 XTX
 rx 7900xt = AMD Radeon RX 7900 XT
