@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -186,6 +187,7 @@ def load_links() -> tuple[Link, ...]:
         Link(
             name=row["name"],
             bandwidth_gbs=float(row["bandwidth_gbs"]),
+            usable_gbs=_number(row["usable_gbs"]),
             latency_us=_number(row["latency_us"]),
             source=row["source"],
         )
@@ -377,16 +379,23 @@ _CPU_TIER = re.compile(r"^(AMD Ryzen|Intel Core) (?:\d |i\d-)(?=\d)")
 _THREADRIPPER = re.compile(r"\btr(?=[ -]?(pro\b|\d))", re.IGNORECASE)
 
 
+_CPU_COUNT = re.compile(r"^ *(\d+ ?[x×]|dual|two) +(?!core)|(?<=\S) +[x×] ?\d+ *$", re.IGNORECASE)
+"""How many of them a machine or a cluster has: ``2x EPYC 9654``, ``dual Xeon …``, ``Xeon 8480+ x2``."""
+
+
 def find_cpu(query: str) -> Cpu:
-    """The CPU that ``query`` (a name or a brand string) names; raises ``LookupFailedError``."""
+    """The CPU that ``query`` (a name or a brand string, also with a count) names.
+
+    Raises:
+        LookupFailedError: none is called so, or several are.
+    """
     query = _THREADRIPPER.sub("Threadripper", query)
     plain = plain_cpu_name(query)
-    if not plain or plain == query.strip():
-        return _cpu_index().resolve(query)
-    try:
-        return _cpu_index().resolve(query)
-    except LookupFailedError:
-        return _cpu_index().resolve(plain)
+    *firsts, last = dict.fromkeys((query, plain or query, plain_cpu_name(_CPU_COUNT.sub("", query)) or query))
+    for spelling in firsts:
+        with suppress(LookupFailedError):
+            return _cpu_index().resolve(spelling)
+    return _cpu_index().resolve(last)
 
 
 @cache

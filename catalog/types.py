@@ -283,9 +283,10 @@ class MemoryKind:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A connection between devices. ``bandwidth_gbs`` is per direction."""
+    """A connection between devices. ``bandwidth_gbs`` is per direction, ``usable_gbs`` its payload."""
 
     name: str
     bandwidth_gbs: float
+    usable_gbs: float | None
     latency_us: float | None
     source: str

@@ -274,12 +274,19 @@ def test_a_brand_that_says_nothing_finds_no_family(brand: str) -> None:
         ("AMD Ryzen 7 5800X3D", 2, 3200, 2667),
         ("AMD Ryzen 7 2700X", 2, 2933, 1866),
         ("AMD Ryzen 5 2600E", 2, 2667, 1866),
-        ("13th Gen Intel(R) Core(TM) i9-13900K", 2, 5600, 4400),
+        ("13th Gen Intel(R) Core(TM) i9-13900K", 2, 5600, 4000),
         ("13th Gen Intel(R) Core(TM) i5-13400F", 2, 4800, 4000),
         ("12th Gen Intel(R) Core(TM) i7-12700K", 2, 4800, 4000),
         ("Intel(R) Core(TM) Ultra 9 285K", 2, 6400, 4400),
         ("AMD EPYC 9654", 12, 4800, 4000),
         ("AMD EPYC 7251", 8, 2400, 2133),
+        ("AMD EPYC 7742", 8, 3200, 2933),
+        ("INTEL(R) XEON(R) PLATINUM 8592+", 8, 5600, 4400),
+        ("INTEL(R) XEON(R) 6990E+", 12, 8000, None),
+        ("AMD Opteron(tm) Processor 6276", 4, 1600, None),
+        ("AMD Opteron(tm) Processor 6380", 4, 1866, None),
+        ("Intel(R) Core(TM)2 Quad CPU Q8400 @ 2.66GHz", 2, 1333, None),
+        ("Intel(R) Core(TM)2 Quad CPU Q6600 @ 2.40GHz", 2, 1066, None),
         ("Intel(R) Xeon(R) Platinum 8480+", 8, 4800, 4400),
         ("Intel(R) Xeon(R) Gold 5218R", 6, 2667, 2666),
         ("Intel(R) Xeon(R) Silver 4210R", 6, 2400, 2400),
@@ -302,6 +309,20 @@ def test_slower_parts_and_small_brands_have_their_own_rates(
     family = match_cpu_family(brand)
     assert family is not None
     assert (family.channels, family.max_mts, family.max_mts_2dpc) == (channels, one_dimm, two_dimms)
+
+
+def test_a_front_side_bus_limits_what_its_cpu_reads() -> None:
+    family = match_cpu_family("Intel(R) Core(TM)2 Quad CPU Q8400 @ 2.66GHz")
+    assert family is not None
+    assert family.max_bandwidth_gbs == pytest.approx(8 * 1.333, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    "file_name", ["accelerators.csv", "cpu_families.csv", "cpus.csv", "links.csv", "memory_kinds.csv"]
+)
+def test_every_hardware_fact_names_a_source_that_was_read(file_name: str) -> None:
+    path = Path(hardware.__file__).parent / "data" / file_name
+    assert "recall" not in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -397,6 +418,27 @@ def test_the_links_table_and_the_pcie_formula_agree() -> None:
     assert find_link("pcie 4.0 x8").name == "PCIe 4.0 x8"
 
 
+def test_a_link_carries_no_more_than_its_rate() -> None:
+    for link in load_links():
+        if link.usable_gbs is not None:
+            assert 0.5 * link.bandwidth_gbs < link.usable_gbs < link.bandwidth_gbs, link.name
+        assert link.latency_us is None or 0 < link.latency_us < 100, link.name
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        *(f"PCIe {generation}.0 x16" for generation in range(1, 7)),
+        *("NVLink 1", "NVLink 2 (V100)", "NVLink 3 (A100)", "NVLink 4 (H100", "NVLink 5", "NVLink-C2C (GB10"),
+        *("Infinity Fabric (MI300X", "Thunderbolt 3", "Thunderbolt 4", "Thunderbolt 5", "USB4 40", "USB4 80"),
+        *("OCuLink", "InfiniBand EDR", "InfiniBand HDR", "InfiniBand NDR"),
+        *(f"Ethernet {rate} Gb/s" for rate in (1, 2.5, 5, 10, 25, 40, 100)),
+    ],
+)
+def test_links_of_every_generation_are_there(family: str) -> None:
+    assert any(link.name.startswith(family) for link in load_links())
+
+
 @pytest.mark.parametrize(
     ("spelling", "name"),
     [
@@ -453,9 +495,9 @@ def test_a_published_bandwidth_gives_back_its_data_rate(rate: int, bus_bits: int
 def test_a_broken_table_is_named_with_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "_DATA", tmp_path)
     (tmp_path / "links.csv").write_text(
-        "# x\nname,bandwidth_gbs,latency_us,source\na,1,,b\na,1\n", encoding="utf-8"
+        "# x\nname,bandwidth_gbs,usable_gbs,latency_us,source\na,1,,,b\na,1\n", encoding="utf-8"
     )
-    with pytest.raises(CatalogError, match=r"links\.csv, row 2: 2 fields instead of 4"):
+    with pytest.raises(CatalogError, match=r"links\.csv, row 2: 2 fields instead of 5"):
         list(hardware._rows("links.csv"))
     with pytest.raises(CatalogError, match="cannot be read"):
         list(hardware._rows("cpus.csv"))

@@ -220,6 +220,23 @@ rx580 2048sp = AMD Radeon RX 580 2048SP
 """
 
 CPUS = """
+2x xeon e5-2697a v4 = Intel Xeon E5-2697A v4
+2 x epyc 9175f = AMD EPYC 9175F
+dual epyc 9654 = AMD EPYC 9654
+dual xeon e5-2690 v4 = Intel Xeon E5-2690 v4
+xeon 8480+ x2 = Intel Xeon Platinum 8480+
+xeon 8480+ x1 = Intel Xeon Platinum 8480+
+2x xeon gold 6454s = Intel Xeon Gold 6454S
+10x raspberry pi cm5 16gb = Raspberry Pi CM5
+2x raspberry pi 5 8gb = Raspberry Pi 5
+4x ryzen ai max+ 395 (framework desktop cluster 512gb) = AMD Ryzen AI Max+ 395
+sifive p550 (hifive premier) = ESWIN EIC7700X (SiFive P550)
+eic7700x = ESWIN EIC7700X (SiFive P550)
+dc-roma risc-v ii (eswin 8-core) = ESWIN EIC7702X (DC-ROMA RISC-V II)
+core 2 quad q8400 (optiplex 780) = Intel Core 2 Quad Q8400
+q6600 = Intel Core 2 Quad Q6600
+graviton5 = AWS Graviton5
+xeon 6990e+ = Intel Xeon 6990E+
 7700x = AMD Ryzen 7 7700X
 5950x = AMD Ryzen 9 5950X
 13900k = Intel Core i9-13900K
@@ -363,6 +380,12 @@ def test_a_spelling_finds_its_card(spelling: str, name: str) -> None:
 @pytest.mark.parametrize(("spelling", "name"), _table(CPUS))
 def test_a_spelling_finds_its_cpu(spelling: str, name: str) -> None:
     assert find_cpu(spelling).name == name
+
+
+@pytest.mark.parametrize("text", ["EPYC 56-core DDR4", "laptop, 64GB RAM (README)", "dual socket NUMA", ""])
+def test_a_text_that_names_no_product_finds_none(text: str) -> None:
+    with pytest.raises(LookupFailedError):
+        find_cpu(text)
 
 
 @pytest.mark.parametrize("spelling", NEARLY)
