@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from advisor.core.kv import cache_shape
 from advisor.report import format as f
-from catalog.types import Accelerator, Cpu, CpuFamily, LookupFailedError, Model
+from catalog.types import Accelerator, Cpu, CpuFamily, Link, LookupFailedError, MemoryKind, Model
 from catalog.vision import vision_bytes
 
 Document = dict[str, Any]
@@ -186,34 +187,45 @@ def model_text(document: Document) -> str:
 
 
 def hardware_document(name: str) -> Document:
-    """``hardware --json``: an accelerator if one is called so, else a CPU.
+    """``hardware --json``: the first of accelerator, CPU, memory kind, link and CPU family called so.
 
     Raises:
-        LookupFailedError: neither knows the name; the text lists the nearest of both.
+        LookupFailedError: no kind knows the name, or one knows several; the text lists the nearest.
     """
-    from catalog.hardware import find_accelerator, find_cpu, find_cpu_family
+    from catalog import hardware
 
-    try:
-        return _accelerator_document(find_accelerator(name))
-    except LookupFailedError as gpu_error:
-        if gpu_error.ambiguous:
-            raise
+    kinds: tuple[Callable[[], Document], ...] = (
+        lambda: _accelerator_document(hardware.find_accelerator(name)),
+        lambda: _cpu_document(hardware.find_cpu(name)),
+        lambda: _memory_document(hardware.memory_kind(name)),
+        lambda: _link_document(hardware.find_link(name)),
+        lambda: _family_document(hardware.find_cpu_family(name)),
+    )
+    nearest: list[str] = []
+    for document in kinds:
         try:
-            cpu = find_cpu(name)
-        except LookupFailedError as cpu_error:
-            if cpu_error.ambiguous:
+            return document()
+        except LookupFailedError as error:
+            if error.ambiguous:
                 raise
-            nearest = (*gpu_error.candidates[:3], *cpu_error.candidates[:3])
-            raise LookupFailedError("hardware", name, nearest, False) from cpu_error
-        return _cpu_document(cpu, find_cpu_family(cpu.family))
+            nearest += error.candidates[:3]
+    raise LookupFailedError("hardware", name, tuple(nearest[:9]), ambiguous=False)
+
+
+def _document(kind: str, name: str, facts: Document, source: str) -> Document:
+    return {"schema": "rig-advice/hardware/1", "kind": kind, "name": name, "facts": facts, "source": source}
 
 
 def _accelerator_document(a: Accelerator) -> Document:
-    return {
-        "schema": "rig-advice/hardware/1",
-        "kind": "accelerator",
-        "name": a.name,
-        "facts": {
+    from catalog.hardware import cpu_of_accelerator
+
+    cpu = cpu_of_accelerator(a.name)
+    on_chip = {"cpu_on_chip": cpu.name} if cpu else {}
+    return _document(
+        "accelerator",
+        a.name,
+        {
+            **on_chip,
             "vendor": a.vendor,
             "architecture": a.architecture,
             "memory_bytes": list(a.memory_bytes),
@@ -234,34 +246,64 @@ def _accelerator_document(a: Accelerator) -> Document:
             "aliases": list(a.aliases),
             "note": a.note,
         },
-        "source": a.source,
-    }
+        a.source,
+    )
 
 
-def _cpu_document(cpu: Cpu, family: CpuFamily) -> Document:
+def _cpu_document(cpu: Cpu) -> Document:
+    from catalog.hardware import find_cpu_family
+
+    family = find_cpu_family(cpu.family)
+    facts = {"family": family.name, "cores": cpu.cores, "threads": cpu.threads, **_memory_limits(family)}
+    facts["isa"] = list(cpu.isa or family.isa or ())
+    return _document("cpu", cpu.name, facts, f"{cpu.source}; family: {family.source}")
+
+
+def _family_document(family: CpuFamily) -> Document:
+    from catalog.hardware import load_cpus
+
+    facts = _memory_limits(family)
+    facts["cpus"] = [cpu.name for cpu in load_cpus() if cpu.family == family.name]
+    return _document("cpu family", family.name, facts, family.source)
+
+
+def _memory_limits(family: CpuFamily) -> Document:
+    """What the CPUs of a family have in common: the memory that they drive and read."""
     return {
-        "schema": "rig-advice/hardware/1",
-        "kind": "cpu",
-        "name": cpu.name,
-        "facts": {
-            "family": family.name,
-            "vendor": family.vendor,
-            "platform": family.platform,
-            "cores": cpu.cores,
-            "threads": cpu.threads,
-            "isa": list(cpu.isa or family.isa or ()),
-            "memory_type": family.memory_type,
-            "channels": family.channels,
-            "max_mts": family.max_mts,
-            "max_mts_two_modules_per_channel": family.max_mts_2dpc,
-            "max_bandwidth_bytes_per_s": _gbs(family.max_bandwidth_gbs),
-            "max_ccd_bandwidth_bytes_per_s": _gbs(family.max_ccd_gbs),
-            "max_core_bandwidth_bytes_per_s": _gbs(family.max_core_gbs),
-            "slots_per_channel": family.slots_per_channel,
-            "max_memory_bytes": family.max_memory_bytes,
-        },
-        "source": f"{cpu.source}; family: {family.source}",
+        "vendor": family.vendor,
+        "platform": family.platform,
+        "isa": list(family.isa or ()),
+        "memory_type": family.memory_type,
+        "channels": family.channels,
+        "max_mts": family.max_mts,
+        "max_mts_two_modules_per_channel": family.max_mts_2dpc,
+        "peak_bandwidth_bytes_per_s": family.channels * family.max_mts * 8e6,
+        "max_bandwidth_bytes_per_s": _gbs(family.max_bandwidth_gbs),
+        "max_ccd_bandwidth_bytes_per_s": _gbs(family.max_ccd_gbs),
+        "max_core_bandwidth_bytes_per_s": _gbs(family.max_core_gbs),
+        "slots_per_channel": family.slots_per_channel,
+        "max_memory_bytes": family.max_memory_bytes,
     }
+
+
+def _link_document(link: Link) -> Document:
+    facts = {
+        "bandwidth_per_direction_bytes_per_s": link.bandwidth_gbs * 1e9,
+        "bandwidth_both_directions_bytes_per_s": 2 * link.bandwidth_gbs * 1e9,
+        "usable_per_direction_bytes_per_s": _gbs(link.usable_gbs),
+        "latency_s": None if link.latency_us is None else link.latency_us / 1e6,
+    }
+    return _document("link", link.name, facts, link.source)
+
+
+def _memory_document(kind: MemoryKind) -> Document:
+    facts = {
+        "rates_mts": list(kind.rates_mts),
+        "slowest_jedec_mts": kind.jedec_floor_mts,
+        "module_bits": kind.module_bits,
+        "bandwidth_of_fastest_module_bytes_per_s": kind.rates_mts[-1] * kind.module_bits / 8 * 1e6,
+    }
+    return _document("memory", kind.name, facts, kind.source)
 
 
 def _gbs(value: float | None) -> float | None:
@@ -272,11 +314,11 @@ def hardware_text(document: Document) -> str:
     """The same as lines; facts that are unknown are said to be."""
     lines = [f"{document['name']}  ({document['kind']})"]
     for key, value in document["facts"].items():
-        title = key.replace("_bytes_per_s", "").replace("_bytes", "").replace("_", " ")
+        title = key.replace("_bytes_per_s", "").replace("_bytes", "").removesuffix("_s").replace("_", " ")
         if key.endswith("_flop_per_s"):
-            title = key[:4].upper()
+            title = key.removesuffix("_flop_per_s").upper()
         if value is None or value in ([], ""):
-            shown = "unknown" if value is None else "–"
+            shown = "unknown" if value is None and key != "note" else "–"
         elif key == "max_memory_bytes":
             shown = f.gib_unit(value)
         elif key == "memory_bytes":
@@ -285,6 +327,8 @@ def hardware_text(document: Document) -> str:
             shown = f.gbs(value)
         elif key.endswith("_flop_per_s"):
             shown = f.tflops(value)
+        elif key == "latency_s":
+            shown = f"{value * 1e6:g} µs"
         elif isinstance(value, list):
             shown = ", ".join(str(v) for v in value)
         elif isinstance(value, bool):

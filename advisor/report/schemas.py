@@ -304,7 +304,7 @@ def _model() -> Schema:
 def _hardware() -> Schema:
     return _object(
         schema={"const": "rig-advice/hardware/1"},
-        kind=_one_of("accelerator", "cpu"),
+        kind=_one_of("accelerator", "cpu", "cpu family", "link", "memory"),
         name=_TEXT,
         facts={"type": "object"},
         source=_TEXT,

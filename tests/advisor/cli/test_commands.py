@@ -126,6 +126,10 @@ def test_a_model_inside_vram_does_not_move_with_the_ram(run: Run, rigs: dict[str
         ("model", ("model", "qwen3 30b a3b")),
         ("hardware", ("hardware", "RTX 3090")),
         ("hardware", ("hardware", "Ryzen 9 7950X")),
+        ("hardware", ("hardware", "M4 Pro 20-core GPU")),
+        ("hardware", ("hardware", "EPYC Genoa")),
+        ("hardware", ("hardware", "PCIe 5.0 x16")),
+        ("hardware", ("hardware", "DDR5")),
     ],
 )
 def test_other_documents_validate(run: Run, name: str, arguments: tuple[str, ...]) -> None:
@@ -208,6 +212,34 @@ def test_bad_input_gives_one_line_and_exit_code_2(
     assert err.startswith("rig-advisor: ")
     assert err.count("\n") == 1
     assert len(err) < 700
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("PCIe 5.0 x16", ("(link)", "63.0 GB/s", "126 GB/s", "56.0 GB/s", "4.1 µs", "source: PCI-SIG")),
+        ("nvlink 3 a100", ("(link)", "300 GB/s", "600 GB/s", "source: NVIDIA")),
+        ("ddr5", ("(memory)", "4800", "6000", "source: JEDEC")),
+        ("epyc genoa", ("(cpu family)", "4800", "4000", "461 GB/s", "AMD EPYC 9654", "source: AMD")),
+        ("m4 pro 20", ("(accelerator)", "Apple M4 Pro 14-core", "273 GB/s", "source: Apple")),
+        ("xpu-hbm4", ("FP8 ", "2250 TFLOP/s", "18000 GB/s")),
+        ("dual epyc 9654", ("(cpu)", "AMD EPYC 9004", "57.6 GB/s")),
+    ],
+)
+def test_hardware_of_every_kind_is_shown_with_its_source(
+    run: Run, name: str, expected: tuple[str, ...]
+) -> None:
+    code, out, _ = run("hardware", name)
+    assert code == 0
+    for text in expected:
+        assert text in out
+
+
+@pytest.mark.parametrize("name", ["NVLink 3", "usb4", "Infinity Fabric"])
+def test_an_ambiguous_link_lists_the_candidates(run: Run, name: str) -> None:
+    code, _, err = run("hardware", name)
+    assert code == 2
+    assert "ambiguous" in err
 
 
 def test_an_ambiguous_name_lists_the_candidates(run: Run) -> None:
