@@ -102,9 +102,7 @@ def build_parser() -> Parser:
     model.add_argument("name", metavar="NAME")
     _json(model)
 
-    hardware = commands.add_parser(
-        "hardware", help="what the catalog knows of a GPU, CPU, link or memory"
-    )
+    hardware = commands.add_parser("hardware", help="what the catalog knows of a GPU, CPU, link or memory")
     hardware.add_argument("name", metavar="NAME")
     _json(hardware)
 
