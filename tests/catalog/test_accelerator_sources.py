@@ -268,7 +268,7 @@ def test_laptop_and_desktop_cards_follow_the_same_published_figure(name: str) ->
 
 
 RATE_UNPUBLISHED = {
-    *("AMD BC-250", "AMD Instinct MI308X", "NVIDIA RTX PRO 500 Blackwell Laptop GPU"),
+    *("AMD BC-250", "AMD Instinct MI308X", "NVIDIA RTX PRO 500 Blackwell Laptop GPU", "Intel Arc B370"),
     *("AMD Instinct MI430X", "AMD Instinct MI455X", "NVIDIA Rubin"),
 }
 

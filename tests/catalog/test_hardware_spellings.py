@@ -8,6 +8,18 @@ from catalog.hardware import find_accelerator, find_cpu
 from catalog.types import LookupFailedError
 
 CARDS = """
+ryzen z1 = AMD Ryzen Z1 (Radeon 740M)
+ryzen z1 extreme = AMD Ryzen Z1 Extreme (Radeon 780M)
+ryzen z2 = AMD Ryzen Z2 (Radeon 780M)
+z2 extreme = AMD Ryzen Z2 Extreme (Radeon 890M)
+arc b370 = Intel Arc B370
+arc b390 = Intel Arc B390
+t4g = NVIDIA Tesla T4G
+tesla t4 = NVIDIA Tesla T4
+quadro rtx 6000 mobile = NVIDIA Quadro RTX 6000 Mobile
+quadro rtx 6000 = NVIDIA Quadro RTX 6000
+radeon 740m = AMD Radeon 740M
+radeon 780m = AMD Radeon 780M
 rx 580x = AMD Radeon RX 580X
 rx 570x = AMD Radeon RX 570X
 rx 560 896sp = AMD Radeon RX 560 896SP
