@@ -208,6 +208,8 @@ def _experts_in_ram(c: Candidates, machine: Machine, q: Question) -> Placement:
 
     most = c.expert_layers
     low, high = np.minimum(1.0, most), most.copy()
+    if q.cpu_expert_layers is not None:
+        low = high = np.clip(q.cpu_expert_layers - plain, low, most)
     for _ in range(_BISECTIONS):
         middle = np.floor((low + high) / 2)
         fits = spread(middle)[3] <= 0
@@ -275,6 +277,8 @@ def _layers_split(c: Candidates, machine: Machine, q: Question) -> Placement:
     head_at = _head_gpu(s, machine)
     layers, head = np.zeros((n, d)), np.zeros((n, d))
     rest = np.maximum(c.layers - 1, 0.0)
+    if q.gpu_layers is not None:
+        rest = np.minimum(rest, q.gpu_layers)
     for g, gpu in enumerate(machine.gpus):
         holds_head = head_at == g
         budget = np.maximum(gpu.usable_bytes - s.buffer - holds_head * s.head, 0.0)

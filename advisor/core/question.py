@@ -92,6 +92,10 @@ class Question:
     """Type of the cached values where it differs from that of the keys."""
     unified_kv: bool = False
     """One cache shared by all users, instead of a part of its own for each."""
+    gpu_layers: int | None = None
+    """Layers on the GPUs where they share the model with the CPU (``-ngl``); as many as fit unless stated."""
+    cpu_expert_layers: int | None = None
+    """Leading layers whose experts stay in RAM (``-ncmoe``); as few as fit unless stated."""
 
     def __post_init__(self) -> None:
         _within("context", self.context, 1, MAX_CONTEXT)

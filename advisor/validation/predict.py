@@ -15,7 +15,9 @@ from advisor.core.memory import compute_buffer_bytes, kv_bytes
 from advisor.pipeline import machine_of
 from advisor.validation.layouts import buffers_bytes, cache_bytes
 from advisor.validation.quants import UnknownQuantError, file_type
-from advisor.validation.rows import Case, SkipRowError, read_cases
+from advisor.validation.files import read_file
+from advisor.validation.rows import Case, SkipRowError
+from advisor.validation.slices import labels_of
 from advisor.validation.sizes import predict_bytes
 from catalog.efficiency import load_efficiencies
 from catalog.models import find_model
@@ -60,7 +62,7 @@ def validate_files(paths: Sequence[Path], rig: Rig | None) -> list[FileResult]:
     """
     results = []
     for path in paths:
-        kind, cases = read_cases(path, rig)
+        kind, cases = read_file(path, rig)
         rows = tuple(
             RowResult(name, "skipped", case) if isinstance(case, str) else _answer(case)
             for name, case in cases
@@ -71,7 +73,7 @@ def validate_files(paths: Sequence[Path], rig: Rig | None) -> list[FileResult]:
 
 def _answer(case: Case) -> RowResult:
     try:
-        return RowResult(case.id, "ok", None, _predict(case), case.labels)
+        return RowResult(case.id, "ok", None, _predict(case), labels_of(case, _model(case.model)))
     except (SkipRowError, UnknownQuantError, LookupFailedError, RigError) as error:
         return RowResult(case.id, "skipped", str(error), labels=case.labels)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
@@ -61,33 +61,36 @@ class Case:
 Reader = Callable[[Row, str, Rig | None], Case]
 
 
-def read_cases(path: Path, rig: Rig | None) -> tuple[str, Iterator[tuple[str, Case | str]]]:
-    """The kind of a file and its rows as (id, case or the reason for skipping it), in file order.
+def csv_cases(text: str, rig: Rig | None) -> tuple[str, Iterator[tuple[str, Case | str]]] | None:
+    """The kind of a CSV text and its rows as (id, case or the reason for skipping it), in file order.
 
-    Raises:
-        RigError: the file cannot be read or its header is not known.
+    ``None`` if the header is not known.
     """
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RigError(f"{path}: cannot be read ({error}); give a CSV file of measurements") from error
     rows = csv.DictReader(text.splitlines())
-    header = set(rows.fieldnames or ())
+    try:
+        header = set(rows.fieldnames or ())
+    except csv.Error:
+        return None
     for kind, columns, reader in _KINDS:
         if columns <= header:
             return kind, _cases(rows, reader, rig)
-    known = ", ".join(kind for kind, _, _ in _KINDS)
-    raise RigError(f"{path}: the header is not one that is understood; known kinds: {known}")
+    return None
 
 
 def _cases(rows: csv.DictReader[str], reader: Reader, rig: Rig | None) -> Iterator[tuple[str, Case | str]]:
-    for number, raw in enumerate(rows, 1):
+    for number, raw in enumerate(_readable(rows), 1):
         row = {key: (value or "").strip() for key, value in raw.items() if isinstance(key, str)}
         name = row.get("id") or str(number)
         try:
             yield name, reader(row, name, rig)
         except (SkipRowError, UnknownQuantError, LookupFailedError, RigError, ValueError) as error:
             yield name, str(error)
+
+
+def _readable(rows: csv.DictReader[str]) -> Iterator[dict[str, str]]:
+    """The rows up to the first that the CSV reader gives up on (a cell beyond its limit)."""
+    with contextlib.suppress(csv.Error):
+        yield from rows
 
 
 def _number(row: Row, key: str) -> float | None:
@@ -458,3 +461,8 @@ _KINDS: tuple[tuple[str, set[str], Reader], ...] = (
     ("dry-run sizes", {"tensor_bytes", "imatrix", "fallback_tensors"}, _dry_run_case),
     ("file sizes", {"size_bytes", "gguf_repo_or_file"}, _size_case),
 )
+
+
+def csv_kinds() -> tuple[str, ...]:
+    """The kinds of CSV files that are known by their header."""
+    return tuple(kind for kind, _, _ in _KINDS)
