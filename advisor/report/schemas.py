@@ -322,6 +322,8 @@ def _validate() -> Schema:
         high_tokens_per_s=_nullable(_NUMBER),
         measured_prefill_tokens_per_s=_nullable(_NUMBER),
         predicted_prefill_tokens_per_s=_nullable(_NUMBER),
+        low_prefill_tokens_per_s=_nullable(_NUMBER),
+        high_prefill_tokens_per_s=_nullable(_NUMBER),
         measured_weights_bytes=_nullable(_NUMBER),
         predicted_weights_bytes=_nullable(_NUMBER),
         measured_kv_bytes=_nullable(_NUMBER),
@@ -332,9 +334,11 @@ def _validate() -> Schema:
         predicted_total_bytes=_nullable(_NUMBER),
         measured_bytes=_nullable(_NUMBER),
         predicted_bytes=_nullable(_NUMBER),
+        labels={"type": "object", "additionalProperties": _TEXT},
     )
-    row["required"] = ["id", "status", "reason"]
+    row["required"] = ["id", "status", "reason", "labels"]
     statistics = _object(
+        by=_array(_TEXT),
         slice=_TEXT,
         quantity=_TEXT,
         n=_COUNT,

@@ -10,7 +10,7 @@ from advisor.validation.rows import GIB, SkipRowError
 from catalog.hardware import find_accelerator
 from catalog.types import LookupFailedError
 from probes.hypothetical import hypothetical_rig
-from probes.types import Fact, Rig, RigError
+from probes.types import AcceleratorInfo, Fact, Rig, RigError
 
 _SOURCE = "the measurement"
 _GIVE_RIG = "describe the machine with 'rig-advisor rig' and pass it with --rig"
@@ -68,8 +68,8 @@ def rig_of_run(run: Run, rig: Rig | None) -> Rig:
     else:
         found = _described(names, run)
     if backend is not None:
-        fact = Fact(backend, _SOURCE, "reported")
-        found = replace(found, accelerators=tuple(replace(a, backend=fact) for a in found.accelerators))
+        cards = tuple(_with_backend(card, backend) for card in found.accelerators)
+        found = replace(found, accelerators=cards)
     return _with_threads(found, run)
 
 
@@ -153,6 +153,13 @@ def _used(run: Run) -> tuple[str, ...]:
     if any(shares):
         return tuple(name for name, share in zip(names, shares, strict=False) if share)
     return tuple(names)
+
+
+def _with_backend(card: AcceleratorInfo, backend: str) -> AcceleratorInfo:
+    """The card with the backend of the run; versions before 2024 call ROCm CUDA, which it is built from."""
+    if backend == "cuda" and card.vendor.value == "AMD":
+        backend = "rocm"
+    return replace(card, backend=Fact(backend, _SOURCE, "reported"))
 
 
 def _with_threads(rig: Rig, run: Run) -> Rig:

@@ -65,7 +65,7 @@ def _case(row: Fields, name: str, rig: Rig | None) -> Case:
     run = Run(
         gpus=row.get("gpu_info", ""),
         cpu=row.get("cpu_info", ""),
-        backends=row.get("backends", ""),
+        backends=_backends(row),
         devices=row.get("devices", "auto"),
         split_mode=row.get("split_mode", "layer"),
         main_gpu=_whole(row, "main_gpu") or 0,
@@ -118,6 +118,16 @@ def _whole(row: Fields, key: str) -> int | None:
     return None if value is None else round(value)
 
 
+_FLAGS = ("cuda", "opencl", "vulkan", "kompute", "metal", "sycl", "rpc", "blas")
+
+
+def _backends(row: Fields) -> str:
+    """The backends as named; versions of 2023 and 2024 have a column for each instead."""
+    if "backends" in row:
+        return row["backends"]
+    return ",".join(name for name in _FLAGS if row.get(name) == "1") or "cpu"
+
+
 def _flash_attention(row: Fields) -> bool:
     """As stated; where it is not, the default of the time (off, later "where the backend has it")."""
     stated = row.get("flash_attn", "").lower()
@@ -139,7 +149,7 @@ def _placement(row: Fields, layers: int, *, moe: bool) -> tuple[Strategy, int | 
         raise SkipRowError("the cache was kept in RAM (-nkvo), which is not modelled")
     on_gpu = _whole(row, "n_gpu_layers")
     # With a CPU backend alone the number of GPU layers says nothing.
-    backends = {name.strip().lower() for name in re.split(r"[,+]", row.get("backends", ""))} - {""}
+    backends = {name.strip().lower() for name in re.split(r"[,+]", _backends(row))} - {""}
     if on_gpu == 0 or row.get("devices") == "none" or (backends and backends <= _CPU_BACKENDS):
         return Strategy.CPU, None, None
     experts = _whole(row, "n_cpu_moe") or 0

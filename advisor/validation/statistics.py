@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
 from advisor.validation.predict import FileResult, RowResult
+from advisor.validation.slices import DIMENSIONS
 
-QUANTITIES = (
-    "tokens_per_s",
-    "prefill_tokens_per_s",
-    "weights_bytes",
-    "kv_bytes",
-    "compute_bytes",
-    "total_bytes",
-    "bytes",
-)
-_LEAST_ROWS = 3
+SPEEDS = ("tokens_per_s", "prefill_tokens_per_s")
+QUANTITIES = (*SPEEDS, "weights_bytes", "kv_bytes", "compute_bytes", "total_bytes", "bytes")
+ALL = "all"
+LEAST_ROWS = 3
+
+By = tuple[str, ...]
+"""Dimensions that rows are grouped by together: ``("vendor",)``, ``("arch", "quant")``; ``()`` is all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +24,11 @@ class Statistics:
     """Errors of one quantity over one slice; errors are |predicted - measured| / measured.
 
     ``bias`` is the median of ln(predicted / measured); ``off_by_2x`` the share of rows where the two
-    differ by more than a factor of two either way.
+    differ by more than a factor of two either way; ``interval_coverage`` the share of rows inside
+    their 80 % interval, ``None`` where rows have none.
     """
 
+    by: By
     slice: str
     quantity: str
     n: int
@@ -41,38 +41,59 @@ class Statistics:
     bias: float
 
 
-def statistics_of(files: Sequence[FileResult]) -> list[Statistics]:
-    """Statistics over everything and over every label value with at least three rows."""
-    rows = [row for f in files for row in f.rows if row.status == "ok"]
-    slices: dict[str, list[RowResult]] = {"all": rows}
-    for row in rows:
-        for name, value in row.labels:
-            slices.setdefault(f"{name}: {value}", []).append(row)
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One measured and predicted value, with the interval where there is one."""
+
+    measured: float
+    predicted: float
+    low: float | None
+    high: float | None
+
+
+def pair_of(row: RowResult, quantity: str) -> Pair | None:
+    """What a row says of a quantity, ``None`` if it was not both measured and predicted."""
+    values = row.values
+    measured, predicted = values.get(f"measured_{quantity}"), values.get(f"predicted_{quantity}")
+    if not measured or not predicted or measured < 0 or predicted < 0:
+        return None
+    return Pair(measured, predicted, values.get(f"low_{quantity}"), values.get(f"high_{quantity}"))
+
+
+def statistics_of(files: Sequence[FileResult], also_by: Iterable[By] = ()) -> list[Statistics]:
+    """Statistics over everything, over every value of every label, and over the groups asked for.
+
+    Slices have at least three rows; those of a dimension stand together, the largest first.
+    """
+    rows = [(row, dict(row.labels)) for f in files for row in f.rows if row.status == "ok"]
+    present = dict.fromkeys(name for _, labels in rows for name in labels)
+    ordered = [*(name for name in DIMENSIONS if name in present), *(n for n in present if n not in DIMENSIONS)]
     result = []
-    for name, members in slices.items():
-        for quantity in QUANTITIES:
-            statistics = _statistics(name, quantity, members)
-            if statistics is not None:
-                result.append(statistics)
+    for by in dict.fromkeys([(), *((name,) for name in ordered), *also_by]):
+        groups: dict[str, list[RowResult]] = {}
+        for row, labels in rows:
+            if labels.keys() >= set(by):
+                groups.setdefault(_slice_name(by, labels), []).append(row)
+        for name in sorted(groups, key=lambda name: (-len(groups[name]), name)):
+            found = (_statistics(by, name, quantity, groups[name]) for quantity in QUANTITIES)
+            result += [statistics for statistics in found if statistics is not None]
     return result
 
 
-def _statistics(name: str, quantity: str, rows: Sequence[RowResult]) -> Statistics | None:
-    pairs = []
-    inside = []
-    for row in rows:
-        measured, predicted = row.values.get(f"measured_{quantity}"), row.values.get(f"predicted_{quantity}")
-        if not measured or not predicted:
-            continue
-        pairs.append((measured, predicted))
-        low, high = row.values.get("low_tokens_per_s"), row.values.get("high_tokens_per_s")
-        if quantity == "tokens_per_s" and low is not None and high is not None:
-            inside.append(low <= measured <= high)
-    if len(pairs) < (1 if name == "all" else _LEAST_ROWS):
+def _slice_name(by: By, labels: Mapping[str, str]) -> str:
+    """``all``, ``vendor: NVIDIA``, ``arch: ada cuda; quant: Q4_K_M``."""
+    return "; ".join(f"{name}: {labels[name]}" for name in by) or ALL
+
+
+def _statistics(by: By, name: str, quantity: str, rows: Sequence[RowResult]) -> Statistics | None:
+    pairs = [pair for row in rows if (pair := pair_of(row, quantity)) is not None]
+    if len(pairs) < (1 if not by else LEAST_ROWS):
         return None
-    errors = [abs(p - m) / m for m, p in pairs]
-    logs = [math.log(p / m) for m, p in pairs]
+    errors = [abs(p.predicted - p.measured) / p.measured for p in pairs]
+    logs = [math.log(p.predicted / p.measured) for p in pairs]
+    inside = [p.low <= p.measured <= p.high for p in pairs if p.low is not None and p.high is not None]
     return Statistics(
+        by=by,
         slice=name,
         quantity=quantity,
         n=len(pairs),
