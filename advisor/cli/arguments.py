@@ -109,11 +109,18 @@ def build_parser() -> Parser:
     validate = commands.add_parser(
         "validate", help="predictions against measured rows, with error statistics"
     )
-    validate.add_argument("files", nargs="+", metavar="FILE.csv")
+    validate.add_argument(
+        "files", nargs="+", metavar="FILE", help="llama-bench output (csv, json, jsonl, md) or measured rows"
+    )
     validate.add_argument("--rig", metavar="FILE", help="the rig that the rows were measured on")
+    breakdown = validate.add_mutually_exclusive_group()
+    breakdown.add_argument("--by", metavar="NAMES", help="break down by, e.g. vendor,arch+quant")
+    breakdown.add_argument("--slices", action="store_true", help="break down by everything there is")
+    validate.add_argument("--plot", metavar="FILE.svg", help="draw predicted against measured (.svg, .png)")
+    validate.add_argument("--plot-prefill", metavar="FILE.svg", help="the same for prefill speed")
     shape = validate.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    shape.add_argument("--markdown", action="store_true", help="the table of cases for a document")
+    shape.add_argument("--markdown", action="store_true", help="the tables for a document")
 
     schema = commands.add_parser("schema", help="JSON Schemas of everything printed with --json")
     schema.add_argument("name", nargs="?", metavar="NAME")
