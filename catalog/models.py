@@ -205,10 +205,10 @@ def _heads() -> NameIndex[Model]:
     return NameIndex("model", _entries(heads), optional=_OPTIONAL, ignorable=_IGNORED)
 
 
-def _resolve(query: str) -> Model:
+def _resolve(query: str, *, suggest: bool = True) -> Model:
     """What the index says, or the head of the lineage that an ambiguous name means."""
     try:
-        return _index().resolve(query)
+        return _index().resolve(query, suggest=suggest)
     except LookupFailedError as error:
         if not error.ambiguous:
             raise
@@ -222,7 +222,7 @@ def _head_meant(query: str, ambiguous: LookupFailedError) -> Model:
         LookupFailedError: the name fits several heads (they are the candidates), or none.
     """
     try:
-        head = _heads().resolve(query)
+        head = _heads().resolve(query, suggest=False)
     except LookupFailedError as error:
         raise (error if error.ambiguous else ambiguous) from None
     lineage = {model.name for model in load_models() if head.id in (model.id, model.variant_of)}
@@ -279,7 +279,7 @@ def find_model(query: str) -> Model:
     if not plain:
         raise LookupFailedError("model", query, (), ambiguous=False)
     with contextlib.suppress(LookupFailedError):
-        return index.resolve(_pointed(whole))
+        return index.resolve(_pointed(whole), suggest=False)
     plain = _pointed(plain)
     try:
         return _resolve(plain)
@@ -287,5 +287,5 @@ def find_model(query: str) -> Model:
         respelt = None if error.ambiguous else _respelt(plain)
         if respelt is not None:
             with contextlib.suppress(LookupFailedError):
-                return _resolve(respelt)
+                return _resolve(respelt, suggest=False)
         raise LookupFailedError("model", query, error.candidates, error.ambiguous) from None

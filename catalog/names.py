@@ -134,8 +134,11 @@ class NameIndex(Generic[T]):
         for word in reachable:
             self._postings.setdefault(word, set()).add(where)
 
-    def resolve(self, query: str) -> T:
-        """The one entry that ``query`` names; ``LookupFailedError`` if there is none or several."""
+    def resolve(self, query: str, *, suggest: bool = True) -> T:
+        """The one entry that ``query`` names; ``LookupFailedError`` if there is none or several.
+
+        Without ``suggest`` the error names no near misses: comparing with all names takes tens of ms.
+        """
         literal = self._literal.get(query.strip().casefold())
         if literal is not None:
             return self.entries[literal].value
@@ -152,7 +155,8 @@ class NameIndex(Generic[T]):
         series = self._series(forms[-1])
         if series:
             raise LookupFailedError(self.kind, query, self._names(series), ambiguous=True)
-        raise LookupFailedError(self.kind, query, self._near(query, forms[-1]), ambiguous=False)
+        near = self._near(query, forms[-1]) if suggest else ()
+        raise LookupFailedError(self.kind, query, near, ambiguous=False)
 
     def _heaviest(self, entries: Collection[int]) -> list[int]:
         best = max((self.entries[entry].weight for entry in entries), default=0.0)

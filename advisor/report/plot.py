@@ -7,7 +7,7 @@ not see all of them (Okabe and Ito's palette), and every series has a marker of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -118,7 +118,7 @@ def chart(
         *frame.axes(),
         '<g clip-path="url(#inside)">',
         *(frame.guide(guide) for guide in guides),
-        *(frame.series(one, at) for at, one in enumerate(series)),
+        *reversed([frame.series(one, at) for at, one in enumerate(series)]),  # the first lies on top
         "</g>",
         *(frame.guide_label(guide) for guide in guides if guide.label),
         *frame.legend(series),
@@ -232,7 +232,7 @@ class _Frame:
 
     def legend(self, series: Sequence[Series]) -> list[str]:
         """Marker, name and note of each series, right of the chart."""
-        parts, x = [], self.left + self.width + 40
+        parts, x = [], self.left + self.width + 52
         named = [(at, one) for at, one in enumerate(series) if one.name]
         for row, (at, one) in enumerate(named):
             y = self.top + 12 + row * 36
@@ -248,7 +248,7 @@ class _Frame:
 
 def _legend_width(series: Sequence[Series]) -> int:
     widths = [max(len(s.name) * 12, len(s.note) * 11) * _LETTER for s in series if s.name]
-    return round(max(widths) + 52) if widths else 0
+    return round(max(widths) + 64) if widths else 0
 
 
 def _line(x1: str, y1: str, x2: str, y2: str, *, strong: bool) -> str:
@@ -304,13 +304,13 @@ def _log_ticks(low: float, high: float) -> list[tuple[float, str]]:
     """1 to 9 of each decade as lines; labelled: 1, 2, 5 of few decades, else powers of ten."""
     decades = math.log10(high / low)
     labelled = (1, 2, 5) if decades <= 4.5 else (1,)
-    every: Callable[[int], bool] = (lambda e: True) if decades <= 9 else (lambda e: e % 3 == 0)
+    every = 1 if decades <= 9 else 3
     ticks = []
     for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
         for digit in range(1, 10) if decades <= 9 else (1,):
             value = digit * 10.0**exponent
             if low * 0.9999 <= value <= high * 1.0001:
-                shown = digit in labelled and every(exponent)
+                shown = digit in labelled and exponent % every == 0
                 ticks.append((value, tick_label(value) if shown else ""))
     return ticks
 

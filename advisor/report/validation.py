@@ -130,9 +130,7 @@ def validation_markdown(files: Sequence[FileResult], by: Sequence[By] | None = M
     return "\n\n".join(tables)
 
 
-def _sections(
-    files: Sequence[FileResult], by: Sequence[By] | None
-) -> list[tuple[str, list[Statistics]]]:
+def _sections(files: Sequence[FileResult], by: Sequence[By] | None) -> list[tuple[str, list[Statistics]]]:
     """The statistics by quantity and dimension; everything heads the first table of a quantity."""
     statistics = statistics_of(files, by or ())
     sections = []

@@ -49,8 +49,8 @@ def speed_plot(files: Sequence[FileResult], quantity: str, by: str = CASE) -> st
         bands=[Band([*times(1.25), *reversed(times(0.75))])],
         guides=[
             Guide(times(1.0), dashed=False),
-            Guide(times(1.25), "+25 %"),
-            Guide(times(0.75), "−25 %"),
+            Guide(times(1.25), "±25 %"),
+            Guide(times(0.75)),
             Guide(times(2.0), "2×"),
             Guide(times(0.5), "½×"),
         ],

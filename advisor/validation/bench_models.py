@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from advisor.validation.quants import UnknownQuantError
@@ -48,12 +49,12 @@ _ARCHITECTURES = {
 """GGUF architectures whose name is not the Hugging Face ``model_type``: the latter, plainly written."""
 
 _SHAPE = (
-    *("layers", "hidden_size", "n_heads", "n_kv_heads", "head_dim", "ffn_size", "vocab_size"),
-    *("tied_embeddings", "sliding_window", "n_experts", "n_experts_active", "n_shared_experts"),
+    *("layers", "hidden_size", "n_heads", "n_kv_heads", "head_dim", "tied_embeddings"),
+    *("sliding_window", "n_experts", "n_experts_active", "n_shared_experts"),
     *("moe_ffn_size", "shared_expert_ffn_size", "first_dense_layers", "moe_layer_step", "q_lora_rank"),
     *("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"),
 )
-"""The fields of a model that decide how fast it runs."""
+"""The fields that decide how fast models of one parameter count run; the rest follows from the count."""
 
 
 def quant_of(description: str) -> str:
@@ -88,7 +89,7 @@ def model_of(description: str, file: str, params: float | None) -> Model:
     named = _by_file(file, params) if file else None
     if named is not None:
         return named
-    if not params:
+    if not params or params <= 0:
         raise SkipRowError("neither a file name that the catalog knows nor a parameter count is stated")
     return _by_count(description, params)
 
@@ -103,12 +104,22 @@ def _by_file(file: str, params: float | None) -> Model | None:
         model = find_model(name)
     except LookupFailedError:
         return None
-    if model.not_estimated_because or not params:
+    if model.not_estimated_because or not params or params <= 0:
         return None if params else model
-    counts = [model.total_params]
+    counts = [*_counts(model)]
     if model.tied_embeddings:
         counts.append(model.total_params + model.vocab_size * model.hidden_size)
-    return model if any(abs(math.log(params / count)) < _SAME_FILE for count in counts) else None
+    return model if _off(params, counts) < _SAME_FILE else None
+
+
+def _counts(model: Model) -> tuple[int, ...]:
+    """The parameters of the text model, and the published total, which prediction layers are part of."""
+    return (model.total_params, model.published_params or model.total_params)
+
+
+def _off(params: float, counts: Sequence[int]) -> float:
+    """How far a number of parameters is from the nearest count, as a logarithm."""
+    return min(abs(math.log(params / count)) for count in counts)
 
 
 def _by_count(description: str, params: float) -> Model:
@@ -120,7 +131,7 @@ def _by_count(description: str, params: float) -> Model:
         if m.not_estimated_because is None and m.total_params and _plain(m.architecture) in wanted
     ]
     for tolerance in _SAME_COUNT:
-        near = [m for m in usable if abs(math.log(m.total_params / params)) < tolerance]
+        near = [m for m in usable if _off(params, _counts(m)) < tolerance]
         if near:
             return _one_shape(description, params, near)
     raise SkipRowError(
@@ -130,7 +141,7 @@ def _by_count(description: str, params: float) -> Model:
 
 
 def _one_shape(description: str, params: float, near: list[Model]) -> Model:
-    """The best known of models that share one shape: what llama-bench times is the shape."""
+    """The nearest and best known of models that share one shape: what llama-bench times is the shape."""
     heads = [model for model in near if model.variant_of is None] or near
     shapes = {tuple(getattr(model, name) for name in _SHAPE) for model in heads}
     if len(shapes) > 1:
@@ -139,7 +150,7 @@ def _one_shape(description: str, params: float, near: list[Model]) -> Model:
             f"{description!r} of {params / 1e9:.2f} billion parameters fits models of different shape: "
             f"{names}; give llama-bench's CSV or JSON, which name the file"
         )
-    return max(heads, key=lambda model: (len(model.gguf_repos), model.id))
+    return min(heads, key=lambda m: (round(_off(params, _counts(m)), 4), -len(m.gguf_repos), m.id))
 
 
 def _plain(name: str) -> str:

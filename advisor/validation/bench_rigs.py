@@ -26,7 +26,10 @@ _BACKENDS = {
     "sycl": "sycl",
     "opencl": "opencl",
 }
-_DRIVER = re.compile(r"\s*\((?:RADV|AMD open|AMD proprietary|Intel open|NVIDIA|NV|DG\d|RPL|ADL|TGL|ARL|MTL|LNL)[^)]*\)")
+_DRIVER = re.compile(
+    r"\s*\((?:RADV|AMD open|AMD proprietary|Intel open|NVIDIA|NV|DG\d|RPL|ADL|TGL|ARL|MTL|LNL)[^)]*\)",
+    re.IGNORECASE,
+)
 _MARKS = re.compile(r"\((?:R|TM|C)\)|\bSeries\b", re.IGNORECASE)
 _GRAPHICS = re.compile(r"\s+Graphics$", re.IGNORECASE)
 _VIRTUAL = re.compile(r"llvmpipe|swiftshader|lavapipe", re.IGNORECASE)
@@ -63,10 +66,7 @@ def rig_of_run(run: Run, rig: Rig | None) -> Rig:
     names = _used(run) if run.on_gpu else ()
     if len(names) > 1 and run.split_mode in ("row", "tensor", "graph", "attn"):
         raise SkipRowError(f"the split mode {run.split_mode} over several GPUs is not modelled yet")
-    if rig is not None:
-        found = _given(rig, names, run)
-    else:
-        found = _described(names, run)
+    found = _given(rig, names, run) if rig is not None else _described(names, run)
     if backend is not None:
         cards = tuple(_with_backend(card, backend) for card in found.accelerators)
         found = replace(found, accelerators=cards)
@@ -168,5 +168,3 @@ def _with_threads(rig: Rig, run: Run) -> Rig:
     if not run.threads or run.threads < 1 or (cores and cores <= run.threads):
         return rig
     return replace(rig, cpu=replace(rig.cpu, usable_cores=Fact(float(run.threads), _SOURCE, "reported")))
-
-

@@ -43,7 +43,16 @@ _TEST = re.compile(
 )
 """``pp512``, ``tg 128`` (2023), ``pp512+tg128``, ``tg128 @ d4096``, ``tg64@pp4096`` (ik_llama.cpp)."""
 
-_UNITS = {"KIB": 1024, "MIB": 1024**2, "GIB": 1024**3, "TIB": 1024**4, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+_UNITS = {
+    "KIB": 1024,
+    "MIB": 1024**2,
+    "GIB": 1024**3,
+    "TIB": 1024**4,
+    "K": 1e3,
+    "M": 1e6,
+    "B": 1e9,
+    "T": 1e12,
+}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]iB|[KMBT])", re.IGNORECASE)
 _BUILD = re.compile(r"\bbuild: ?\w+ \((\d{1,9})\)")
 _BROKEN_STARTS = 50

@@ -13,16 +13,16 @@ from advisor.core.candidates import Candidates, build_candidates
 from advisor.core.estimate import EstimateTable, estimate
 from advisor.core.memory import compute_buffer_bytes, kv_bytes
 from advisor.pipeline import machine_of
+from advisor.validation.files import read_file
 from advisor.validation.layouts import buffers_bytes, cache_bytes
 from advisor.validation.quants import UnknownQuantError, file_type
-from advisor.validation.files import read_file
 from advisor.validation.rows import Case, SkipRowError
+from advisor.validation.sizes import predict_bytes, weighing
 from advisor.validation.slices import labels_of
-from advisor.validation.sizes import predict_bytes
 from catalog.efficiency import load_efficiencies
 from catalog.models import find_model
 from catalog.types import LookupFailedError, Model, Role
-from catalog.weights import file_tensor_bytes, weights_for
+from catalog.weights import file_tensor_bytes
 from probes.types import Rig, RigError, unknown
 
 
@@ -64,31 +64,42 @@ def validate_files(paths: Sequence[Path], rig: Rig | None) -> list[FileResult]:
     for path in paths:
         kind, cases = read_file(path, rig)
         rows = tuple(
-            RowResult(name, "skipped", case) if isinstance(case, str) else _answer(case)
+            RowResult(name, "skipped", case) if isinstance(case, str) else answer(case)
             for name, case in cases
         )
         results.append(FileResult(str(path), kind, rows))
     return results
 
 
-def _answer(case: Case) -> RowResult:
+def answer(case: Case) -> RowResult:
+    """What the estimator says of a case, or why it cannot say anything."""
     try:
         return RowResult(case.id, "ok", None, _predict(case), labels_of(case, _model(case.model)))
     except (SkipRowError, UnknownQuantError, LookupFailedError, RigError) as error:
         return RowResult(case.id, "skipped", str(error), labels=case.labels)
 
 
-@cache
 def _model(name: str) -> Model:
-    model = find_model(name)
-    if model.not_estimated_because:
-        raise SkipRowError(f"{model.name} is not estimated: {model.not_estimated_because}")
-    return model
+    found = _found(name)
+    if isinstance(found, LookupFailedError):
+        raise found.with_traceback(None)
+    if found.not_estimated_because:
+        raise SkipRowError(f"{found.name} is not estimated: {found.not_estimated_because}")
+    return found
+
+
+@cache
+def _found(name: str) -> Model | LookupFailedError:
+    """The model of a name, or why there is none: unknown names repeat, and looking for near ones is slow."""
+    try:
+        return find_model(name)
+    except LookupFailedError as error:
+        return error
 
 
 @lru_cache(maxsize=4096)
 def _weights(name: str, quant: str, imatrix: bool) -> dict[tuple[Role, str], int]:
-    return weights_for(_model(name), quant, imatrix)
+    return weighing(name).by_role_and_type(quant, imatrix)
 
 
 def _predict(case: Case) -> dict[str, float | None]:

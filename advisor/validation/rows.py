@@ -7,6 +7,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
@@ -163,6 +164,7 @@ def _case_label(
     return (("case", f"one GPU or unified memory, {kind}"),)
 
 
+@lru_cache(maxsize=4096)
 def _rig_with_gpu(hardware: str, count: int, backend: str, memory_gib: float | None) -> Rig:
     from dataclasses import replace
 

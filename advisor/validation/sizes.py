@@ -19,12 +19,13 @@ _MIX = re.compile(r"(?:UD-)?(?:I?Q[1-8]_(?:K_)?[A-Z]+|Q[4-8]_[01])", re.IGNORECA
 
 
 @lru_cache(maxsize=256)
-def _weighing(name: str) -> Weighing:
+def weighing(name: str) -> Weighing:
+    """The tensors of a model, built once for all of its rows."""
     return Weighing(find_model(name))
 
 
 def _quantized_16_bit(case: Case, quant: str) -> int:
-    typed = _weighing(case.model).typed(quant, case.imatrix, keep_native=False, with_mtp=True)
+    typed = weighing(case.model).typed(quant, case.imatrix, keep_native=False, with_mtp=True)
     return sum(tensor_bytes(kind, tensor.shape) for tensor, kind in typed)
 
 

@@ -67,7 +67,10 @@ def statistics_of(files: Sequence[FileResult], also_by: Iterable[By] = ()) -> li
     """
     rows = [(row, dict(row.labels)) for f in files for row in f.rows if row.status == "ok"]
     present = dict.fromkeys(name for _, labels in rows for name in labels)
-    ordered = [*(name for name in DIMENSIONS if name in present), *(n for n in present if n not in DIMENSIONS)]
+    ordered = [
+        *(name for name in DIMENSIONS if name in present),
+        *(n for n in present if n not in DIMENSIONS),
+    ]
     result = []
     for by in dict.fromkeys([(), *((name,) for name in ordered), *also_by]):
         groups: dict[str, list[RowResult]] = {}
