@@ -116,6 +116,7 @@ def build_parser() -> Parser:
     breakdown = validate.add_mutually_exclusive_group()
     breakdown.add_argument("--by", metavar="NAMES", help="break down by, e.g. vendor,arch+quant")
     breakdown.add_argument("--slices", action="store_true", help="break down by everything there is")
+    validate.add_argument("--rows", action="store_true", help="list every row, not only where they are few")
     validate.add_argument("--plot", metavar="FILE.svg", help="draw predicted against measured (.svg, .png)")
     validate.add_argument("--plot-prefill", metavar="FILE.svg", help="the same for prefill speed")
     shape = validate.add_mutually_exclusive_group()

@@ -316,8 +316,12 @@ def _validate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(report.validation_document(results, by))
     else:
-        show = report.validation_markdown if arguments.markdown else report.validation_text
-        output.write(show(results, None if arguments.slices else by))
+        shown = None if arguments.slices else by
+        output.write(
+            report.validation_markdown(results, shown)
+            if arguments.markdown
+            else report.validation_text(results, shown, rows=arguments.rows)
+        )
     return Exit.OK if any(r.status == "ok" for r in results) else Exit.NOTHING
 
 

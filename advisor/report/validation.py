@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from advisor.report.documents import number
-from advisor.report.format import percent
+from advisor.report.format import percent, speed, speed_range, tokens
 from advisor.report.table import Column, markdown_table, text_table
-from advisor.validation import FileResult
+from advisor.validation import FileResult, RowResult
 from advisor.validation.slices import CASE, DIMENSIONS
-from advisor.validation.statistics import QUANTITIES, By, Statistics, statistics_of
+from advisor.validation.statistics import QUANTITIES, SPEEDS, By, Statistics, pair_of, statistics_of
 from probes.types import RigError
 
 Document = dict[str, Any]
@@ -49,6 +49,19 @@ _LONG_COLUMNS = (
     Column("off by more than 2×", right=True),
     Column("inside the 80 % interval", right=True),
     Column("bias", right=True),
+)
+
+
+_FEW_ROWS = 24
+"""Up to so many rows are listed without being asked for: a person's own runs."""
+_ROW_COLUMNS = (
+    Column("row"),
+    Column("model"),
+    Column("test"),
+    Column("measured", right=True),
+    Column("predicted", right=True),
+    Column("80 % interval", right=True),
+    Column("error", right=True),
 )
 
 
@@ -105,8 +118,13 @@ def validation_document(files: Sequence[FileResult], by: Sequence[By] = ()) -> D
     }
 
 
-def validation_text(files: Sequence[FileResult], by: Sequence[By] | None = MAIN) -> str:
-    """What was answered and why not the rest, then the statistics; ``by=None`` shows every slice."""
+def validation_text(
+    files: Sequence[FileResult], by: Sequence[By] | None = MAIN, *, rows: bool = False
+) -> str:
+    """What was answered and why not the rest, the rows where they are few, then the statistics.
+
+    ``by=None`` shows every slice, ``rows`` every row.
+    """
     lines = []
     for f in files:
         skipped = Counter(r.reason for r in f.rows if r.status != "ok")
@@ -115,10 +133,30 @@ def validation_text(files: Sequence[FileResult], by: Sequence[By] | None = MAIN)
         lines += [f"  skipped {count}: {reason}" for reason, count in skipped.most_common(12)]
         rest = sum(skipped.values()) - sum(count for _, count in skipped.most_common(12))
         lines += [f"  skipped {rest} for other reasons"] if rest else []
+    if rows or sum(r.status == "ok" for f in files for r in f.rows) <= _FEW_ROWS:
+        listed = [cells for f in files for r in f.rows if r.status == "ok" for cells in _row_cells(r)]
+        lines += ["", text_table(_ROW_COLUMNS, listed)] if listed else []
     for title, members in _sections(files, by):
         cells = [(_shown(s), *_cells(s)) for s in members]
         lines += ["", text_table((Column(title), *_COLUMNS), cells)]
     return "\n".join(lines)
+
+
+def _row_cells(row: RowResult) -> Iterator[tuple[str, ...]]:
+    """A line for each speed of a row: what was timed, measured, predicted, the interval and the error."""
+    for quantity, what in zip(SPEEDS, ("decode", "prefill"), strict=True):
+        pair = pair_of(row, quantity)
+        if pair is not None:
+            interval = "–" if pair.low is None or pair.high is None else speed_range(pair.low, pair.high)
+            yield (
+                row.id,
+                row.title,
+                f"{what} at {tokens(row.depth)}" if row.depth else what,
+                speed(pair.measured),
+                speed(pair.predicted),
+                interval,
+                f"{100 * (pair.predicted / pair.measured - 1):+.0f} %",
+            )
 
 
 def validation_markdown(files: Sequence[FileResult], by: Sequence[By] | None = MAIN) -> str:

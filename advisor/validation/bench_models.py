@@ -80,18 +80,18 @@ def _joined(label: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def model_of(description: str, file: str, params: float | None) -> Model:
-    """The model of a row.
+def model_of(description: str, file: str, params: float | None) -> tuple[Model, bool]:
+    """The model of a row, and whether the file names it; else it is only one of the same shape.
 
     Raises:
         SkipRowError: the catalog has no such model, or several of different shape; the text names them.
     """
     named = _by_file(file, params) if file else None
     if named is not None:
-        return named
+        return named, True
     if not params or params <= 0:
         raise SkipRowError("neither a file name that the catalog knows nor a parameter count is stated")
-    return _by_count(description, params)
+    return _by_count(description, params), False
 
 
 def _by_file(file: str, params: float | None) -> Model | None:

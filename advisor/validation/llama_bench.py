@@ -53,14 +53,14 @@ def _cases(records: tuple[Fields | str, ...], rig: Rig | None) -> Iterator[tuple
 def _case(row: Fields, name: str, rig: Rig | None) -> Case:
     prompt, generated, depth = (_whole(row, key) or 0 for key in ("n_prompt", "n_gen", "n_depth"))
     speed = _number(row, "avg_ts")
-    if not speed:
+    if not speed or speed < 0:
         raise SkipRowError("no speed is stated (t/s, avg_ts)")
     if prompt and generated:
         raise SkipRowError("prompt and generation are timed as one; run them apart with -p and -n")
     if not prompt and not generated:
         raise SkipRowError("the test is neither of a prompt (pp) nor of generation (tg)")
     params, size = _number(row, "model_n_params"), _number(row, "model_size")
-    model = model_of(row["model_type"], row.get("model_filename", ""), params)
+    model, named = model_of(row["model_type"], row.get("model_filename", ""), params)
     strategy, gpu_layers, cpu_experts = _placement(row, len(model.layers), moe=model.is_moe)
     run = Run(
         gpus=row.get("gpu_info", ""),
@@ -100,7 +100,8 @@ def _case(row: Fields, name: str, rig: Rig | None) -> Case:
         measured_tokens_per_s=speed if generated else None,
         measured_prefill_tokens_per_s=speed if prompt else None,
         tensor_bytes=size,
-        labels=(("quality", "measured"), ("test", "prompt" if prompt else "generation")),
+        labels=(("quality", "measured"),),
+        title="" if named else row["model_type"],
     )
     return replace(case, labels=(*case.labels, ("case", main_case(case, model))))
 

@@ -38,6 +38,10 @@ class RowResult:
     reason: str | None
     values: Mapping[str, float | None] = field(default_factory=dict)
     labels: tuple[tuple[str, str], ...] = ()
+    title: str = ""
+    """The model and its file type, or what the file calls them."""
+    depth: int = 0
+    """Tokens in the cache while it was timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,11 @@ def validate_files(paths: Sequence[Path], rig: Rig | None) -> list[FileResult]:
 def answer(case: Case) -> RowResult:
     """What the estimator says of a case, or why it cannot say anything."""
     try:
-        return RowResult(case.id, "ok", None, _predict(case), labels_of(case, _model(case.model)))
+        values, model = _predict(case), _model(case.model)
+        title = case.title or f"{model.name} {case.quant.removesuffix(' mix')}"
+        return RowResult(
+            case.id, "ok", None, values, labels_of(case, model), title, case.question.cached_tokens
+        )
     except (SkipRowError, UnknownQuantError, LookupFailedError, RigError) as error:
         return RowResult(case.id, "skipped", str(error), labels=case.labels)
 

@@ -57,6 +57,8 @@ class Case:
     labels: tuple[tuple[str, str], ...] = ()
     layout: Layout | None = None
     """What a log states of how memory was laid out, where that is not the app's own model."""
+    title: str = ""
+    """What the file calls the model, where it names no model of the catalog."""
 
 
 Reader = Callable[[Row, str, Rig | None], Case]
@@ -95,8 +97,13 @@ def _readable(rows: csv.DictReader[str]) -> Iterator[dict[str, str]]:
 
 
 def _number(row: Row, key: str) -> float | None:
+    """The first number in a cell; no column has negative ones."""
     match = re.search(r"-?\d+(?:\.\d+)?", row.get(key, ""))
-    return float(match.group()) if match else None
+    value = float(match.group()) if match else None
+    return value if value is not None and 0 <= value < _NO_SUCH_NUMBER else None
+
+
+_NO_SUCH_NUMBER = 1e15
 
 
 def _whole(row: Row, key: str, default: int) -> int:
