@@ -32,6 +32,7 @@ _DRIVER = re.compile(
 )
 _MARKS = re.compile(r"\((?:R|TM|C)\)|\bSeries\b", re.IGNORECASE)
 _GRAPHICS = re.compile(r"\s+Graphics$", re.IGNORECASE)
+_MOST_GPUS = 32
 _VIRTUAL = re.compile(r"llvmpipe|swiftshader|lavapipe", re.IGNORECASE)
 
 
@@ -64,6 +65,8 @@ def rig_of_run(run: Run, rig: Rig | None) -> Rig:
         raise SkipRowError("the run was spread over several machines (RPC), which is not modelled")
     backend = _backend(run) if run.on_gpu else None
     names = _used(run) if run.on_gpu else ()
+    if len(names) > _MOST_GPUS:
+        raise SkipRowError(f"{len(names)} GPUs in one machine")
     if len(names) > 1 and run.split_mode in ("row", "tensor", "graph", "attn"):
         raise SkipRowError(f"the split mode {run.split_mode} over several GPUs is not modelled yet")
     found = _given(rig, names, run) if rig is not None else _described(names, run)

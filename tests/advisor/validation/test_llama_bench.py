@@ -232,6 +232,34 @@ def test_what_cannot_be_answered_is_skipped_with_the_reason(options: dict[str, s
     assert "\n" not in case
 
 
+def test_experts_moved_by_a_pattern_are_all_in_ram_and_other_patterns_are_refused() -> None:
+    rows = csv_of({}).replace("split_mode", "split_mode,tensor_buft_overrides", 1)
+
+    def placed(pattern: str) -> Case | str:
+        found = bench_cases(rows.replace('"layer"', f'"layer","{pattern}"'), None)
+        assert found is not None
+        return next(case for _, case in found[1])
+
+    for everywhere in ("exps=CPU", r"\.ffn_.*_exps\.=CPU", "ffn_(up|down|gate)_exps=CPU"):
+        case = placed(everywhere)
+        assert isinstance(case, Case), case
+        assert case.strategy is Strategy.EXPERTS_IN_RAM
+        assert case.question.cpu_expert_layers == 48
+    for by_hand in (r"blk\.[0-9]\.ffn_.*_exps=CPU", "attn=CUDA1", "." * 1500 + "x"):
+        case = placed(by_hand)
+        assert isinstance(case, str)
+        assert "placed by hand" in case
+
+
+def test_endless_cells_and_endless_gpus_are_refused_at_once() -> None:
+    for options in (
+        {"gpu_info": " " * 100_000 + "x"},
+        {"model_type": "llama 8B" + " " * 100_000 + "Q4_0"},
+        {"gpu_info": "RTX 4090, " * 150, "split_mode": "layer"},
+    ):
+        assert isinstance(case_of(**options), str)
+
+
 def test_the_given_rig_counts_with_the_backend_and_threads_of_the_run() -> None:
     rig = hypothetical_rig(["RTX 4090"], "2x32GB:DDR5-6000", "Ryzen 9 7950X")
     case = the_case(rig, backends="Vulkan", n_threads="4")
