@@ -1,16 +1,21 @@
 """How many parameters of a published total belong to the image and audio encoders.
 
-They are what is left of the total after the counted text part.  What else may be left is the
+Where the shape of the encoders is known (``catalog/data/encoders.jsonl``) they are counted, and the published
+total has to be the sum of its parts.  Elsewhere they are what is left of the total after the counted text part.  What else may be left is the
 multi-token-prediction head and a second copy of a tied output head; a total that can be read in more than
 one way is decided by its head (variants share its encoders), by the reviewed list of the overrides, or not.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
+from catalog.encoders import encoder_of
 from catalog.tensors import prediction_params
+from catalog.tensors.projector import checkpoint_params
 from catalog.types import Model
 
 LEAST_ENCODER = 50_000_000
@@ -53,3 +58,42 @@ def vision_params(model: Model, has_mtp: bool, head: Model | None, rules: Mappin
     if shared is not None and any(abs(size - shared) <= ALIKE * shared for size in possible):
         return shared
     return possible[0] if len(possible) == 1 else None
+
+
+def encoder_params(model: Model) -> int | None:
+    """Parameters of the encoders counted from their shape; ``None`` where it is not known."""
+    encoder = encoder_of(model)
+    return None if encoder is None else checkpoint_params(encoder, model.hidden_size)
+
+
+def parts_apart(model: Model, gap: int, has_mtp: bool, rules: Mapping[str, Any]) -> str | None:
+    """What the published total holds besides the text part, where its parts add up to it exactly.
+
+    The parts are the counted encoders, prediction layers, a second copy of a tied head and what the overrides
+    list as ``total_parts`` (storage that no runtime loads); every combination is tried.
+    """
+    encoders = encoder_params(model)
+    if encoders is None:
+        return None
+    rest = gap - encoders
+    parts = [f"the encoders ({encoders:,})"]
+    for pattern, size, reason in rules["total_parts"]:
+        if re.search(pattern, model.id):
+            rest -= size
+            parts.append(f"{reason} ({size:,})")
+    prediction = prediction_params(model) if has_mtp else 0
+    second_head = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
+    optional = (
+        (prediction or 0, "the multi-token-prediction layer"),
+        (second_head, "a second copy of the tied head"),
+    )
+    for chosen in product((False, True), repeat=len(optional)):
+        taken = [part for part, is_in in zip(optional, chosen, strict=True) if is_in and part[0]]
+        if sum(size for size, _ in taken) == rest:
+            parts += [f"{name} ({size:,})" for size, name in taken]
+            return f"exact with parts that are loaded apart: {gap:,} more for {_listed(parts)}"
+    return None
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

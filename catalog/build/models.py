@@ -26,7 +26,7 @@ from catalog.build.model_lineage import SAME_MAKER, best_shape, difference, read
 from catalog.build.model_names import give_aliases, stale_aliases
 from catalog.build.model_rows import to_model
 from catalog.build.model_selection import Row, Selected, base_name, select
-from catalog.build.model_vision import vision_params
+from catalog.build.model_vision import encoder_params, parts_apart, vision_params
 from catalog.tensors import UnsupportedArchitectureError, count_params
 from catalog.types import Model
 
@@ -64,8 +64,9 @@ HEADER = """\
 #   layers   one letter per layer (catalog.types.LayerKind), run-length coded: "3LF" is LLLF, "8(3LF)" is that
 #            eight times; empty where the layout is not understood
 #   check    comparison of the parameters counted from the tensor table with the published total
-#   vision_params  parameters of the image and audio encoders, left of the published total after the text
-#            part and prediction layers; absent where that is not certain
+#   vision_params  parameters of the image and audio encoders, counted where encoders.jsonl has their shape,
+#            else left of the published total after the text part and prediction layers; absent where that is
+#            not certain
 #   extra    shape fields of single architectures under their Hugging Face config names
 #   variant_of, variant_kind   id of the head of its lineage, and what it is to it: base, instruct, thinking,
 #            refresh, context, checkpoint, abliterated, finetune, pruned (explained in model_lineage.json)
@@ -120,6 +121,9 @@ def explain_gap(model: Model, row: Row, counted: int, rules: Mapping[str, Any]) 
         return "exact" + suffix
     if share <= EXACT:
         return f"within 0.1 %: {abs(gap):,} {'fewer' if gap > 0 else 'more'} counted" + suffix
+    apart = parts_apart(model, gap, has_mtp, rules)
+    if apart:
+        return apart
     second_head = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
     known_gap, known_reason = rules["gap_reasons"].get(model.id, (0, ""))
     if gap == known_gap:
@@ -172,8 +176,10 @@ def build(rows: Sequence[Row], rules: Mapping[str, Any]) -> tuple[tuple[Model, .
             if head is not None and selected.variant_kind in SAME_MAKER:
                 folded[head.id] += (identifier, *selected.folded)
             continue
-        if reason is None and not selected.row.get("published_is_text"):
-            encoders = vision_params(model, _has_mtp(model, rules), head, rules)
+        if reason is None:
+            encoders = encoder_params(model)
+            if encoders is None and not selected.row.get("published_is_text"):
+                encoders = vision_params(model, _has_mtp(model, rules), head, rules)
             model = replace(model, vision_params=encoders)
         models[identifier] = model
         folded[identifier] = selected.folded
