@@ -69,29 +69,25 @@ def encoder_params(model: Model) -> int | None:
 def parts_apart(model: Model, gap: int, has_mtp: bool, rules: Mapping[str, Any]) -> str | None:
     """What the published total holds besides the text part, where its parts add up to it exactly.
 
-    The parts are the counted encoders, prediction layers, a second copy of a tied head and what the overrides
-    list as ``total_parts`` (storage that no runtime loads); every combination is tried.
+    The parts are the counted encoders and what the overrides list as ``total_parts`` (storage that no runtime
+    loads); with them prediction layers, a second copy of a tied head and rotary frequencies, in the
+    combination that leaves nothing.
     """
     encoders = encoder_params(model)
-    if encoders is None:
-        return None
-    rest = gap - encoders
-    parts = [f"the encoders ({encoders:,})"]
-    for pattern, size, reason in rules["total_parts"]:
-        if re.search(pattern, model.id):
-            rest -= size
-            parts.append(f"{reason} ({size:,})")
-    prediction = prediction_params(model) if has_mtp else 0
-    second_head = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
-    optional = (
-        (prediction or 0, "the multi-token-prediction layer"),
-        (second_head, "a second copy of the tied head"),
-    )
-    for chosen in product((False, True), repeat=len(optional)):
-        taken = [part for part, is_in in zip(optional, chosen, strict=True) if is_in and part[0]]
-        if sum(size for size, _ in taken) == rest:
-            parts += [f"{name} ({size:,})" for size, name in taken]
-            return f"exact with parts that are loaded apart: {gap:,} more for {_listed(parts)}"
+    known = [] if encoders is None else [(encoders, "the encoders")]
+    known += [(size, why) for pattern, size, why in rules["total_parts"] if re.search(pattern, model.id)]
+    optional = [
+        (prediction_params(model) if has_mtp else None, "the multi-token-prediction layer"),
+        (model.vocab_size * model.hidden_size * model.tied_embeddings, "a second copy of the tied head"),
+        (model.n_layers * model.head_dim // 2, "rotary frequencies, half a head for each layer"),
+    ]
+    choices = [(size, name) for size, name in optional if size]
+    for chosen in product((False, True), repeat=len(choices)):
+        taken = known + [part for part, is_in in zip(choices, chosen, strict=True) if is_in]
+        if taken and sum(size for size, _ in taken) == gap:
+            parts = [f"{name} ({size:,})" for size, name in taken]
+            amount = f"{abs(gap):,} {'more' if gap > 0 else 'less'}"
+            return f"exact with parts that are loaded apart: {amount} for {_listed(parts)}"
     return None
 
 

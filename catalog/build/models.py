@@ -119,17 +119,17 @@ def explain_gap(model: Model, row: Row, counted: int, rules: Mapping[str, Any]) 
     suffix = " (of the text part)" if row.get("published_is_text") else ""
     if gap == 0:
         return "exact" + suffix
-    if share <= EXACT:
-        return f"within 0.1 %: {abs(gap):,} {'fewer' if gap > 0 else 'more'} counted" + suffix
+    second_head = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
+    if gap == second_head:
+        return "exact: the published total stores the tied head a second time"
     apart = parts_apart(model, gap, has_mtp, rules)
     if apart:
         return apart
-    second_head = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
+    if share <= EXACT:
+        return f"within 0.1 %: {abs(gap):,} {'fewer' if gap > 0 else 'more'} counted" + suffix
     known_gap, known_reason = rules["gap_reasons"].get(model.id, (0, ""))
     if gap == known_gap:
         return f"published total holds {gap:,} more: {known_reason}"
-    if gap == second_head:
-        return "exact: the published total stores the tied head a second time"
     if gap > 0 and "vision" in model.modality and share <= (0.25 if published > 2e9 else 0.6):
         parts = ["the vision and audio parts" if "audio" in model.modality else "the vision part"]
         if second_head and gap - second_head > LEAST_VISION_PART:

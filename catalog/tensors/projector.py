@@ -215,6 +215,20 @@ def _minicpmv(e: Encoder, hidden: int) -> Named:
     yield from _linear("resampler.proj", hidden, hidden, bias=False)
 
 
+def _phi3v(e: Encoder, hidden: int) -> Named:
+    yield "v.global_separator", (_merged(e),)
+    yield "v.row_separator", (_merged(e),)
+    yield from _linear("mm.0", _merged(e), e.projector_width)
+    yield from _linear("mm.2", e.projector_width, hidden)
+
+
+def _aya(e: Encoder, hidden: int) -> Named:
+    """A gated layer: half of its outputs multiply the other half."""
+    yield from _norm("mm.input_norm", _merged(e))
+    yield from _linear("mm.1", _merged(e), e.projector_width)
+    yield from _linear("mm.2", e.projector_width // 2, hidden)
+
+
 _STYLES = {
     "gemma3": _Style(_gemma3),
     "gemma4": _Style(
@@ -274,6 +288,8 @@ _STYLES = {
         _step3, fused=True, patch_bias=False, pre_norm=True, post_norm=False, layer_scale=True
     ),
     "minicpmv": _Style(_minicpmv),
+    "phi3v": _Style(_phi3v, patch_bias=False, class_token=True, pre_norm=True),
+    "aya": _Style(_aya),
 }
 
 

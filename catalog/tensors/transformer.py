@@ -100,7 +100,7 @@ def attention_part(t: TableBuilder, plan: Blueprint, kind: str) -> None:
         n_kv_heads=n_kv_heads,
         value_dim=m.v_head_dim,
         bias=qkv_bias,
-        bias_out=plan.output_bias,
+        bias_out=bool(m.extra.get("attention_output_bias", plan.output_bias)),
         fused=plan.fused_qkv,
     )
     if m.extra.get("use_qk_norm", 1):
@@ -142,7 +142,8 @@ def ffn_part(t: TableBuilder, plan: Blueprint, i: int) -> None:
             expert_bias=plan.expert_bias,
         )
     elif plan.ffn == "gated":
-        gated_ffn(t, m.extra.get("intermediate_size_mlp", m.ffn_size), plan.ffn_bias)
+        ffn_bias = bool(m.extra.get("mlp_bias", plan.ffn_bias))
+        gated_ffn(t, m.extra.get("intermediate_size_mlp", m.ffn_size), ffn_bias)
     else:
         plain_ffn(t, m.ffn_size, plan.ffn_bias, fused_gate=plan.ffn == "fused")
     if plan.post_ffn_norm:
