@@ -7,8 +7,9 @@ from typing import Any
 
 from advisor.core.kv import cache_shape
 from advisor.report import format as f
+from catalog.mlx import mlx_repos
 from catalog.types import Accelerator, Cpu, CpuFamily, Link, LookupFailedError, MemoryKind, Model
-from catalog.vision import vision_bytes
+from catalog.vision import ProjectorFile, projector_file, vision_bytes
 
 Document = dict[str, Any]
 
@@ -72,15 +73,29 @@ def model_document(model: Model) -> Document:
         "state_bytes_per_sequence": state,
         "vision_params": model.vision_params,
         "vision_bytes": vision_bytes(model),
+        "projector": _projector(projector_file(model)),
         "kv_by_runtime": _kv_by_runtime(model),
         "roles": roles,
         "quants": quants,
         "formats": formats,
         "native_quant": model.native_quant,
         "gguf_repos": list(model.gguf_repos),
+        "mlx_repos": list(mlx_repos(model)),
         "aliases": list(model.aliases),
         "not_estimated_because": model.not_estimated_because,
         "source": model.source,
+    }
+
+
+def _projector(file: ProjectorFile | None) -> Document | None:
+    """The projector file (mmproj) tensor by tensor; ``None`` where only its size or nothing is known."""
+    if file is None:
+        return None
+    return {
+        "tensors": file.n_tensors,
+        "files": [{"type": name, "tensor_bytes": size} for name, size in file.bytes_by_type.items()],
+        "parts": [{"part": part, "params": count} for part, count in file.params_by_part.items()],
+        "source": file.source,
     }
 
 
@@ -158,10 +173,7 @@ def model_text(document: Document) -> str:
             for x in document["kv_by_runtime"]
         ]
         lines.append("    " + "  ".join(cells))
-    if document["vision_bytes"]:
-        lines.append(
-            f"  vision part {f.gib_unit(document['vision_bytes'])} more when images are used (mmproj file)"
-        )
+    lines += _vision_lines(document)
     if document["state_bytes_per_sequence"]:
         lines.append(f"  recurrent state {f.gib_unit(document['state_bytes_per_sequence'])} per sequence")
     if document["not_estimated_because"]:
@@ -182,8 +194,32 @@ def model_text(document: Document) -> str:
         lines.append(f"  also called {', '.join(document['aliases'])}")
     if document["gguf_repos"]:
         lines.append(f"  GGUF files: {', '.join(document['gguf_repos'])}")
+    if document["mlx_repos"]:
+        lines.append(f"  MLX files: {_some(document['mlx_repos'])}")
     lines.append(f"  source: {document['source']}")
     return "\n".join(lines)
+
+
+_REPOS_SHOWN = 8
+
+
+def _some(names: list[str]) -> str:
+    """The first names of a list that may be long, and how many there are besides."""
+    more = len(names) - _REPOS_SHOWN
+    return ", ".join(names[:_REPOS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _vision_lines(document: Document) -> list[str]:
+    """What images add: by file type where the tensors are known, else twice the parameters."""
+    if not document["vision_bytes"]:
+        return []
+    line = f"  vision part {f.gib_unit(document['vision_bytes'])} more when images are used (mmproj file"
+    projector = document["projector"]
+    if projector is None:
+        return [line + "; size from the published total, 2 bytes per parameter)"]
+    others = [f"{x['type']} {f.gib(x['tensor_bytes'])}" for x in projector["files"][1:]]
+    parts = [f"{x['part']} {f.params(x['params'])}" for x in projector["parts"]]
+    return [f"{line} in {projector['files'][0]['type']}; {', '.join(others)})", f"    {', '.join(parts)}"]
 
 
 def hardware_document(name: str) -> Document:

@@ -279,6 +279,14 @@ def _model() -> Schema:
         state_bytes_per_sequence=_nullable(_COUNT),
         vision_params=_nullable(_COUNT),
         vision_bytes=_nullable(_COUNT),
+        projector=_nullable(
+            _object(
+                tensors=_COUNT,
+                files=_array(_object(type=_TEXT, tensor_bytes=_COUNT)),
+                parts=_array(_object(part=_TEXT, params=_COUNT)),
+                source=_TEXT,
+            )
+        ),
         kv_by_runtime=_array(_object(runtime=_TEXT, context_tokens=_COUNT, kv_bytes=_COUNT)),
         roles=_array(_object(role=_TEXT, params=_COUNT)),
         quants=_array(_object(quant=_TEXT, tensor_bytes=_COUNT, bits_per_weight=_POSITIVE)),
@@ -295,6 +303,7 @@ def _model() -> Schema:
         ),
         native_quant=_nullable(_TEXT),
         gguf_repos=_array(_TEXT),
+        mlx_repos=_array(_TEXT),
         aliases=_array(_TEXT),
         not_estimated_because=_nullable(_TEXT),
         source=_TEXT,
