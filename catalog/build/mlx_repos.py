@@ -23,8 +23,8 @@ SOURCES = Path(__file__).with_name("mlx_repos.txt")
 OUTPUT = Path(__file__).parents[1] / "data" / "mlx_repos.csv"
 
 HEADER = """\
-# Repositories with MLX files.  Written by catalog/build/mlx_repos.py from mlx_repos.txt, which names the source
-# of each; edit that and rebuild.
+# Repositories with MLX files.  Written by catalog/build/mlx_repos.py from mlx_repos.txt, which names the
+# source of each; edit that and rebuild.
 #   model   id in models.jsonl
 #   repos   Hugging Face repositories, separated by blanks: the publisher's own first, then mlx-community
 model,repos

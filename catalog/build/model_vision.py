@@ -1,9 +1,10 @@
 """How many parameters of a published total belong to the image and audio encoders.
 
-Where the shape of the encoders is known (``catalog/data/encoders.jsonl``) they are counted, and the published
-total has to be the sum of its parts.  Elsewhere they are what is left of the total after the counted text part.  What else may be left is the
-multi-token-prediction head and a second copy of a tied output head; a total that can be read in more than
-one way is decided by its head (variants share its encoders), by the reviewed list of the overrides, or not.
+Where the shape of the encoders is known (``catalog/data/encoders.jsonl``) they are counted, and the
+published total has to be the sum of its parts.  Elsewhere they are what is left of the total after the
+counted text part.  What else may be left is the multi-token-prediction head and a second copy of a tied
+output head; a total that can be read in more than one way is decided by its head (variants share its
+encoders), by the reviewed list of the overrides, or not.
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ def encoder_params(model: Model) -> int | None:
     """Parameters of the encoders counted from their shape; ``None`` where it is not known."""
     encoder = encoder_of(model)
     return None if encoder is None else checkpoint_params(encoder, model.hidden_size)
+
+
+def has_no_encoders(model: Model) -> bool:
+    """Whether the published total is that of the text part: a fine-tune that left the encoders out."""
+    return model.published_params == model.total_params and model.variant_of is not None
 
 
 def parts_apart(model: Model, gap: int, has_mtp: bool, rules: Mapping[str, Any]) -> str | None:

@@ -26,7 +26,7 @@ from catalog.build.model_lineage import SAME_MAKER, best_shape, difference, read
 from catalog.build.model_names import give_aliases, stale_aliases
 from catalog.build.model_rows import to_model
 from catalog.build.model_selection import Row, Selected, base_name, select
-from catalog.build.model_vision import encoder_params, parts_apart, vision_params
+from catalog.build.model_vision import encoder_params, has_no_encoders, parts_apart, vision_params
 from catalog.tensors import UnsupportedArchitectureError, count_params
 from catalog.types import Model
 
@@ -176,9 +176,10 @@ def build(rows: Sequence[Row], rules: Mapping[str, Any]) -> tuple[tuple[Model, .
             if head is not None and selected.variant_kind in SAME_MAKER:
                 folded[head.id] += (identifier, *selected.folded)
             continue
-        if reason is None:
+        is_text_total = bool(selected.row.get("published_is_text"))
+        if reason is None and (is_text_total or not has_no_encoders(model)):
             encoders = encoder_params(model)
-            if encoders is None and not selected.row.get("published_is_text"):
+            if encoders is None and not is_text_total:
                 encoders = vision_params(model, _has_mtp(model, rules), head, rules)
             model = replace(model, vision_params=encoders)
         models[identifier] = model

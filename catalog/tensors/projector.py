@@ -128,6 +128,7 @@ def _gemma4_unified(e: Encoder, hidden: int) -> Named:
     yield from _linear("mm.input_projection", e.width, hidden, bias=False)
     yield from _linear("mm.a.input_projection", e.audio_width, hidden, bias=False)
 
+
 def _two_layers(e: Encoder, hidden: int) -> Named:
     """Qwen 2 to 3.8: two layers over the joined patches; Qwen3-VL has more of them for inner layers."""
     yield from _linear("mm.0", _merged(e), _merged(e))
@@ -284,9 +285,7 @@ _STYLES = {
     "idefics3": _Style(_idefics3),
     "gemma4-unified": _Style(_gemma4_unified, post_norm=False),
     "muse-glimmer": _Style(_muse_glimmer, patch_bias=False, pre_norm=True, frames_summed=True),
-    "step3": _Style(
-        _step3, fused=True, patch_bias=False, pre_norm=True, post_norm=False, layer_scale=True
-    ),
+    "step3": _Style(_step3, fused=True, patch_bias=False, pre_norm=True, post_norm=False, layer_scale=True),
     "minicpmv": _Style(_minicpmv),
     "phi3v": _Style(_phi3v, patch_bias=False, class_token=True, pre_norm=True),
     "aya": _Style(_aya),

@@ -35,6 +35,7 @@ RULES: dict[str, Any] = {
     "gap_reasons": {},
     "refused": {},
     "vision_params": {},
+    "total_parts": [],
     "lineage": Lineage({}, frozenset()),
 }
 

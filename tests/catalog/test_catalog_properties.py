@@ -63,6 +63,14 @@ def test_parameters_are_positive_and_the_roles_add_up_to_the_total() -> None:
         assert (params.experts > 0) == model.is_moe, model.id
 
 
+AMOUNT = re.compile(r"\((-?[\d,]+)\)")
+
+
+def said_parts(check: str) -> list[int]:
+    """The amounts in brackets of a check's first clause."""
+    return [int(amount.replace(",", "")) for amount in AMOUNT.findall(check.split(";")[0])]
+
+
 def test_every_published_total_is_met_within_a_thousandth_or_the_gap_is_explained() -> None:
     for model in ESTIMATED:
         said = model.check
@@ -71,27 +79,35 @@ def test_every_published_total_is_met_within_a_thousandth_or_the_gap_is_explaine
             continue
         gap = model.published_params - model.total_params
         share = abs(gap) / model.published_params
-        if share > 0.001:
-            assert re.match(
-                r"text part only|exact: the published total stores the tied head|published total holds"
-                r"|[\d,]+ (fewer|more) counted \(\d\.\d %\): \w",
-                said,
-            ), (model.id, said)
-            if not said.startswith("exact"):
-                assert f"{abs(gap):,}" in said, model.id
-        elif gap:
+        if gap == 0:
+            assert said.startswith("exact"), (model.id, said)
+        elif said.startswith("exact: the published total stores the tied head"):
+            assert model.tied_embeddings, model.id
+            assert gap == model.vocab_size * model.hidden_size, model.id
+        elif said.startswith("exact"):
+            assert sum(said_parts(said)) == gap, (model.id, said)
             assert f"{abs(gap):,}" in said, model.id
         else:
-            assert said.startswith("exact"), (model.id, said)
+            assert f"{abs(gap):,}" in said, (model.id, said)
+            if share > 0.001:
+                assert re.match(
+                    r"text part only|published total holds|[\d,]+ (fewer|more) counted \(\d\.\d %\): \w", said
+                ), (model.id, said)
+                assert re.search(r": .*\w{4}", said), (model.id, said)
+
+
+def test_few_gaps_lack_a_part_that_is_counted_or_reviewed() -> None:
+    """What is left are prediction layers of layouts that no runtime loads, and convolutional encoders."""
+    open_gaps = [
+        model
+        for model in ESTIMATED
+        if model.published_params is not None and not model.check.startswith("exact")
+    ]
+    assert len(open_gaps) <= 0.05 * len(ESTIMATED)
 
 
 def test_a_vision_part_is_only_claimed_for_models_that_see() -> None:
     assert [m.id for m in ESTIMATED if m.check.startswith("text part") and "vision" not in m.modality] == []
-
-
-def test_nine_in_ten_gaps_are_nothing_or_a_vision_part() -> None:
-    good = sum(m.check.startswith(("exact", "within 0.1 %", "text part only")) for m in ESTIMATED)
-    assert good >= 0.9 * len(ESTIMATED)
 
 
 def test_bytes_are_positive_grow_with_the_bits_and_match_the_elements() -> None:
