@@ -11,7 +11,7 @@ from catalog.tensors.base import (
     is_moe_layer,
     shared_width,
 )
-from catalog.types import LayerKind, Role
+from catalog.types import LayerKind, Model, Role
 
 
 def latent_attention(t: TableBuilder) -> None:
@@ -75,8 +75,15 @@ def sparse_deepseek(t: TableBuilder) -> None:
     for i, _ in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         latent_attention(t)
-        t.matrix("indexer.attn_k", Role.ATTENTION, m.hidden_size, width)
-        t.norm("indexer.k_norm", width, bias=True)
-        t.matrix("indexer.attn_q_b", Role.ATTENTION, m.q_lora_rank, heads * width)
-        t.matrix("indexer.proj", Role.ATTENTION, m.hidden_size, heads)
+        if has_indexer(m, i):
+            t.matrix("indexer.attn_k", Role.ATTENTION, m.hidden_size, width)
+            t.norm("indexer.k_norm", width, bias=True)
+            t.matrix("indexer.attn_q_b", Role.ATTENTION, m.q_lora_rank, heads * width)
+            t.matrix("indexer.proj", Role.ATTENTION, m.hidden_size, heads)
         _ffn(t, i, correction=True)
+
+
+def has_indexer(model: Model, layer: int) -> bool:
+    """Whether a layer has an indexer of its own; from GLM-5.2 on the others use that of a layer before."""
+    first = model.extra.get("index_skip_topk_offset", 0)
+    return layer < first or (layer + 1 - first) % model.extra.get("index_topk_freq", 1) == 0

@@ -176,6 +176,27 @@ def test_delta_attention_has_low_rank_gates_in_kimi_and_full_rank_ones_in_ling()
     assert ling["blk.5.attn_gate.weight"] == (2560, 32)
 
 
+def test_from_glm_5_2_on_most_layers_use_the_indexer_of_another():
+    def indexed(identifier):
+        return {t.layer for t in tensor_table(by_id(identifier)) if ".indexer." in t.name}
+
+    assert indexed("zai-org/GLM-5.1") == set(range(78))
+    assert indexed("zai-org/GLM-5.2") == {0, 1, *range(2, 78, 4)}
+
+
+def test_llama_layouts_may_have_biases_everywhere():
+    names = {t.name for t in tensor_table(by_id("ibm-granite/granite-8b-code-instruct-4k")) if t.layer == 0}
+    parts = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+    assert {f"blk.0.{part}.bias" for part in parts} <= names
+
+
+def test_the_text_part_of_internvl_is_the_model_it_is_built_on():
+    old = {t.name for t in tensor_table(by_id("OpenGVLab/InternVL3-8B-hf")) if t.layer == 0}
+    new = {t.name for t in tensor_table(by_id("OpenGVLab/InternVL3_5-8B-HF")) if t.layer == 0}
+    assert "blk.0.attn_q.bias" in old - new
+    assert "blk.0.attn_q_norm.weight" in new - old
+
+
 def test_a_refused_architecture_says_what_is_missing():
     with pytest.raises(UnsupportedArchitectureError, match="cache of windows, compressed and indexed"):
         tensor_table(make("deepseek_v4"))
