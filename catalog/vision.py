@@ -40,7 +40,8 @@ def projector_file(model: Model) -> ProjectorFile | None:
     if model.vision_params is None:
         return None
     from catalog.encoders import encoder_of
-    from catalog.tensors.projector import FILE_TYPES, projector_bytes, projector_table
+    from catalog.projector_size import FILE_TYPES, projector_bytes
+    from catalog.tensors.projector import projector_table
 
     encoder = encoder_of(model)
     if encoder is None:

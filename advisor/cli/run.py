@@ -267,7 +267,7 @@ def _what_if(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace) -> int:
-    from advisor.report.facts import model_document, model_text
+    from advisor.report.model_facts import model_document, model_text
     from catalog.models import find_model
 
     document = model_document(find_model(arguments.name))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 
 import pytest
 
+from catalog.build.models import OVERRIDES
 from catalog.encoders import Encoder, encoder_of, listed_models
 from catalog.models import find_model, load_models
-from catalog.tensors.projector import (
-    FILE_TYPES,
-    ProjectorTensor,
-    checkpoint_params,
-    projector_bytes,
-    projector_table,
-    tensor_type,
-)
+from catalog.projector_size import FILE_TYPES, projector_bytes, tensor_type
+from catalog.tensors.projector import ProjectorTensor, checkpoint_params, projector_table
 from catalog.types import Model
 from catalog.vision import projector_file, vision_bytes
 
@@ -164,3 +161,12 @@ def test_parts_of_a_projector_file_add_up() -> None:
         "sound encoder",
         "projector",
     }
+
+
+def test_every_reviewed_part_of_a_total_belongs_to_a_model() -> None:
+    rules = json.loads(OVERRIDES.read_text(encoding="utf-8"))
+    for pattern, size, reason in rules["total_parts"]:
+        assert size != 0, pattern
+        told = [m for m in BY_ID.values() if re.search(pattern, m.id) and f"{size:,}" in m.check]
+        assert told, pattern
+        assert all(reason in model.check for model in told), pattern
