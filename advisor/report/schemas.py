@@ -325,6 +325,7 @@ def _validate() -> Schema:
         id=_TEXT,
         status=_one_of("ok", "skipped"),
         reason=_nullable(_TEXT),
+        remarks=_array(_TEXT),
         measured_tokens_per_s=_nullable(_NUMBER),
         predicted_tokens_per_s=_nullable(_NUMBER),
         low_tokens_per_s=_nullable(_NUMBER),
@@ -345,7 +346,7 @@ def _validate() -> Schema:
         predicted_bytes=_nullable(_NUMBER),
         labels={"type": "object", "additionalProperties": _TEXT},
     )
-    row["required"] = ["id", "status", "reason", "labels"]
+    row["required"] = ["id", "status", "reason", "remarks", "labels"]
     statistics = _object(
         by=_array(_TEXT),
         slice=_TEXT,

@@ -109,6 +109,7 @@ def validation_document(files: Sequence[FileResult], by: Sequence[By] = ()) -> D
                 "id": r.id,
                 "status": r.status,
                 "reason": r.reason,
+                "remarks": list(r.remarks),
                 **{k: number(v) for k, v in r.values.items()},
                 "labels": dict(r.labels),
             }
@@ -133,6 +134,8 @@ def validation_text(
         lines += [f"  skipped {count}: {reason}" for reason, count in skipped.most_common(12)]
         rest = sum(skipped.values()) - sum(count for _, count in skipped.most_common(12))
         lines += [f"  skipped {rest} for other reasons"] if rest else []
+        remarked = Counter(remark for r in f.rows for remark in r.remarks)
+        lines += [f"  remark on {count}: {remark}" for remark, count in remarked.most_common(12)]
     if rows or sum(r.status == "ok" for f in files for r in f.rows) <= _FEW_ROWS:
         listed = [cells for f in files for r in f.rows if r.status == "ok" for cells in _row_cells(r)]
         lines += ["", text_table(_ROW_COLUMNS, listed)] if listed else []

@@ -19,6 +19,7 @@ from advisor.core.scratch import COLUMNS
 from catalog.types import LayerKind, Model
 
 MIB = 1024**2
+_QUERY_COPIES = 3
 _OFFLOAD_BATCH = 512
 """Up to this micro-batch ik_llama.cpp computes experts that lie in RAM on the CPU."""
 
@@ -94,6 +95,9 @@ def buffers_bytes(model: Model, c: Candidates, q: Question, layout: Layout) -> f
     cells, tokens = padded(q.context) * q.users, min(q.ubatch, padded(q.context) * q.users)
     activation = tokens * model.hidden_size * 4
     logits = tokens * model.vocab_size * 4 + 2 * activation
+    if layout.latent == "heads" and not q.flash_attention and model.kv_lora_rank:
+        masks = tokens * cells * 4
+        return float(max(logits + masks, _all_heads(model, tokens, cells) + activation))
     if not q.flash_attention:
         devices = max(layout.gpus, 1) + (1 if layout.experts_in_ram and layout.gpus else 0)
         return float(compute_buffer_bytes(c, q)[0]) * devices
@@ -113,15 +117,24 @@ def buffers_bytes(model: Model, c: Candidates, q: Question, layout: Layout) -> f
     return float(gpus + host)
 
 
-def _expanded(model: Model, tokens: int, cells: int, *, on_gpu: bool) -> float:
-    """Keys and values of all heads over the context in F16, beside the query and the activations.
+def _all_heads(model: Model, tokens: int, cells: int) -> float:
+    """Scores of all heads over the context and three copies of the query, all in F32."""
+    wide = model.qk_nope_head_dim + model.qk_rope_head_dim
+    return float(tokens * model.n_heads * (cells + _QUERY_COPIES * wide) * 4)
 
-    On a GPU the rotated part of the keys is repeated for all heads before it is joined.
+
+def _expanded(model: Model, tokens: int, cells: int, *, on_gpu: bool) -> float:
+    """Keys and values of all heads over the context, beside the query and the activations.
+
+    A GPU holds them in F16, and repeats the rotated part of the keys for all heads before it is joined;
+    a CPU holds the product that expands them in F32 and its parts in F16.
     """
     nope, rope, value = model.qk_nope_head_dim, model.qk_rope_head_dim, model.v_head_dim
-    expanded = cells * model.n_heads * (nope + rope + value + (rope if on_gpu else 0)) * 2
+    per_head = (nope + rope + value + rope) * 2 if on_gpu else (nope + value) * (4 + 2)
+    expanded = cells * model.n_heads * per_head
     query = tokens * model.n_heads * (nope + rope) * 4
-    return float(expanded + query + tokens * (5 * model.hidden_size * 4 + cells * 2))
+    activations = (5 if on_gpu else 1) * model.hidden_size * 4
+    return float(expanded + query + tokens * (activations + cells * 2))
 
 
 def _expert_tensor(model: Model, layout: Layout) -> float:

@@ -14,7 +14,7 @@ from advisor.core.estimate import EstimateTable, estimate
 from advisor.core.memory import compute_buffer_bytes, kv_bytes
 from advisor.pipeline import machine_of
 from advisor.validation.files import read_file
-from advisor.validation.layouts import buffers_bytes, cache_bytes
+from advisor.validation.memory_rows import predict_memory
 from advisor.validation.quants import UnknownQuantError, file_type
 from advisor.validation.rows import Case, SkipRowError
 from advisor.validation.sizes import predict_bytes, weighing
@@ -30,7 +30,8 @@ from probes.types import Rig, RigError, unknown
 class RowResult:
     """One row of a validation: what was measured and what is predicted.
 
-    ``values`` holds ``measured_*`` and ``predicted_*`` pairs (and the interval of the speed).
+    ``values`` holds ``measured_*`` and ``predicted_*`` pairs (and the interval of the speed); ``remarks``
+    say what of the row was not compared, or not with what its labels alone give.
     """
 
     id: str
@@ -42,6 +43,7 @@ class RowResult:
     """The model and its file type, or what the file calls them."""
     depth: int = 0
     """Tokens in the cache while it was timed."""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,14 @@ def validate_files(paths: Sequence[Path], rig: Rig | None) -> list[FileResult]:
 def answer(case: Case) -> RowResult:
     """What the estimator says of a case, or why it cannot say anything."""
     try:
-        values, model = _predict(case), _model(case.model)
+        model = _model(case.model)
         title = case.title or f"{model.name} {case.quant.removesuffix(' mix')}"
+        if case.layout is not None:
+            row = predict_memory(case, model)
+            labels = (*labels_of(case, model), ("weights", row.weights_from))
+            return RowResult(case.id, "ok", None, row.values, labels, title, remarks=row.remarks)
         return RowResult(
-            case.id, "ok", None, values, labels_of(case, model), title, case.question.cached_tokens
+            case.id, "ok", None, _predict(case), labels_of(case, model), title, case.question.cached_tokens
         )
     except (SkipRowError, UnknownQuantError, LookupFailedError, RigError) as error:
         return RowResult(case.id, "skipped", str(error), labels=case.labels)
@@ -120,7 +126,7 @@ def _predict(case: Case) -> dict[str, float | None]:
     weights = _weights(case.model, quant, case.imatrix)
     counted = sum(weights.values())
     if case.rig is None:
-        return _predict_sizes(case, model, quant, weights, counted, exact)
+        return _predict_sizes(case, model, quant)
     scale = 1.0
     if case.tensor_bytes and not exact and 0.5 < case.tensor_bytes / counted < 2:
         # A hand-made mix: the format is known and the file's size stated, so the bytes follow.
@@ -166,34 +172,22 @@ def _estimate(
     )
 
 
-def _predict_sizes(
-    case: Case,
-    model: Model,
-    quant: str,
-    weights: Mapping[tuple[Role, str], int],
-    counted: int,
-    exact: bool,
-) -> dict[str, float | None]:
-    c = _candidates(model, quant, weights, 1.0)
-    if case.layout is None:
-        # The runtime was given a plain 16 bit file, also of models that are published in another format.
-        counted = file_tensor_bytes(model, quant, case.imatrix, keep_native=False)
-        kv = float(np.asarray(kv_bytes(c, case.question))[0])
-        compute = float(np.asarray(compute_buffer_bytes(c, case.question))[0])
-    else:
-        kv = cache_bytes(model, c, case.question, case.layout)
-        compute = buffers_bytes(model, c, case.question, case.layout)
-    if case.tensor_bytes and not 0.5 < case.tensor_bytes / counted < 2:
-        exact = False  # the log names the format of the file that this one was made from
-    weight_bytes = float(counted) if exact else case.tensor_bytes
-    total = weight_bytes + kv + compute if weight_bytes else None
+def _predict_sizes(case: Case, model: Model, quant: str) -> dict[str, float | None]:
+    """Weights, cache and buffers where the runtime was given a plain 16 bit file.
+
+    That holds also for models that are published in another format.
+    """
+    c = _candidates(model, quant, _weights(case.model, quant, case.imatrix), 1.0)
+    counted = float(file_tensor_bytes(model, quant, case.imatrix, keep_native=False))
+    kv = float(np.asarray(kv_bytes(c, case.question))[0])
+    compute = float(np.asarray(compute_buffer_bytes(c, case.question))[0])
     return {
         "measured_weights_bytes": case.measured_weights_bytes,
-        "predicted_weights_bytes": float(counted) if exact else None,
+        "predicted_weights_bytes": counted,
         "measured_kv_bytes": case.measured_kv_bytes,
         "predicted_kv_bytes": kv,
         "measured_compute_bytes": case.measured_compute_bytes,
         "predicted_compute_bytes": compute,
         "measured_total_bytes": case.measured_total_bytes,
-        "predicted_total_bytes": total,
+        "predicted_total_bytes": counted + kv + compute,
     }

@@ -33,6 +33,9 @@ _NEAREST = {
 }
 
 
+_REPACKED = re.compile(r"\bQ8_0_R8(?: - 8\.5 bpw)?$", re.IGNORECASE)
+"""Q8_0 with its rows interleaved: the same bytes, and no mix."""
+
 _HAND_MADE = re.compile(r"\bUD\b|mix|bpw|_R\d|byteshape|IQ\d_KS?\b", re.IGNORECASE)
 """Marks of mixes by hand and of types of the ik_llama.cpp fork: near a file type, but not of its bytes."""
 
@@ -63,7 +66,7 @@ def file_type(label: str) -> tuple[str, bool]:
     found = match.group(1).upper()
     plain = _NEAREST.get(found, found)
     exact = found not in _NEAREST or found in ("FP16", "MXFP4", "Q3_K", "Q4_K", "Q5_K")
-    hand_made = bool(_HAND_MADE.search(text))
+    hand_made = bool(_HAND_MADE.search(text)) and not _REPACKED.search(text)
     return plain, exact and not hand_made
 
 

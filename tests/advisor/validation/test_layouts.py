@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.validation import validate_files
+from advisor.validation import RowResult, validate_files
 from advisor.validation.layouts import layout_of
 
 MIB = 1024**2
@@ -84,3 +84,60 @@ def test_a_log_states_its_devices_and_where_the_experts_lie() -> None:
     )
     assert (layout.fork, layout.gpus, layout.expands, layout.experts_in_ram) == (True, 2, True, True)
     assert layout.weight_bytes == 400 * MIB
+
+
+def memory_row(tmp_path: Path, line: str) -> RowResult:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"{HEADER}\n{line}\n")
+    (result,) = validate_files([path], None)[0].rows
+    return result
+
+
+def file_row(
+    quant: str, file_gib: str, weights_mib: str, kv_mib: str = "1", notes: str = "mla=2 fa=1"
+) -> str:
+    run = f"x,made up,ik_llama.cpp,CPU,DeepSeek-V3,{quant},{file_gib},2048,f16"
+    return f"{run},,,{weights_mib},{kv_mib},1,,9,{notes}"
+
+
+def test_a_label_that_its_file_agrees_with_is_counted(tmp_path: Path) -> None:
+    result = memory_row(tmp_path, file_row("Q8_0_R8 - 8.5 bpw", "664.295", "680237.97"))
+    assert result.values["predicted_weights_bytes"] == pytest.approx(680237.97 * MIB, rel=0.005)
+    assert ("weights", "label") in result.labels
+    assert not result.remarks
+
+
+@pytest.mark.parametrize(
+    ("quant", "file_gib", "weights_mib", "remark"),
+    [
+        ("IQ4_K_R4 - 4.5 bpw", "386.183", "395451.4", "a mix by hand"),
+        ("Q4_K - Medium", "357.623", "366205.95", "not that mix"),
+    ],
+)
+def test_a_label_that_leaves_the_size_open_takes_the_stated_one_and_says_so(
+    tmp_path: Path, quant: str, file_gib: str, weights_mib: str, remark: str
+) -> None:
+    result = memory_row(tmp_path, file_row(quant, file_gib, weights_mib))
+    assert result.values["predicted_weights_bytes"] == pytest.approx(float(file_gib) * 1024**3)
+    assert ("weights", "file") in result.labels
+    assert any(remark in text for text in result.remarks)
+
+
+def test_buffers_that_overlap_are_not_compared(tmp_path: Path) -> None:
+    result = memory_row(tmp_path, file_row("Q8_0", "665.308", "720000"))
+    assert result.values["predicted_weights_bytes"] is None
+    assert result.values["predicted_total_bytes"] is None
+    assert any("overlap" in text for text in result.remarks)
+
+
+def test_a_log_that_contradicts_itself_is_not_compared(tmp_path: Path) -> None:
+    line = file_row("Q8_0", "665.308", "681274.97", kv_mib="137.25", notes="fa=1 mla=0 gpus=4")
+    result = memory_row(tmp_path, line)
+    assert result.values["predicted_kv_bytes"] is None
+    assert any("contradicts itself" in text for text in result.remarks)
+
+
+def test_all_heads_without_flash_attention_hold_their_scores(tmp_path: Path) -> None:
+    notes = "fa=0 mla=- ubatch=512 | no MLA: full multi-head KV"
+    line = row("DeepSeek-V3", "", 2048, "f16", notes)
+    assert predicted(tmp_path, line, "compute") == pytest.approx(670.0, rel=0.01)
