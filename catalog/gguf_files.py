@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from catalog.datafile import rows
-from catalog.tensors import mtp_tensors, tensor_table
+from catalog.ggml import tensor_bytes
 from catalog.types import CatalogError, Model, Tensor
-from catalog.weights import file_tensor_bytes
+from catalog.weights import Weighing
 
 _DATA = Path(__file__).with_name("data")
 
@@ -48,7 +49,17 @@ class FileNotes:
     imatrix: bool = False
     untied: bool = False
     prediction: bool = False
-    """The file holds prediction layers that the catalog does not count."""
+    """The file holds prediction layers also where converters may leave them out."""
+    base: str | None = None
+    """The file type that the label is a variant of."""
+    embedding: str | None = None
+    """Type of the token embedding, whatever the file type gives it."""
+    own_embedding: str | None = None
+    """The same, where the model has an output matrix of its own."""
+    head: str | None = None
+    """Type of the output matrix."""
+    shape: str | None = None
+    """The model whose shape the file has, where the catalog does not know its own name."""
     skip: str | None = None
     """Why the size cannot be computed."""
 
@@ -117,6 +128,20 @@ def metadata_bytes(model: Model) -> tuple[int, bool]:
     return round(per_entry[len(per_entry) // 2] * model.vocab_size), False
 
 
+_TYPED_RULES = {
+    "as": "base",
+    "embedding": "embedding",
+    "own-embedding": "own_embedding",
+    "head": "head",
+    "shape": "shape",
+}
+"""Rules that are followed by a type or a model, and the field of ``FileNotes`` that they set."""
+
+_QKV_RULES_CHANGED = "2026"
+"""Files of models released before hold the mix of their time for queries, keys and values in one matrix:
+eleven files of Phi-4 and two of Phi-3.5 are reproduced to the byte."""
+
+
 @lru_cache(maxsize=1)
 def _notes() -> tuple[tuple[str, str, str, str], ...]:
     notes = rows("gguf_files.csv")
@@ -140,6 +165,9 @@ def file_notes(file: str, quant: str) -> FileNotes:
             notes = replace(notes, untied=True)
         elif rule == "prediction":
             notes = replace(notes, prediction=True)
+        elif (field := _TYPED_RULES.get(rule.partition(" ")[0])) is not None:
+            changes: dict[str, Any] = {field: rule.partition(" ")[2]}
+            notes = replace(notes, **changes)
         elif rule == "skip":
             notes = replace(notes, skip=notes.skip or reason)
         else:
@@ -155,8 +183,14 @@ def counted_bytes(model: Model, quant: str, notes: FileNotes, keep_native: bool 
         LookupFailedError: ``quant`` is not a GGUF file type.
     """
     made = replace(model, tied_embeddings=False) if notes.untied else model
-    listed = tensor_list_bytes((*tensor_table(made), *mtp_tensors(made)))
-    return file_tensor_bytes(made, quant, notes.imatrix, keep_native), listed
+    older = (model.release_date or "9999") < _QKV_RULES_CHANGED
+    weighing = Weighing(made, prediction=notes.prediction, older_qkv=older)
+    typed = weighing.typed(notes.base or quant, notes.imatrix, keep_native, with_mtp=True)
+    chosen = {"token_embd.weight": notes.embedding, "output.weight": notes.head}
+    if not made.tied_embeddings:
+        chosen["token_embd.weight"] = notes.own_embedding or notes.embedding
+    size = sum(tensor_bytes(chosen.get(tensor.name) or kind, tensor.shape) for tensor, kind in typed)
+    return size, tensor_list_bytes([tensor for tensor, _ in typed])
 
 
 def file_size(model: Model, quant: str, notes: FileNotes, keep_native: bool = True) -> FileSize:

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 from catalog.ggml import ggml_types
-from catalog.types import LayerKind, LookupFailedError, Model, Tensor
+from catalog.types import LayerKind, LookupFailedError, Model, Role, Tensor
 
 FILE_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -72,11 +72,14 @@ class Category(Enum):
     UP = auto()
     GATE = auto()
     DOWN = auto()
+    FUSED = auto()
+    """Queries, keys and values in one matrix, under the rules of before 2026; now a value matrix."""
     OTHER = auto()
 
 
+_FUSED_NAME = "attn_qkv.weight"
 _BY_PART = (
-    ("attn_qkv.weight", Category.VALUE),
+    (_FUSED_NAME, Category.VALUE),
     ("attn_kv_b.weight", Category.VALUE),
     ("attn_v.weight", Category.VALUE),
     ("attn_k.weight", Category.KEY),
@@ -163,6 +166,8 @@ def _output(quant: str, default: str, row: int, m: _Traits) -> str:
         return "Q5_K"
     return "Q8_0" if default == "Q8_0" else "Q6_K"
 
+
+_FUSED = {"Q3_K_M": "Q4_K", "Q3_K_L": "Q4_K", "IQ3_M": "Q4_K", "Q4_K_M": "Q5_K", "Q5_K_M": "Q6_K"}
 
 _EMBEDDING = {
     "IQ1_S": "Q2_K",
@@ -351,25 +356,30 @@ class _Site:
     layer: int
     row: int
     is_stack: bool
-    """A stack of matrices: experts, or the per-head matrices of latent attention."""
+    """A stack of matrices: experts, and in all but Ling 3 the per-head matrices of latent attention."""
 
 
 class Mixer:
     """The mixing rules for the tensors of one file; looks at every tensor once for all file types.
 
     ``tensors`` must be all tensors of the file: which layers get more bits depends on their number.
+    ``older_qkv`` takes the rules of before 2026 for queries, keys and values in one matrix.
     """
 
-    def __init__(self, model: Model, tensors: Sequence[Tensor]) -> None:
+    def __init__(self, model: Model, tensors: Sequence[Tensor], older_qkv: bool = False) -> None:
         self._model = model
         self._tensors = tensors
         sites = [
             _Site(
                 index=index,
-                category=category(tensor.name),
+                category=Category.FUSED
+                if older_qkv and _FUSED_NAME in tensor.name
+                else category(tensor.name),
                 layer=-1 if tensor.layer is None else tensor.layer,
                 row=tensor.shape[0],
-                is_stack=len(tensor.shape) > 2 and tensor.shape[2] > 1,
+                is_stack=len(tensor.shape) > 2
+                and tensor.shape[2] > 1
+                and (tensor.role is Role.EXPERTS or model.architecture != "bailing_hybrid"),
             )
             for index, tensor in enumerate(tensors)
             if tensor.quantizable
@@ -410,6 +420,8 @@ def _choose(quant: str, default: str, site: _Site, seen: Mapping[Category, int],
             return "MXFP4" if site.is_stack else "Q8_0"
         case Category.EMBEDDING:
             return _EMBEDDING.get(quant, default)
+        case Category.FUSED:
+            return _FUSED.get(quant, default)
         case Category.VALUE:
             return _value(quant, default, seen[Category.VALUE], m)
         case Category.DOWN:

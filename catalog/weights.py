@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from catalog.ggml import tensor_bytes
 from catalog.mixing import Mixer
-from catalog.tensors import mtp_tensors, tensor_table
+from catalog.tensors import mtp_tensors, prediction_tensors, tensor_table
 from catalog.types import Model, Role, Tensor
 
 _NATIVE_EXPERTS = "MXFP4"
@@ -23,16 +23,21 @@ _NATIVE_EXPERTS = "MXFP4"
 class Weighing:
     """One model's tensors, ready to be counted in any file type."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, prediction: bool = False, older_qkv: bool = False) -> None:
         """Lay out the tensors.
+
+        Args:
+            model: the model.
+            prediction: the file holds prediction layers also where converters may leave them out.
+            older_qkv: the file was mixed by the rules of before 2026 (see ``Mixer``).
 
         Raises:
             UnsupportedArchitectureError: the tensors of the model are not understood.
         """
         table = tensor_table(model)
-        self._tensors = table + mtp_tensors(model)
+        self._tensors = table + (prediction_tensors(model) if prediction else mtp_tensors(model))
         self._n_decoding = len(table)
-        self._mixer = Mixer(model, self._tensors)
+        self._mixer = Mixer(model, self._tensors, older_qkv)
         self._native_experts = (model.native_quant or "").startswith(_NATIVE_EXPERTS)
 
     def typed(

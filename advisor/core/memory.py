@@ -7,7 +7,7 @@ import numpy as np
 from advisor.core.candidates import Candidates, Floats
 from advisor.core.kv import CELL_PAD, padded
 from advisor.core.question import KV_TYPES, Question
-from advisor.core.scratch import COLUMNS
+from advisor.core.scratch import COLUMNS, LIVE_ACTIVATIONS
 
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 
@@ -48,8 +48,9 @@ def compute_buffer_bytes(c: Candidates, q: Question) -> Floats:
 
     tokens x (activations + masks + the largest of the logits, the feed-forward part and attention).
     Masks hold 2 bytes per token and cell with flash attention, 4 without; without it attention adds
-    one F32 score per head and cell.  Logits that fit where the masks lay cost nothing further: the
-    masks are free when the logits are made.
+    one F32 score per head and cell, and for latents their values in the type of the cache.  What fits
+    where freed memory lies costs nothing further: logits where the masks and the batch given as
+    embeddings lay, scores of latent attention where parts of its query lay.
     """
     cells = float(padded(q.context) * (q.users if q.unified_kv else 1))
     tokens = min(q.ubatch, padded(q.context) * q.users)
@@ -60,14 +61,17 @@ def compute_buffer_bytes(c: Candidates, q: Question) -> Floats:
     masks = (full_masks * cells + window_masks * window) * mask_bytes + chosen
     attention = _of(c, "attention") * 4 + np.maximum(full_masks - 1, 0) * cells * 4
     live = _of(c, "activations") * 4 + masks
+    copied: Floats | float = 0.0
     if not q.flash_attention:
         scores = np.maximum(_of(c, "full_score_heads") * cells, _of(c, "window_score_heads") * window)
-        attention = attention + scores * 4
+        attention = attention + np.where(scores > _of(c, "freed_query"), scores, 0.0) * 4
         live = live + _of(c, "value_indices") * 8
+        streams = 1 if q.unified_kv else q.users
+        copied = _of(c, "latent_values") * cells * streams * KV_TYPES[q.kv_type]
     logits = _of(c, "logits") * 4
-    logits = np.where(logits > masks, logits, 0.0)
-    peak = np.maximum(np.maximum(logits, _of(c, "feed_forward") * 4), attention)
-    return np.asarray((live + peak) * tokens)
+    logits = np.where(logits > masks + _of(c, "activations") * 4 / LIVE_ACTIVATIONS, logits, 0.0)
+    peak = np.maximum(logits, _of(c, "feed_forward") * 4)
+    return np.asarray(live * tokens + np.maximum(peak * tokens, attention * tokens + copied))
 
 
 def _window_cells(c: Candidates, q: Question) -> Floats:

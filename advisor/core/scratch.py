@@ -2,8 +2,8 @@
 
 llama.cpp reserves one buffer per device that holds every intermediate of a micro-batch at the moment
 when most of them are alive.  That moment is one of four: the logits at the end of the graph, the
-feed-forward part of a layer, the experts of a layer, or its attention.  All counts here are F32
-elements per token of the micro-batch; they follow from the order of the graph, none is fitted.
+feed-forward part of a layer, the experts of a layer, or its attention.  Counts are F32 elements per
+token of the micro-batch where not said otherwise; they follow from the order of the graph, none is fitted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PLAIN_FFN_ARCHITECTURES = frozenset(
 )
 """Feed-forward parts without a gate: one activation is alive instead of gate, up and their product."""
 
-_LIVE_ACTIVATIONS = 5
+LIVE_ACTIVATIONS = 5
 """Hidden-size activations alive beside every peak: the batch given as embeddings, the looked-up
 embedding, the sum into which a layer adds, its normed copy and the result of the layer."""
 _GATED_COPIES = 3
@@ -35,7 +35,7 @@ _QUERY_COPIES = 2
 
 @dataclass(frozen=True, slots=True)
 class ScratchShape:
-    """Counts that decide the compute buffer; elements per token of the micro-batch."""
+    """Counts that decide the compute buffer: elements per token of the micro-batch if not said otherwise."""
 
     logits: float
     activations: float
@@ -43,6 +43,8 @@ class ScratchShape:
     """The larger of the dense feed-forward part and the chosen experts."""
     attention: float
     """Query copies; for latent attention the query, its absorbed and its rotated part."""
+    freed_query: float
+    """The part of a latent query that is free when the scores are made."""
     full_score_heads: float
     """Query heads of full layers: without flash attention each holds one score per cell."""
     window_score_heads: float
@@ -51,6 +53,9 @@ class ScratchShape:
     window_masks: float
     value_indices: float
     """64-bit positions in the transposed value cache, kept without flash attention."""
+    latent_values: float
+    """Width of the latent that is copied, transposed, as values of one layer without flash attention:
+    elements per cell, whatever the micro-batch."""
     index_layers: float
     """Layers that attend to chosen cells only: each keeps its choice, one 4-byte index per cell."""
     index_top: float
@@ -76,16 +81,18 @@ def scratch_shape(model: Model, cache: CacheShape) -> ScratchShape:
     widest_value = max(window_kv_heads(model) * window_value_dim, full_kv_heads(model) * full_value_dim)
     return ScratchShape(
         logits=model.vocab_size,
-        activations=_LIVE_ACTIVATIONS * model.hidden_size,
+        activations=LIVE_ACTIVATIONS * model.hidden_size,
         feed_forward=max(_dense_ffn(model), _experts(model)),
         attention=_latent_query(model)
         if latent
         else _QUERY_COPIES * heads * max(model.head_dim, full_head_dim(model)),
+        freed_query=_freed_query(model) if latent else 0,
         full_score_heads=model.n_heads if full or latent else 0,
         window_score_heads=window_heads if window else 0,
         full_masks=(2 if indexed else 1) if full or latent else 0,
         window_masks=1 if window else 0,
         value_indices=widest_value * (int(full and not latent) + int(window)),
+        latent_values=model.kv_lora_rank if latent else 0,
         index_layers=model.layers.count(LayerKind.LATENT) if indexed else 0,
         index_top=model.extra.get("index_topk", 0) if indexed else 0,
         full_value_elements=cache.full_value_elements,
@@ -106,12 +113,21 @@ def _dense_ffn(model: Model) -> int:
 
 
 def _experts(model: Model) -> int:
-    """Gate, up and product of all chosen experts, or the product and their outputs."""
+    """Gate, up and product of all chosen experts, or the product and their outputs.
+
+    The experts of the larger Nemotron 3 work in a latent width of their own.
+    """
     width = model.moe_ffn_size
-    return model.n_experts_active * max(_copies(model) * width, width + model.hidden_size)
+    outputs = model.extra.get("moe_latent_size", 0) or model.hidden_size
+    return model.n_experts_active * max(_copies(model) * width, width + outputs)
 
 
 def _latent_query(model: Model) -> int:
     """Query, its part absorbed into the latent, its rotated part, and the two joined."""
+    return _freed_query(model) + model.n_heads * (model.kv_lora_rank + model.qk_rope_head_dim)
+
+
+def _freed_query(model: Model) -> int:
+    """The parts of the query of latent attention that are free once they are joined."""
     nope, rope, rank = model.qk_nope_head_dim, model.qk_rope_head_dim, model.kv_lora_rank
-    return model.n_heads * ((nope + rope) + rank + rope + (rank + rope))
+    return model.n_heads * ((nope + rope) + rank + rope)

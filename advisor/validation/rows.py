@@ -13,7 +13,8 @@ from advisor.core.placement import Strategy
 from advisor.core.question import Question
 from advisor.validation.layouts import Layout, layout_of
 from advisor.validation.quants import UnknownQuantError
-from catalog.models import find_model
+from catalog.gguf_files import file_notes
+from catalog.models import find_model, load_models
 from catalog.types import LookupFailedError
 from probes.types import Fact, Rig, RigError, unknown
 
@@ -365,7 +366,7 @@ def _size_case(row: Row, name: str, _rig: Rig | None) -> Case:
     mix = re.search(r"\bUD-[A-Z0-9_]+", file)
     return Case(
         id=name,
-        model=_model_of_file(row["model"], file),
+        model=_model_of_file(row["model"], file, quant, kind),
         quant=mix.group() if mix and "UD-" not in quant else quant,
         rig=None,
         question=Question(),
@@ -382,15 +383,31 @@ _AFTER_NAME = re.compile(
 )
 
 
-def _model_of_file(model: str, file: str) -> str:
-    """The stated name if the catalog knows it, else the one in the name of the file if it knows that."""
+def _model_of_file(model: str, file: str, quant: str, kind: str) -> str:
+    """The stated name if the catalog knows it, else the one in the name of the file if it knows that.
+
+    Failing both, the model whose shape the notes on the file give it, or one of the architecture and the
+    exact number of parameters that the row states.
+    """
     for name in (model, _AFTER_NAME.sub("", file)):
         try:
             find_model(name)
         except LookupFailedError:
             continue
         return name
-    return model
+    stated = re.search(r"n_params=(\d+)", kind)
+    if stated:
+        return _model_of_size(quant.partition(" ")[0], int(stated.group(1))) or model
+    return file_notes(file, quant).shape or model
+
+
+def _model_of_size(architecture: str, n_params: int) -> str | None:
+    """A model of the catalog by its architecture, as llama.cpp names it, and its parameters."""
+    wanted = re.sub(r"[-_]", "", architecture.lower())
+    for model in load_models():
+        if model.total_params == n_params and model.architecture.replace("_", "") == wanted:
+            return model.id
+    return None
 
 
 def _fit_case(row: Row, name: str, _rig: Rig | None) -> Case:

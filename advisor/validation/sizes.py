@@ -48,8 +48,12 @@ def predict_bytes(case: Case, model: Model) -> dict[str, float | None]:
     notes = file_notes(case.file, case.quant)
     if notes.skip:
         raise SkipRowError(f"{case.quant} of {case.file}: {notes.skip}")
+    if notes.base and notes.own_embedding and model.tied_embeddings:
+        raise SkipRowError(
+            f"{case.quant} of {case.file}: not known what it changes where embeddings are tied"
+        )
     try:
-        quant, exact = file_type(case.quant)
+        quant, exact = (notes.base, True) if notes.base else file_type(case.quant)
     except UnknownQuantError:
         return {"measured_bytes": measured, "predicted_bytes": float(_other_format(case, model))}
     if not exact:

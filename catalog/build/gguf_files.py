@@ -33,6 +33,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 TOKENIZERS: tuple[tuple[str, str, int, int], ...] = (
     ("Qwen2", r"qwen2.*|qwen3(?:_moe|_next)?|qwen3_vl.*", 151_600, 152_100),
+    ("Qwen3.5", r"qwen3_5.*", 248_000, 248_400),
     ("Llama-3", r"llama.*|mllama.*", 128_000, 128_300),
     ("Gemma-2", r"gemma2?", 256_000, 256_000),
     ("Gemma-3", r"gemma3.*", 262_144, 262_400),

@@ -19,7 +19,7 @@ from catalog.tensors.gemma import gemma3n, gemma4
 from catalog.tensors.hybrid import falcon_h1, granite_hybrid, lfm2, nemotron_h, qwen_delta
 from catalog.tensors.latent import deepseek, sparse_deepseek
 from catalog.tensors.mamba import falcon_mamba, jamba, kimi_linear
-from catalog.tensors.prediction import mtp_tensors, prediction_params
+from catalog.tensors.prediction import mtp_tensors, prediction_params, prediction_tensors
 from catalog.tensors.transformer import BLUEPRINTS, transformer
 from catalog.types import Model, Role, Tensor
 
@@ -30,6 +30,7 @@ __all__ = [
     "count_params",
     "mtp_tensors",
     "prediction_params",
+    "prediction_tensors",
     "tensor_table",
 ]
 
@@ -134,7 +135,8 @@ def tensor_table(model: Model) -> tuple[Tensor, ...]:
 def count_params(model: Model, tensors: tuple[Tensor, ...] | None = None) -> Params:
     """Parameters of a model, counted from its tensor table.
 
-    active = total - experts + experts x chosen / all.  Rotary factors are constants and do not count.
+    active = total - experts + experts x chosen / all.  Rotary factors are constants and do not count, nor
+    do the rows that a file pads the per-layer embeddings with.
 
     Raises:
         UnsupportedArchitectureError: the architecture is not understood.
@@ -144,6 +146,8 @@ def count_params(model: Model, tensors: tuple[Tensor, ...] | None = None) -> Par
         if tensor.name.startswith("rope_"):
             continue
         n = tensor.n_elements
+        if tensor.role is Role.PER_LAYER_EMBEDDING:
+            n = n // model.vocab_size * model.extra.get("vocab_size_per_layer_input", model.vocab_size)
         total += n
         if tensor.role is Role.EXPERTS:
             routed += n

@@ -164,6 +164,7 @@ def experts(
     shared_gate: bool = False,
     router_bias: bool = False,
     correction: bool = False,
+    correction_name: str = "exp_probs_b.bias",
     expert_bias: bool = False,
     gated: bool = True,
     fused: bool = False,
@@ -180,7 +181,7 @@ def experts(
     n = m.n_experts
     t.matrix("ffn_gate_inp", Role.FFN, d, n, router_bias)
     if correction:
-        t.add("exp_probs_b.bias", Role.FFN, n)
+        t.add(correction_name, Role.FFN, n)
     if gated and fused:
         t.add("ffn_gate_up_exps.weight", Role.EXPERTS, inner, 2 * width, n)
     elif gated:

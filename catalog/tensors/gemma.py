@@ -13,8 +13,8 @@ _LAUREL_RANK = 64
 def _per_layer_embeddings(t: TableBuilder) -> None:
     m = t.model
     width = m.extra.get("hidden_size_per_layer_input", 0) * m.n_layers
-    rows = m.extra.get("vocab_size_per_layer_input", 0) or m.vocab_size
-    t.matrix("per_layer_token_embd", Role.PER_LAYER_EMBEDDING, width, rows)
+    # Files pad the rows to the whole vocabulary; see ``count_params``.
+    t.matrix("per_layer_token_embd", Role.PER_LAYER_EMBEDDING, width, m.vocab_size)
     t.matrix("per_layer_model_proj", Role.ATTENTION, m.hidden_size, width)
     t.norm("per_layer_proj_norm", m.extra.get("hidden_size_per_layer_input", 0))
 

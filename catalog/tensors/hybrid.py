@@ -158,7 +158,7 @@ def falcon_h1(t: TableBuilder) -> None:
         t.norm("attn_norm", m.hidden_size)
         _mamba2_of(t, norm=bool(m.extra.get("mamba_rms_norm", 1)))
         attention(t)
-        t.norm("ffn_norm", m.hidden_size)
+        t.add("ffn_norm", Role.ATTENTION, m.hidden_size)  # its files name it without an ending
         gated_ffn(t, m.ffn_size)
 
 

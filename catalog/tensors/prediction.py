@@ -16,8 +16,17 @@ _QWEN = frozenset({"qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text"})
 def prediction_params(model: Model) -> int | None:
     """Parameters of the prediction layers that a checkpoint may hold beside what decodes.
 
+    ``None`` where the layers are not understood.
+    """
+    tensors = prediction_tensors(model)
+    return sum(tensor.n_elements for tensor in tensors) if tensors else None
+
+
+def prediction_tensors(model: Model) -> tuple[Tensor, ...]:
+    """Tensors of the prediction layers that a file of the model may hold; empty if they are not understood.
+
     A checkpoint of the Qwen3.5 line has one layer, with a projection of twice the width and three norms of
-    its own; embedding and head are those of the model.  ``None`` where the layers are not understood.
+    its own; embedding and head are those of the model.
     """
     if model.architecture in _QWEN:
         t = TableBuilder(model)
@@ -26,9 +35,8 @@ def prediction_params(model: Model) -> int | None:
         t.matrix("nextn.eh_proj", Role.FFN, 2 * model.hidden_size, model.hidden_size)
         for name in ("enorm", "hnorm", "shared_head_norm"):
             t.norm(f"nextn.{name}", model.hidden_size)
-        return sum(tensor.n_elements for tensor in t.tensors)
-    tensors = mtp_tensors(model)
-    return sum(tensor.n_elements for tensor in tensors) if tensors else None
+        return tuple(t.tensors)
+    return mtp_tensors(model)
 
 
 def mtp_tensors(model: Model) -> tuple[Tensor, ...]:

@@ -54,6 +54,7 @@ class Blueprint:
     router_bias: bool = False
     correction: bool = False
     """A per-expert bias that balances the load of the experts."""
+    correction_name: str = "exp_probs_b.bias"
     expert_bias: bool = False
     shared_gate: bool = False
     """A gate before the shared expert."""
@@ -139,6 +140,7 @@ def ffn_part(t: TableBuilder, plan: Blueprint, i: int) -> None:
             shared_gate=plan.shared_gate,
             router_bias=plan.router_bias,
             correction=plan.correction,
+            correction_name=plan.correction_name,
             expert_bias=plan.expert_bias,
         )
     elif plan.ffn == "gated":
@@ -255,7 +257,7 @@ BLUEPRINTS: dict[str, Blueprint] = {
     "llama4": Blueprint(one_shared_expert=True),
     "exaone4_5": replace(_POST_NORM, qk_norm="head"),
     "exaone_moe": Blueprint(qk_norm="head", correction=True, dense_first=True),
-    "hy_v3": Blueprint(qk_norm="head", correction=True, dense_first=True),
+    "hy_v3": Blueprint(qk_norm="head", correction=True, correction_name="exp_probs_b", dense_first=True),
     "solar_open": Blueprint(ffn_norm="post_attention_norm", correction=True),
     "bailing_moe_v1": LLAMA,
     "bailing_moe": Blueprint(fused_qkv=True, qk_norm="head", correction=True, dense_first=True),

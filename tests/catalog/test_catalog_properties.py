@@ -40,8 +40,17 @@ def counted() -> dict[str, tuple[Params, dict[Role, int], int]]:
                 constants += tensor.n_elements
             else:
                 by_role[tensor.role] += tensor.n_elements
+        if Role.PER_LAYER_EMBEDDING in by_role:
+            # Files pad these rows to the vocabulary; the padding is no parameters.
+            by_role[Role.PER_LAYER_EMBEDDING] -= per_layer_padding(model)
         found[key] = (count_params(model, table), dict(by_role), constants)
     return found
+
+
+def per_layer_padding(model: Model) -> int:
+    """Elements of the rows that files pad the per-layer embeddings with, up to the vocabulary."""
+    rows = model.vocab_size - model.extra.get("vocab_size_per_layer_input", model.vocab_size)
+    return rows * model.extra.get("hidden_size_per_layer_input", 0) * model.n_layers
 
 
 @lru_cache(maxsize=1)
@@ -121,7 +130,9 @@ def test_bytes_are_positive_grow_with_the_bits_and_match_the_elements() -> None:
     for row, identifier in enumerate(table.models):
         model = BY_ID[identifier]
         params, _, constants = counted()[shape_key(model)]
-        assert total[row, where["F32"]] == 4 * (params.total + constants), identifier
+        assert total[row, where["F32"]] == 4 * (params.total + constants + per_layer_padding(model)), (
+            identifier
+        )
         # 4.5 bits a weight, and the embedding or head at more: never less than the plain format
         if not (model.native_quant or "").startswith("MXFP4"):
             assert total[row, where["Q4_0"]] >= params.total * 18 // 32, identifier

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from catalog import gguf_files
 from catalog.build.gguf_files import TOKENIZERS, build
+from catalog.ggml import ggml_types
 from catalog.gguf_files import (
     FileNotes,
     counted_bytes,
@@ -16,7 +17,8 @@ from catalog.gguf_files import (
     tokenizer_of,
     tokenizers,
 )
-from catalog.models import load_models
+from catalog.mixing import FILE_TYPES
+from catalog.models import find_model, load_models
 from catalog.types import CatalogError, Role, Tensor
 
 ESTIMATED = [m for m in load_models() if m.not_estimated_because is None]
@@ -71,9 +73,8 @@ def test_notes_tell_who_uses_an_importance_matrix():
 @pytest.mark.parametrize(
     ("file", "quant", "reason"),
     [
-        ("microsoft/phi-4-gguf", "Q4_K_M", "older mixing rule"),
         ("TheBloke/Mixtral-8x7B-Instruct-v0.1-GGUF", "Q4_K_M", "eight experts"),
-        ("unsloth/DeepSeek-R1-0528-Qwen3-8B-GGUF", "IQ4_XS", "hand mix"),
+        ("unsloth/Qwen3.8-27B-GGUF", "Q4_0", "hand mix"),
     ],
 )
 def test_files_that_follow_no_rule_say_why(file, quant, reason):
@@ -86,7 +87,34 @@ def test_every_note_has_a_reason_and_a_known_rule():
         assert pattern
         assert quants
         assert reason
-        assert rule in {"imatrix", "untied", "prediction", "skip"}
+        word, _, operand = rule.partition(" ")
+        if word == "shape":
+            assert find_model(operand)
+        elif word == "as":
+            assert operand in FILE_TYPES
+        elif word in {"embedding", "own-embedding", "head"}:
+            assert operand in ggml_types()
+        else:
+            assert rule in {"imatrix", "untied", "prediction", "skip"}
+
+
+@pytest.mark.parametrize(
+    ("model", "file", "quant", "size_bytes"),
+    [
+        ("phi-4", "microsoft/phi-4-gguf", "Q4_K_M", 9053114560),
+        ("phi-4", "microsoft/phi-4-gguf", "IQ3_XS", 6246699200),
+        ("phi-4", "microsoft/phi-4-gguf", "Q2_K", 5547348160),
+        ("phi-4", "microsoft/phi-4-gguf", "Q5_K_M", 10604187840),
+        ("phi-3.5-mini", "bartowski/Phi-3.5-mini-instruct-GGUF", "Q4_K_M", 2393232672),
+        ("gemma-2-2b-it", "bartowski/gemma-2-2b-it-GGUF", "Q6_K_L", 2294241120),
+        ("DeepSeek-R1-0528-Qwen3-8B", "unsloth/DeepSeek-R1-0528-Qwen3-8B-GGUF", "IQ4_XS", 4581288448),
+        ("DeepSeek-R1-0528-Qwen3-8B", "unsloth/DeepSeek-R1-0528-Qwen3-8B-GGUF", "Q2_K_L", 3427592704),
+        ("Qwen3.8-27B", "unsloth/Qwen3.8-27B-GGUF", "Q8_0", 29047086048),
+    ],
+)
+def test_files_that_were_made_differently_are_counted_as_they_were_made(model, file, quant, size_bytes):
+    size = file_size(find_model(model), quant, file_notes(file, quant))
+    assert size.total_bytes == pytest.approx(size_bytes, rel=1e-4)
 
 
 def test_an_unknown_rule_is_a_broken_data_file(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -70,6 +71,21 @@ def test_compute_buffers_are_near_what_the_runtime_reserves() -> None:
         errors.append(abs(predicted / float(row["compute_mib"]) - 1))
     assert median(errors) < 0.005
     assert max(errors) < 0.07
+
+
+def test_memory_of_random_runs_of_every_architecture() -> None:
+    """800 runs: cache types also apart, several sequences, odd contexts, small and large micro-batches."""
+    errors = []
+    by_id = {model.id: model for model in load_models()}
+    for row in rows("sweep.csv"):
+        model = by_id[row["model"]]
+        c = build_candidates([(model, "F16", {(Role.FFN, "F16"): 1})])
+        q = replace(question(row), kv_value_type=row["kv_value_type"])
+        assert int(kv_bytes(c, q)[0] / MIB) == int(row["context_mib"]), row
+        errors.append(abs(compute_buffer_bytes(c, q)[0] / MIB / float(row["compute_mib"]) - 1))
+    assert len(errors) > 700
+    assert median(errors) < 0.005
+    assert max(errors) < 0.16
 
 
 def test_architectures_without_a_gate_are_those_of_the_tensor_table() -> None:

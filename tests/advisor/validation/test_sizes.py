@@ -60,12 +60,12 @@ def test_a_name_that_the_catalog_does_not_know_is_read_from_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("phi-4,microsoft/phi-4-gguf,Q4_K_M", "older mixing rule"),
+        ("Qwen3-0.6B,unsloth/Qwen3-0.6B-GGUF,Q2_K_L", "where embeddings are tied"),
         ("Qwen3-0.6B,unsloth/Qwen3-0.6B-GGUF,UD-Q4_K_XL", "carried as data"),
         ("Qwen3-32B,unsloth/Qwen3-32B-GGUF,UD-Q4_K_XL", "estimated as Q4_K_M times"),
         ("gemma-4-26B-A4B-it,unsloth/g-qat-GGUF,UD-Q4_K_XL(QAT)", "carried as data"),
         ("GLM-4.5-Air,GLM-4.5-Air-UD-Q4_K_XL-00001-of-00002.gguf,glm4moe Q4_K - Medium", "carried as data"),
-        ("Snoozy,gpt4all-13b-snoozy-q4_0.gguf,Q4_0", "no model is called 'Snoozy'"),
+        ("Replit,replit-code-v1_5-3b-newbpe-q4_0.gguf,Q4_0", "no model is called 'Replit'"),
         ("Qwen3-0.6B,x,4-bit", "leaves the size open"),
         ("Qwen3-0.6B,x,mixed4", "cannot be sized"),
         ("Qwen3-0.6B,x,MXFP4", "no experts"),
