@@ -133,23 +133,18 @@ def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
     native = np.array([[q == name for q in table.quants] for name in own])
     has_native = np.array([name is not None for name in own])
     keep_pair = np.where(has_native[:, None], native, wanted[None, :]) & (new_model >= 0)[:, None]
-    model_index = np.asarray(table.model_index, dtype=np.int64)
-    quant_index = np.asarray(table.quant_index, dtype=np.int64)
-    keep = keep_pair[model_index, quant_index]
+    kept = table.rows(keep_pair)
     pair_rank = np.full(keep_pair.shape, -1, dtype=np.int64)
     present = np.zeros(keep_pair.shape, dtype=bool)
-    present[model_index[keep], quant_index[keep]] = True
+    present[kept.model_index, kept.quant_index] = True
     rows, columns = np.nonzero(present)
     pair_rank[rows, columns] = np.arange(len(rows))
-    pair = pair_rank[model_index[keep], quant_index[keep]]
+    pair = pair_rank[kept.model_index, kept.quant_index]
     role_of = [Role(r) for r in table.roles]
     bytes_by_role = {role: np.zeros((len(rows), len(table.types))) for role in Role}
-    role_index = np.asarray(table.role_index)[keep]
-    type_index = np.asarray(table.type_index)[keep]
-    sizes = np.asarray(table.bytes, dtype=np.float64)[keep]
     for r, role in enumerate(role_of):
-        of_role = role_index == r
-        bytes_by_role[role][pair[of_role], type_index[of_role]] = sizes[of_role]
+        of_role = kept.role_index == r
+        bytes_by_role[role][pair[of_role], kept.type_index[of_role]] = kept.bytes[of_role]
     candidates = assemble(
         models,
         tuple(table.quants),

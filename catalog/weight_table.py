@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.types import CatalogError
 
@@ -19,11 +19,25 @@ if TYPE_CHECKING:
 DATA = Path(__file__).with_name("data") / "weights.npz"
 
 
+class WeightRows(NamedTuple):
+    """Rows of a table, one per (model, file type, role, ggml type) that is not 0; five arrays of one length.
+
+    The indices point into the name tuples of the table.
+    """
+
+    model_index: NDArray[np.intp]
+    quant_index: NDArray[np.uint8]
+    role_index: NDArray[np.uint8]
+    type_index: NDArray[np.uint8]
+    bytes: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True)
 class WeightTable:
-    """Bytes of every (model, file type) by role and ggml type, sparse: one row per entry that is not 0.
+    """Bytes of every (model, file type) by role and ggml type, stored once per shape of a model.
 
-    The index arrays point into the name tuples; all five arrays have one element per row.
+    ``shape_of`` gives the shape of every model; the rows of shape ``s`` are ``starts[s]`` to
+    ``starts[s + 1]`` of the four row arrays.
     """
 
     models: tuple[str, ...]
@@ -31,11 +45,39 @@ class WeightTable:
     quants: tuple[str, ...]
     roles: tuple[str, ...]
     types: tuple[str, ...]
-    model_index: NDArray[np.int32]
-    quant_index: NDArray[np.int16]
-    role_index: NDArray[np.int8]
-    type_index: NDArray[np.int8]
+    shape_of: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    quant_index: NDArray[np.uint8]
+    role_index: NDArray[np.uint8]
+    type_index: NDArray[np.uint8]
     bytes: NDArray[np.int64]
+
+    def rows(self, keep: NDArray[np.bool_] | None = None) -> WeightRows:
+        """The rows of all models, or of the pairs that ``keep`` [model, file type] asks for.
+
+        Only wanted rows are written out: a ranking asks for a quarter of the file types.
+        """
+        import numpy as np
+
+        n_shapes = len(self.starts) - 1
+        shape_of_row = np.repeat(np.arange(n_shapes), np.diff(self.starts))
+        chosen = np.arange(len(self.bytes))
+        if keep is not None:
+            wanted = np.zeros((n_shapes, len(self.quants)), dtype=bool)
+            np.logical_or.at(wanted, self.shape_of, keep)
+            chosen = np.nonzero(wanted[shape_of_row, self.quant_index])[0]
+        per_shape = np.bincount(shape_of_row[chosen], minlength=n_shapes)
+        counts = per_shape[self.shape_of]
+        first = (np.cumsum(per_shape) - per_shape)[self.shape_of]
+        place = np.arange(counts.sum()) + np.repeat(first - (np.cumsum(counts) - counts), counts)
+        model, row = np.repeat(np.arange(len(self.shape_of)), counts), chosen[place]
+        if keep is not None:
+            # A shape may be wanted in a file type for one of its models only.
+            asked = keep[model, self.quant_index[row]]
+            model, row = model[asked], row[asked]
+        return WeightRows(
+            model, self.quant_index[row], self.role_index[row], self.type_index[row], self.bytes[row]
+        )
 
 
 def _names(lines: NDArray[np.uint8]) -> tuple[str, ...]:
@@ -45,9 +87,6 @@ def _names(lines: NDArray[np.uint8]) -> tuple[str, ...]:
 
 def read_weight_table(path: Path) -> WeightTable:
     """The table in a file that ``catalog.build.weights`` wrote.
-
-    The file stores each shape once: ``shape_of`` gives the shape of every model, and ``starts`` where
-    the rows of a shape begin.
 
     Raises:
         CatalogError: the file is missing or broken.
@@ -61,19 +100,17 @@ def read_weight_table(path: Path) -> WeightTable:
     try:
         with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as data:
             arrays: dict[str, Any] = {name: data[name] for name in data.files}
-        shape_of, starts = arrays["shape_of"].astype(np.int64), arrays["starts"].astype(np.int64)
-        counts = np.diff(starts)[shape_of]
-        rows = np.arange(counts.sum()) + np.repeat(starts[shape_of] - (np.cumsum(counts) - counts), counts)
         return WeightTable(
             models=_names(arrays["models"]),
             quants=_names(arrays["quants"]),
             roles=_names(arrays["roles"]),
             types=_names(arrays["types"]),
-            model_index=np.repeat(np.arange(len(shape_of), dtype=np.int32), counts),
-            quant_index=arrays["quant_index"].astype(np.int16)[rows],
-            role_index=arrays["role_index"].astype(np.int8)[rows],
-            type_index=arrays["type_index"].astype(np.int8)[rows],
-            bytes=arrays["bytes"].astype(np.int64)[rows],
+            shape_of=arrays["shape_of"].astype(np.intp),
+            starts=arrays["starts"].astype(np.intp),
+            quant_index=arrays["quant_index"],
+            role_index=arrays["role_index"],
+            type_index=arrays["type_index"],
+            bytes=arrays["bytes"],
         )
     except OSError as error:
         raise CatalogError(

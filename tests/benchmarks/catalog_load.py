@@ -62,9 +62,8 @@ def main() -> None:
         totals = [total + value for total, value in zip(totals, row, strict=True)]
         print(f"{name:<16}{row[0]:>10.1f}{row[1]:>10.1f}{row[2]:>8.1f}")
     print(f"{'all':<16}{totals[0]:>10.1f}{totals[1]:>10.1f}{totals[2]:>8.1f}")
-    print(
-        f"{len(models.load_models())} models, {len(weight_table.load_weight_table().bytes)} rows of weights"
-    )
+    rows = weight_table.load_weight_table().rows()
+    print(f"{len(models.load_models())} models, {len(rows.bytes)} rows of weights")
 
 
 if __name__ == "__main__":

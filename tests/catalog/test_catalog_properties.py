@@ -58,7 +58,8 @@ def shipped() -> np.ndarray:
     """Bytes of the shipped table by model, file type and role."""
     table = load_weight_table()
     sizes = np.zeros((len(table.models), len(table.quants), len(table.roles)), dtype=np.int64)
-    np.add.at(sizes, (table.model_index, table.quant_index, table.role_index), table.bytes)
+    rows = table.rows()
+    np.add.at(sizes, (rows.model_index, rows.quant_index, rows.role_index), rows.bytes)
     return sizes
 
 

@@ -99,7 +99,8 @@ def test_the_shipped_table_covers_every_estimated_model_in_every_file_type():
     assert set(table.models) == {m.id for m in ESTIMATED}
     assert table.quants == tuple(FILE_TYPES)
     pairs = np.zeros((len(table.models), len(table.quants)), dtype=bool)
-    pairs[table.model_index, table.quant_index] = True
+    rows = table.rows()
+    pairs[rows.model_index, rows.quant_index] = True
     assert pairs.all()
     assert (table.bytes > 0).all()
 
@@ -107,12 +108,13 @@ def test_the_shipped_table_covers_every_estimated_model_in_every_file_type():
 @pytest.mark.parametrize("model", ESTIMATED[3::40], ids=lambda m: m.id)
 def test_the_shipped_table_equals_a_live_count(model):
     table = load_weight_table()
-    of_model = table.model_index == table.models.index(model.id)
     for quant in ("Q4_K_M", "IQ3_XXS", "Q8_0"):
-        rows = np.nonzero(of_model & (table.quant_index == table.quants.index(quant)))[0]
+        keep = np.zeros((len(table.models), len(table.quants)), dtype=bool)
+        keep[table.models.index(model.id), table.quants.index(quant)] = True
+        _, _, roles, types, sizes = table.rows(keep)
         shipped = {
-            (Role(table.roles[table.role_index[i]]), table.types[table.type_index[i]]): int(table.bytes[i])
-            for i in rows
+            (Role(table.roles[role]), table.types[kind]): int(size)
+            for role, kind, size in zip(roles, types, sizes, strict=True)
         }
         assert shipped == weights_for(model, quant)
 
@@ -130,9 +132,21 @@ def test_building_twice_gives_the_same_arrays_and_shares_equal_shapes(tmp_path):
     assert same(path, build([twin, model])[0])
     table = read_weight_table(path)
     assert table.models == (model.id, twin.id)
-    first, second = (table.bytes[table.model_index == i] for i in (0, 1))
+    rows = table.rows()
+    first, second = (rows.bytes[rows.model_index == i] for i in (0, 1))
     assert first.tolist() == second.tolist()
     assert set(table.types) == set(ggml_types())
+
+
+def test_a_selection_of_rows_is_what_all_rows_hold_of_it():
+    table = load_weight_table()
+    keep = np.zeros((len(table.models), len(table.quants)), dtype=bool)
+    keep[::7, 3::5] = True
+    everything, some = table.rows(), table.rows(keep)
+    asked = keep[everything.model_index, everything.quant_index]
+    assert asked.any()
+    for whole, part in zip(everything, some, strict=True):
+        assert np.array_equal(whole[asked], part)
 
 
 def test_a_missing_or_broken_table_is_a_catalog_error(tmp_path):
