@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from catalog import compiled
 from catalog.names import Entry, NameIndex, tokens
 from catalog.types import Accelerator, CatalogError, Cpu, CpuFamily, Link, LookupFailedError, MemoryKind
 
@@ -83,10 +84,12 @@ def _list(text: str) -> tuple[str, ...]:
 
 @cache
 def load_accelerators() -> tuple[Accelerator, ...]:
-    """All accelerators, ordered by vendor and name.
+    """All accelerators, ordered by vendor and name."""
+    return compiled.read("accelerators", Accelerator)
 
-    Columns are converted as wholes and handed over by position: the table is read at every start.
-    """
+
+def read_accelerators() -> tuple[Accelerator, ...]:
+    """All accelerators, ordered by vendor and name, from the reviewed file."""
     rows = _table("accelerators.csv")
     names = next(rows)
     column = dict(zip(names, zip(*rows, strict=True), strict=True))
@@ -127,6 +130,11 @@ def _gib_sizes(text: str) -> tuple[int, ...]:
 @cache
 def load_cpu_families() -> tuple[CpuFamily, ...]:
     """All CPU families, the more specific pattern first."""
+    return compiled.read("cpu_families", CpuFamily)
+
+
+def read_cpu_families() -> tuple[CpuFamily, ...]:
+    """All CPU families, the more specific pattern first, from the reviewed file."""
     return tuple(
         CpuFamily(
             name=row["name"],
@@ -152,6 +160,11 @@ def load_cpu_families() -> tuple[CpuFamily, ...]:
 @cache
 def load_cpus() -> tuple[Cpu, ...]:
     """The CPUs that can be named."""
+    return compiled.read("cpus", Cpu)
+
+
+def read_cpus() -> tuple[Cpu, ...]:
+    """The CPUs that can be named, from the reviewed file."""
     return tuple(
         Cpu(
             name=row["name"],

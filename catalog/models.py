@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import lru_cache
-from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from catalog import compiled
 from catalog.names import Entry, NameIndex, tokens
 from catalog.types import CatalogError, LookupFailedError, Model
 
@@ -90,42 +89,40 @@ def parse_models(text: str) -> tuple[Model, ...]:
             if len(values) > len(_FIELDS):
                 raise ValueError(f"unknown field {', '.join(sorted(set(values) - set(_FIELDS)))}")
             rows.append(_in_order(values))
-        return _from_rows(rows)
+        return tuple(_from_row(row) for row in rows)
     except (ValueError, TypeError, KeyError) as error:
         raise CatalogError(
             f"models.jsonl is broken ({error}); reinstall, or rebuild it from source"
         ) from error
 
 
-def _from_rows(rows: Sequence[Sequence[Any]]) -> tuple[Model, ...]:
-    """Models from the values of their fields.
-
-    Fields are set column by column through their slots: the ``__init__`` of a frozen class sets them one by
-    one in Python, which takes twice as long for a whole catalog.
-    """
-    models = tuple(map(Model.__new__, repeat(Model, len(rows))))
-    for name, column in zip(_FIELDS, zip(*rows, strict=True), strict=bool(rows)):
-        values: Iterable[Any] = column
-        if name in _TUPLES:
-            values = map(tuple, column)
-        elif name == "layers":
-            values = map(expand_layers, column)
-        deque(map(getattr(Model, name).__set__, models, values), maxlen=0)
-    return models
+def _from_row(row: Sequence[Any]) -> Model:
+    values = dict(zip(_FIELDS, row, strict=True))
+    values.update({name: tuple(values[name]) for name in _TUPLES}, layers=expand_layers(values["layers"]))
+    return Model(**values)
 
 
-@lru_cache(maxsize=1)
-def load_models() -> tuple[Model, ...]:
-    """All models, sorted by id; read once.
+def read_source() -> tuple[Model, ...]:
+    """All models of the reviewed file, sorted by id.
 
     Raises:
-        CatalogError: the data file is missing or broken.
+        CatalogError: the file is missing or broken.
     """
     try:
         text = DATA.read_text(encoding="utf-8")
     except OSError as error:
         raise CatalogError(f"cannot read {DATA.name}: {error.strerror}; reinstall the package") from error
     return parse_models(text)
+
+
+@lru_cache(maxsize=1)
+def load_models() -> tuple[Model, ...]:
+    """All models, sorted by id; read once, from the compiled table.
+
+    Raises:
+        CatalogError: the compiled table is missing or broken.
+    """
+    return compiled.read("models", Model)
 
 
 _OPTIONAL = frozenset(["instruct", "it", "chat", "base", "hf", "meta", "nvidia", "c4ai", "preview", "bf16"])

@@ -5,6 +5,8 @@ Reading it needs neither the tensor tables nor the mixing rules (``catalog.weigh
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DATA = Path(__file__).with_name("data") / "weights.npz"
+DATA = Path(__file__).with_name("data") / "weights.bin"
 
 
 class WeightRows(NamedTuple):
@@ -85,28 +87,51 @@ def _names(lines: NDArray[np.uint8]) -> tuple[str, ...]:
     return tuple(lines.tobytes().decode().split("\n"))
 
 
+def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays as one line that names them, their types and lengths, and then their bytes, widest first.
+
+    The line is padded to a multiple of eight bytes, so that every array is aligned.  An archive of arrays
+    would take longer to open than to read.
+    """
+    ordered = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
+    listed = json.dumps({name: [array.dtype.str, len(array)] for name, array in ordered.items()})
+    line = listed.encode() + b" " * (-(len(listed) + 1) % 8) + b"\n"
+    return line + b"".join(array.tobytes() for array in ordered.values())
+
+
+def unpacked(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays that ``packed`` wrote.
+
+    Raises:
+        ValueError: the bytes are not those of such arrays.
+    """
+    import numpy as np
+
+    offset = data.index(b"\n") + 1
+    arrays = {}
+    for name, (kind, length) in json.loads(data[:offset]).items():
+        arrays[name] = np.frombuffer(data, dtype=kind, count=length, offset=offset)
+        offset += arrays[name].nbytes
+    return arrays
+
+
 def read_weight_table(path: Path) -> WeightTable:
     """The table in a file that ``catalog.build.weights`` wrote.
 
     Raises:
         CatalogError: the file is missing or broken.
     """
-    import zipfile
     import zlib
-    from io import BytesIO
-
-    import numpy as np
 
     try:
-        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as data:
-            arrays: dict[str, Any] = {name: data[name] for name in data.files}
+        arrays = unpacked(zlib.decompress(path.read_bytes()))
         return WeightTable(
             models=_names(arrays["models"]),
             quants=_names(arrays["quants"]),
             roles=_names(arrays["roles"]),
             types=_names(arrays["types"]),
-            shape_of=arrays["shape_of"].astype(np.intp),
-            starts=arrays["starts"].astype(np.intp),
+            shape_of=arrays["shape_of"].astype("intp"),
+            starts=arrays["starts"].astype("intp"),
             quant_index=arrays["quant_index"],
             role_index=arrays["role_index"],
             type_index=arrays["type_index"],
@@ -116,7 +141,7 @@ def read_weight_table(path: Path) -> WeightTable:
         raise CatalogError(
             f"cannot read {path.name}: {error.strerror or error}; reinstall the package"
         ) from error
-    except (KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (KeyError, ValueError, IndexError, TypeError, zlib.error) as error:
         raise CatalogError(
             f"{path.name} is broken ({error}); reinstall, or rebuild it from source"
         ) from error

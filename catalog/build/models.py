@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from catalog.build import compiled
 from catalog.build.model_lineage import SAME_MAKER, best_shape, difference, read_lineage, shapes_to_try
 from catalog.build.model_names import give_aliases, stale_aliases
 from catalog.build.model_rows import to_model
@@ -291,7 +292,7 @@ def to_line(model: Model) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="catalog.build.models", description="Build catalog/data/models.jsonl"
+        prog="catalog.build.models", description="Build catalog/data/models.jsonl and compile it"
     )
     parser.add_argument("--source", type=Path, required=True, help="folder that holds models_raw.json")
     parser.add_argument(
@@ -323,6 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("unchanged" if same else "would change", file=sys.stderr)
         return 0 if same else 1
     OUTPUT.write_text(text, encoding="utf-8")
+    compiled.write()
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Build ``catalog/data/weights.npz``: the bytes of every model in every file type.
+"""Build ``catalog/data/weights.bin``: the bytes of every model in every file type.
 
     python -m catalog.build.weights [--check]
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,10 @@ import numpy as np
 
 from catalog.ggml import ggml_types
 from catalog.mixing import FILE_TYPES
-from catalog.models import load_models
+from catalog.models import read_source
 from catalog.tensors import UnsupportedArchitectureError
 from catalog.types import Model, Role
-from catalog.weight_table import DATA
+from catalog.weight_table import DATA, packed
 from catalog.weights import Weighing
 
 Arrays = dict[str, np.ndarray]
@@ -112,10 +113,7 @@ def _rows_of(
 
 def same(path: Path, arrays: Arrays) -> bool:
     """Whether a file holds exactly these arrays."""
-    if not path.exists():
-        return False
-    with np.load(path, allow_pickle=False) as data:
-        return set(data.files) == set(arrays) and all(np.array_equal(data[k], v) for k, v in arrays.items())
+    return path.exists() and zlib.decompress(path.read_bytes()) == packed(arrays)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="compare with the shipped file, write nothing")
     options = parser.parse_args(arguments)
-    arrays, left_out = build([m for m in load_models() if m.not_estimated_because is None])
+    arrays, left_out = build([m for m in read_source() if m.not_estimated_because is None])
     for identifier, reason in left_out.items():
         print(f"left out: {identifier}: {reason}", file=sys.stderr)
     print(
@@ -138,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("unchanged" if unchanged else "would change", file=sys.stderr)
         return 0 if unchanged else 1
     if not unchanged:
-        np.savez_compressed(DATA, **arrays)  # type: ignore[arg-type]
+        DATA.write_bytes(zlib.compress(packed(arrays), 9))
     return 0
 
 

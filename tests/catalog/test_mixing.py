@@ -1,6 +1,7 @@
 import csv
 import gzip
 import json
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.ggml import ggml_types, tensor_bytes
-from catalog.mixing import FILE_TYPES, PLAIN, Category, category, fitting, tensor_types
-from catalog.tensors import tensor_table
+from catalog.mixing import FILE_TYPES, PLAIN, Category, Mixer, category, fitting, tensor_types
+from catalog.models import load_models
+from catalog.tensors import mtp_tensors, tensor_table
 from catalog.types import LookupFailedError, Model
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "gguf_schemas"
@@ -74,6 +76,23 @@ def test_bytes_equal_those_of_a_dry_run(name):
         counted = sum(tensor_bytes(kind, t.shape) for t, kind in zip(tensors, types, strict=True))
         assert counted == int(row["tensor_bytes"]), row["quant"]
         assert sum(t.n_elements for t in tensors) == int(row["n_params"])
+
+
+def test_types_equal_those_of_a_dry_run_for_every_architecture():
+    """1,200 runs of llama-quantize; the number of tensors of each type, of those that it may change."""
+    rows = list(csv.DictReader((FIXTURES / "dry_run_architectures.csv").read_text("utf-8").splitlines()))
+    models = {model.id: model for model in load_models()}
+    mixers = {}
+    assert len(rows) > 1000
+    for row in rows:
+        model = models[row["model"]]
+        if model.id not in mixers:
+            tensors = (*tensor_table(model), *mtp_tensors(model))
+            mixers[model.id] = tensors, Mixer(model, tensors)
+        tensors, mixer = mixers[model.id]
+        types = mixer.types(row["quant"], row["imatrix"] == "1")
+        found = Counter(kind for t, kind in zip(tensors, types, strict=True) if t.quantizable)
+        assert " ".join(f"{kind}:{n}" for kind, n in sorted(found.items())) == row["types"], row
 
 
 def test_every_file_type_has_a_default_that_exists():
