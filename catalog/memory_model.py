@@ -28,12 +28,15 @@ def display_bytes(platform: str) -> int | None:
 
 
 def gpu_share(platform: str, memory_bytes: int) -> float | None:
-    """Share of a machine's memory that its GPU may use by default, where the system caps it."""
-    name = platform.lower()
-    large = _whole("platforms", name, "gpu_share_large_from_bytes")
-    entry = "gpu_share_large" if large is not None and memory_bytes >= large else "gpu_share"
-    value, _ = _entry("platforms", name, entry)
-    return None if value is None else float(value)
+    """Share of a machine's memory that its GPU may use by default, where the system caps it.
+
+    The share of the largest listed size that is not above ``memory_bytes``, of the smallest below it.
+    """
+    steps, _ = _entry("platforms", platform.lower(), "gpu_share")
+    if steps is None:
+        return None
+    reached = [share for gib, share in steps if gib * 1024**3 <= memory_bytes]
+    return float(reached[-1] if reached else steps[0][1])
 
 
 def runtime_number(runtime: str, name: str) -> int:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from catalog.memory_model import gpu_share
 from probes.types import AcceleratorInfo, Fact, MemoryInfo
 
-DEFAULT_SHARE = {"NVIDIA": 1.0, "AMD": 0.5, "Intel": 0.5, "Apple": 0.75}
+DEFAULT_SHARE = {"NVIDIA": 1.0, "AMD": 0.5, "Intel": 0.5}
 """What a GPU may use of RAM when its driver does not say: CUDA on Tegra and GB10 sees all of it; the
-Linux graphics memory manager allows half of RAM by default (``ttm.pages_limit``); macOS about three
-quarters (two thirds on machines up to 36 GB)."""
-
-APPLE_SMALL_BYTES = 36 * 10**9
-APPLE_SMALL_SHARE = 2 / 3
+Linux graphics memory manager allows half of RAM by default (``ttm.pages_limit``).  What macOS allows
+depends on the size and is in the catalog."""
 
 
 def share_of_ram(vendor: str | None, ram_bytes: int) -> int:
     """Bytes of RAM that a unified GPU may use by its driver's default."""
-    share = DEFAULT_SHARE.get(vendor or "", 0.5)
-    if vendor == "Apple" and ram_bytes <= APPLE_SMALL_BYTES:
-        share = APPLE_SMALL_SHARE
-    return int(ram_bytes * share)
+    share = gpu_share("macos", ram_bytes) if vendor == "Apple" else None
+    return int(ram_bytes * (share or DEFAULT_SHARE.get(vendor or "", 0.5)))
 
 
 def settle_unified(

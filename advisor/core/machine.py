@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from catalog.efficiency import Efficiencies
-from catalog.types import CpuFamily
+from catalog.hardware import pcie_bandwidth_gbs
+from catalog.types import CpuFamily, LookupFailedError
 from probes.types import AcceleratorInfo, Rig, RigError
-
-PCIE_BYTES_PER_S_PER_LANE = {
-    1.0: 0.25e9,
-    1.1: 0.25e9,
-    2.0: 0.5e9,
-    3.0: 0.985e9,
-    4.0: 1.969e9,
-    5.0: 3.938e9,
-    6.0: 7.877e9,
-}
-"""One direction, after line coding (PCI-SIG: 2.5, 5, 8, 16, 32, 64 GT/s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,9 +304,8 @@ def _pcie_bandwidth(
     link = info.pcie.value
     share = efficiencies.number("link", "pcie_share")
     if link is not None and link.generation and link.lanes:
-        per_lane = PCIE_BYTES_PER_S_PER_LANE.get(float(link.generation))
-        if per_lane:
-            return per_lane * link.lanes * share
+        with suppress(LookupFailedError):
+            return pcie_bandwidth_gbs(link.generation, link.lanes) * 1e9 * share
     assumptions.append(f"{name}: PCIe link unknown, 3.0 x16 assumed (matters for prefill from RAM)")
     return efficiencies.number("assumed", "pcie_bytes_per_s") * share
 

@@ -70,9 +70,40 @@ def _accelerator_document(a: Accelerator) -> Document:
             "released": a.released,
             "aliases": list(a.aliases),
             "note": a.note,
+            **_kept_from_models(a),
         },
-        a.source,
+        "; ".join([a.source, *_sources_of_kept(a)]),
     )
+
+
+_BACKENDS = {"NVIDIA": "cuda", "AMD": "rocm", "Intel": "sycl", "Apple": "metal"}
+
+
+def _kept_from_models(a: Accelerator) -> Document:
+    """Memory that models do not get: the runtime's context, the display's, and what macOS caps."""
+    from catalog import memory_model
+
+    kept: Document = {
+        "context_memory_bytes": memory_model.context_bytes(_BACKENDS.get(a.vendor, "vulkan")),
+    }
+    if a.vendor == "Apple":
+        shares = ((size, memory_model.gpu_share("macos", size)) for size in a.memory_bytes)
+        kept["gpu_memory_bytes"] = [round(size * share) for size, share in shares if share]
+    elif not a.unified:
+        kept["display_memory_linux_bytes"] = memory_model.display_bytes("linux")
+        kept["display_memory_windows_bytes"] = memory_model.display_bytes("windows")
+    return kept
+
+
+def _sources_of_kept(a: Accelerator) -> list[str]:
+    from catalog.memory_model import source_of
+
+    sources = [source_of("backends", _BACKENDS.get(a.vendor, "vulkan"), "context_bytes")]
+    if a.vendor == "Apple":
+        sources.append(source_of("platforms", "macos", "gpu_share"))
+    elif not a.unified:
+        sources += [source_of("platforms", name, "display_bytes") for name in ("linux", "windows")]
+    return [source for source in sources if source]
 
 
 def _cpu_document(cpu: Cpu) -> Document:
@@ -144,9 +175,7 @@ def hardware_text(document: Document) -> str:
             title = key.removesuffix("_flop_per_s").upper()
         if value is None or value in ([], ""):
             shown = "unknown" if value is None and key != "note" else "–"
-        elif key == "max_memory_bytes":
-            shown = f.gib_unit(value)
-        elif key == "memory_bytes":
+        elif key in ("memory_bytes", "gpu_memory_bytes"):
             shown = ", ".join(f.gib_unit(v) for v in value)
         elif key.endswith("_bytes_per_s"):
             shown = f.gbs(value)
@@ -154,6 +183,8 @@ def hardware_text(document: Document) -> str:
             shown = f.tflops(value)
         elif key == "latency_s":
             shown = f"{value * 1e6:g} µs"
+        elif key.endswith("memory_bytes") or key.startswith("display_memory"):
+            shown = f.gib_unit(value)
         elif isinstance(value, list):
             shown = ", ".join(str(v) for v in value)
         elif isinstance(value, bool):

@@ -93,17 +93,22 @@ def test_every_number_of_the_memory_model_has_a_source() -> None:
 def test_what_no_source_states_is_unknown_not_zero() -> None:
     assert memory_model.context_bytes("cuda") == 457 * MIB
     assert memory_model.context_bytes("HIP") == 457 * MIB
-    assert memory_model.context_bytes("vulkan") is None
+    assert memory_model.context_bytes("vulkan") == 457 * MIB
     assert memory_model.context_bytes("abacus") is None
-    assert memory_model.display_bytes("windows") is None
+    assert memory_model.display_bytes("windows") == 424 * MIB
+    assert memory_model.display_bytes("macos") is None
     assert memory_model.source_of("backends", "abacus", "context_bytes") is None
     with pytest.raises(CatalogError, match=r"runtimes\.mlx\.users"):
         memory_model.runtime_number("mlx", "users")
 
 
 def test_macs_give_the_gpu_most_of_their_memory() -> None:
-    assert memory_model.gpu_share("macos", 16 * 1024**3) == 0.75
-    assert memory_model.gpu_share("macos", 128 * 1024**3) == 0.84
+    reported_mb = {8: 5726.63, 16: 12713.12, 32: 26800.60, 48: 40200.90, 64: 55662.79, 128: 115448.73}
+    for gib, megabytes in reported_mb.items():
+        share = memory_model.gpu_share("macos", gib * 1024**3)
+        assert share == pytest.approx(megabytes * 1e6 / (gib * 1024**3), abs=0.001)
+    assert memory_model.gpu_share("macos", 4 * 1024**3) == memory_model.gpu_share("macos", 8 * 1024**3)
+    assert memory_model.gpu_share("macos", 512 * 1024**3) == 0.84
     assert memory_model.gpu_share("linux", 128 * 1024**3) is None
 
 
