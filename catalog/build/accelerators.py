@@ -20,6 +20,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from catalog.build import compiled
+
 MANUALS = tuple(
     Path(__file__).with_name(f"accelerators_{part}.txt") for part in ("manual", "older", "frontier")
 )
@@ -345,6 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
     else:
         TARGET.write_text(text, encoding="utf-8")
+        compiled.write()
     failed = [line for line in unresolved(options.source) if not any(n in line for n in AMBIGUOUS_IN_SOURCES)]
     for line in failed:
         print(line, file=sys.stderr)

@@ -161,11 +161,11 @@ def test_memory_variants_can_count_as_one_for_questions_of_speed() -> None:
 @pytest.mark.parametrize(
     ("gpu", "ram", "cpu", "gbs", "ram_gib", "gpu_gib"),
     [
-        ("M3 Max 40-core", "64GB", "Apple M3 Max 16-core", 400, 64, 48),
-        ("M3 Max 30-core", "36GB", "Apple M3 Max 14-core", 300, 36, 27),
-        ("M1 8-core", "16GB", "Apple M1", 68.25, 16, 16 * 2 / 3),
-        ("M4 Max 32-core", None, "Apple M4 Max 14-core", 410, 36, 27),
-        ("M2 Ultra 76-core", "192GB", "Apple M2 Ultra", 800, 192, 144),
+        ("M3 Max 40-core", "64GB", "Apple M3 Max 16-core", 400, 64, 51.84),
+        ("M3 Max 30-core", "36GB", "Apple M3 Max 14-core", 300, 36, 28.08),
+        ("M1 8-core", "16GB", "Apple M1", 68.25, 16, 11.84),
+        ("M4 Max 32-core", None, "Apple M4 Max 14-core", 410, 36, 28.08),
+        ("M2 Ultra 76-core", "192GB", "Apple M2 Ultra", 800, 192, 161.28),
         ("Strix Halo", "128GB", "AMD Ryzen AI Max+ 395", 256, 128, 96),
         ("Strix Halo", "128GB:LPDDR5X-7500", "AMD Ryzen AI Max+ 395", 240, 128, 96),
         ("DGX Spark", None, "NVIDIA GB10", 273.056, 128, 128),
