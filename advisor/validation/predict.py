@@ -172,17 +172,26 @@ def _estimate(
     )
 
 
+_OTHER_MODEL = 0.2
+"""Weights farther than this from a row's are of another model (files may hold an embedding twice)."""
+
+
 def _predict_sizes(case: Case, model: Model, quant: str) -> dict[str, float | None]:
     """Weights, cache and buffers where the runtime was given a plain 16 bit file.
 
     That holds also for models that are published in another format.
     """
     c = _candidates(model, quant, _weights(case.model, quant, case.imatrix), 1.0)
+    measured = case.measured_weights_bytes
     counted = float(file_tensor_bytes(model, quant, case.imatrix, keep_native=False))
+    if measured and abs(measured / counted - 1) > _OTHER_MODEL:
+        raise SkipRowError(
+            f"{case.model} takes {measured / 2**20:,.0f} MiB, {model.name} {counted / 2**20:,.0f}: not that model"
+        )
     kv = float(np.asarray(kv_bytes(c, case.question))[0])
     compute = float(np.asarray(compute_buffer_bytes(c, case.question))[0])
     return {
-        "measured_weights_bytes": case.measured_weights_bytes,
+        "measured_weights_bytes": measured,
         "predicted_weights_bytes": counted,
         "measured_kv_bytes": case.measured_kv_bytes,
         "predicted_kv_bytes": kv,

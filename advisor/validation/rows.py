@@ -348,7 +348,16 @@ def _run_case(row: Row, name: str, rig: Rig | None) -> Case:
     )
 
 
+_SAME_MODEL = 0.001
+"""Parameters that a row states differ by less from those of the model that its name finds."""
+
+
 def _dry_run_case(row: Row, name: str, _rig: Rig | None) -> Case:
+    model, stated = find_model(row["model"]), _number(row, "n_params")
+    if stated and abs(stated / model.total_params - 1) > _SAME_MODEL:
+        raise SkipRowError(
+            f"{row['model']} has {stated:,.0f} parameters, {model.name} {model.total_params:,}: not that model"
+        )
     return Case(
         id=name,
         model=row["model"],

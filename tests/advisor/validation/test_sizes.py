@@ -14,6 +14,7 @@ def answers(tmp_path, header, *rows):
 
 
 SIZES = "model,gguf_repo_or_file,quant,size_bytes,kind,source"
+FIT = "model,arch,ctx,kv_type,flash_attn,n_ubatch,n_seq,model_mib_f16,context_mib,compute_mib"
 DRY_RUN = "model,arch,n_params,quant,imatrix,tensor_bytes,bpw,requires_imatrix,fallback_tensors,types"
 
 
@@ -28,13 +29,21 @@ DRY_RUN = "model,arch,n_params,quant,imatrix,tensor_bytes,bpw,requires_imatrix,f
     ],
 )
 def test_tensor_bytes_equal_those_of_the_quantizer(tmp_path, model, quant, imatrix, size):
-    result = answers(tmp_path, DRY_RUN, f"{model},llama,1,{quant},{imatrix},{size},1,0,0,x")
+    result = answers(tmp_path, DRY_RUN, f"{model},llama,1235814432,{quant},{imatrix},{size},1,0,0,x")
     assert result.kind == "dry-run sizes"
     assert result.rows[0].values == {"measured_bytes": size, "predicted_bytes": size}
 
 
+def test_rows_of_another_model_than_their_name_finds_are_refused(tmp_path):
+    sizes = answers(tmp_path, DRY_RUN, "tiny-llama-test,llama,28971520,F16,0,1,1,0,0,x")
+    fit = answers(tmp_path, FIT, "tiny-llama-test,llama,2048,f16,on,512,1,55,8,72")
+    for result in (sizes, fit):
+        assert result.rows[0].status == "skipped"
+        assert "not that model" in result.rows[0].reason
+
+
 def test_a_16_bit_file_of_gpt_oss_loses_its_native_experts(tmp_path):
-    result = answers(tmp_path, DRY_RUN, "gpt-oss-20b,gpt-oss,1,F16,0,1,1,0,0,x")
+    result = answers(tmp_path, DRY_RUN, "gpt-oss-20b,gpt-oss,,F16,0,1,1,0,0,x")
     assert result.rows[0].values["predicted_bytes"] > 41e9  # 20.9 billion weights of 2 bytes
 
 
