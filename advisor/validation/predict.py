@@ -185,9 +185,8 @@ def _predict_sizes(case: Case, model: Model, quant: str) -> dict[str, float | No
     measured = case.measured_weights_bytes
     counted = float(file_tensor_bytes(model, quant, case.imatrix, keep_native=False))
     if measured and abs(measured / counted - 1) > _OTHER_MODEL:
-        raise SkipRowError(
-            f"{case.model} takes {measured / 2**20:,.0f} MiB, {model.name} {counted / 2**20:,.0f}: not that model"
-        )
+        here, there = measured / 2**20, counted / 2**20
+        raise SkipRowError(f"{case.model} takes {here:,.0f} MiB, {model.name} {there:,.0f}: not that model")
     kv = float(np.asarray(kv_bytes(c, case.question))[0])
     compute = float(np.asarray(compute_buffer_bytes(c, case.question))[0])
     return {

@@ -355,9 +355,8 @@ _SAME_MODEL = 0.001
 def _dry_run_case(row: Row, name: str, _rig: Rig | None) -> Case:
     model, stated = find_model(row["model"]), _number(row, "n_params")
     if stated and abs(stated / model.total_params - 1) > _SAME_MODEL:
-        raise SkipRowError(
-            f"{row['model']} has {stated:,.0f} parameters, {model.name} {model.total_params:,}: not that model"
-        )
+        of_row, of_model = f"{row['model']} has {stated:,.0f}", f"{model.name} {model.total_params:,}"
+        raise SkipRowError(f"{of_row} parameters, {of_model}: not that model")
     return Case(
         id=name,
         model=row["model"],
@@ -446,6 +445,7 @@ _MEMORY_MODELS = {
     "LLaMA v2": "Llama-2-13b",
     "Meta_Llama_3.1_8b_it": "Llama-3.1-8B-Instruct",
     "opensourcerelease_DeepSeek R1 Bf16": "DeepSeek-R1",
+    "Command-R 35B class (40 layers)": "c4ai-command-r-v01",
 }
 """Names that logs give models, and what their sizes show them to be."""
 
