@@ -285,4 +285,15 @@ def find_model(query: str) -> Model:
         if respelt is not None:
             with contextlib.suppress(LookupFailedError):
                 return _resolve(respelt, suggest=False)
-        raise LookupFailedError("model", query, error.candidates, error.ambiguous) from None
+        candidates = error.candidates if error.ambiguous else (*_finetuned(plain), *error.candidates)
+        raise LookupFailedError("model", query, tuple(dict.fromkeys(candidates)), error.ambiguous) from None
+
+
+def _finetuned(name: str) -> tuple[str, ...]:
+    """The base of an unlisted fine-tune, as a suggestion: only a person can know that it is one."""
+    from catalog.finetunes import finetune_base  # only wrong names pay for it
+
+    try:
+        return (finetune_base(name).name,)
+    except LookupFailedError:
+        return ()

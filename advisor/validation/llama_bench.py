@@ -16,6 +16,8 @@ from advisor.core.question import Question
 from advisor.validation.bench_models import model_of, quant_of
 from advisor.validation.bench_rigs import Run, rig_of_run
 from advisor.validation.bench_text import Fields, read_bench
+from advisor.validation.cases import LONGEST_CELL
+from advisor.validation.conditions import build_year
 from advisor.validation.quants import UnknownQuantError
 from advisor.validation.rows import Case, SkipRowError
 from advisor.validation.slices import main_case
@@ -25,7 +27,6 @@ from probes.types import Rig, RigError
 _FLASH_ATTENTION_BY_CHOICE = 6_000
 """Before this build flash attention was off unless asked for (llama.cpp pull request 15434, 2025-08)."""
 _NO_LIMIT = 1e15
-_LONGEST_CELL = 2_000
 """llama-bench prints no longer ones; what is read with regular expressions must have an end."""
 
 
@@ -54,7 +55,7 @@ def _cases(records: tuple[Fields | str, ...], rig: Rig | None) -> Iterator[tuple
 
 def _case(row: Fields, name: str, rig: Rig | None) -> Case:
     longest = max(map(len, row.values()), default=0)
-    if longest > _LONGEST_CELL:
+    if longest > LONGEST_CELL:
         raise SkipRowError(f"a cell of {longest:,} characters is not llama-bench's")
     prompt, generated, depth = (_whole(row, key) or 0 for key in ("n_prompt", "n_gen", "n_depth"))
     speed = _number(row, "avg_ts")
@@ -106,9 +107,24 @@ def _case(row: Fields, name: str, rig: Rig | None) -> Case:
         measured_prefill_tokens_per_s=speed if prompt else None,
         tensor_bytes=size,
         labels=(("quality", "measured"),),
+        engine=_engine(machine, strategy),
+        parallel=_parallel(machine, run.split_mode),
+        era=build_year(build) if (build := _whole(row, "build_number")) else None,
         title="" if named else row["model_type"],
     )
     return replace(case, labels=(*case.labels, ("case", main_case(case, model))))
+
+
+def _engine(machine: Rig, strategy: Strategy | None) -> str:
+    if strategy is Strategy.CPU or not machine.accelerators:
+        return "cpu"
+    return machine.accelerators[0].backend.value or "cuda"
+
+
+def _parallel(machine: Rig, split_mode: str) -> str:
+    if len(machine.accelerators) < 2:
+        return "none"
+    return "tensor" if split_mode in ("row", "tensor") else "layer"
 
 
 def _number(row: Fields, key: str) -> float | None:

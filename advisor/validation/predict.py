@@ -120,6 +120,8 @@ def _predict(case: Case) -> dict[str, float | None]:
     model = _model(case.model)
     if case.measured_bytes is not None:
         return predict_bytes(case, model)
+    if case.weights is not None:
+        return _predict_speed(case, model, case.quant, case.weights, 1.0)
     quant, exact = file_type(case.quant)
     if quant == "MXFP4_MOE" and not model.is_moe:
         raise SkipRowError(f"{model.name} has no experts: MXFP4 is not one of its file types")
@@ -131,6 +133,13 @@ def _predict(case: Case) -> dict[str, float | None]:
     if case.tensor_bytes and not exact and 0.5 < case.tensor_bytes / counted < 2:
         # A hand-made mix: the format is known and the file's size stated, so the bytes follow.
         scale = case.tensor_bytes / counted
+    return _predict_speed(case, model, quant, weights, scale)
+
+
+def _predict_speed(
+    case: Case, model: Model, quant: str, weights: Mapping[tuple[Role, str], int], scale: float
+) -> dict[str, float | None]:
+    assert case.rig is not None
     table = _estimate(case, model, quant, weights, scale)
     prompt = table
     if case.prefill_on_all_cores:

@@ -1,10 +1,18 @@
-"""From the quantization labels of measurements to GGUF file types."""
+"""From the quantization labels of measurements to GGUF file types, and to the bytes of other formats."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 
-from catalog.formats import UnknownFormatError, parse_format
+from catalog.formats import Format, UnknownFormatError, format_size, parse_format
+from catalog.ggml import ggml_types
+from catalog.mixing import FILE_TYPES
+from catalog.models import find_model
+from catalog.published_sizes import hand_made_size
+from catalog.types import LookupFailedError, Model, Role
+from catalog.weights import file_tensor_bytes, weights_for
 
 _UNSUPPORTED = re.compile(
     r"awq|gptq|exl\d|autoround|mlx|int4|int8|fp8|nvfp4|w4a16|w8a8|bnb|4-bit|8-bit|apex|avq|dflash|mixed|reap",
@@ -59,7 +67,7 @@ def file_type(label: str) -> tuple[str, bool]:
     if spelled:
         return f"{spelled.group(1).upper()}_{_SPELLED_OUT[spelled.group(2).lower()]}", True
     match = _FILE_TYPE.search(text)
-    if _UNSUPPORTED.search(text) and not text.lower().startswith("gguf"):
+    if _UNSUPPORTED.search(text) and (not text.lower().startswith("gguf") or "reap" in text.lower()):
         raise UnknownQuantError(_why_not(text))
     if not match:
         raise UnknownQuantError(f"the quantization {text!r} is not a GGUF file type")
@@ -72,6 +80,93 @@ def file_type(label: str) -> tuple[str, bool]:
 
 def _why_not(label: str) -> str:
     try:
-        return f"{parse_format(label).name} is not GGUF: its size is counted, its speed is not modelled yet"
+        return f"{parse_format(label).name} is not GGUF, and llama.cpp runs nothing else"
     except UnknownFormatError as error:
         return str(error)
+
+
+_GGUF_FIRST = frozenset({"cuda", "rocm", "vulkan", "metal", "sycl", "cpu", "ik_llama"})
+_PLAIN_GROUP = {"mlc": " g32"}
+"""Group size of an engine's own 4 bit format where the label names none (MLC's q4f16_1: 32)."""
+
+
+@lru_cache(maxsize=1024)
+def format_of(label: str, engine: str) -> Format | None:
+    """The format that ``label`` names to ``engine``; ``None`` where that is a GGUF file type.
+
+    llama.cpp reads labels as GGUF file types, other engines as their own formats first.
+
+    Raises:
+        UnknownQuantError: the label names neither.
+    """
+    if engine in _GGUF_FIRST:
+        file_type(label)
+        return None
+    plain = _PLAIN_GROUP.get(engine, "") if re.fullmatch(r"\d-bit", label) else ""
+    try:
+        return parse_format(label + plain)
+    except UnknownFormatError as error:
+        if not re.match(r"(?:gguf[- ])?I?Q\d", label, re.IGNORECASE):
+            raise UnknownQuantError(str(error)) from None
+    file_type(label)
+    return None
+
+
+def stored_weights(
+    label: str, engine: str, model: Model, stated_bytes: float | None
+) -> Mapping[tuple[Role, str], int] | None:
+    """Bytes of a model by role and type in the format that ``label`` names to ``engine``; ``None`` for GGUF.
+
+    Where the label leaves the size open, a stated size within a factor of two scales the bytes.
+
+    Raises:
+        UnknownQuantError: the label names no format that can be sized.
+    """
+    if format_of(label, engine) is None:
+        return None
+    by_role, open_ = _format_weights(model.id, label, engine)
+    total = sum(by_role.values())
+    if open_ and stated_bytes and 0.5 < stated_bytes / total < 2:
+        return {key: round(size * stated_bytes / total) for key, size in by_role.items()}
+    return by_role
+
+
+@lru_cache(maxsize=1024)
+def _format_weights(model_id: str, label: str, engine: str) -> tuple[Mapping[tuple[Role, str], int], bool]:
+    """Typical bytes, and whether the label leaves the size open; by id, as models cannot be hashed."""
+    fmt = format_of(label, engine)
+    assert fmt is not None
+    size = format_size(find_model(model_id), fmt)
+    return size.by_role, size.approximate
+
+
+def label_bits(label: str, engine: str) -> float:
+    """Bits per weight of most matrices in what ``label`` names to ``engine``.
+
+    Raises:
+        UnknownQuantError: the label names no format.
+    """
+    fmt = format_of(label, engine)
+    if fmt is not None:
+        return fmt.bits_per_weight
+    kind = ggml_types()[FILE_TYPES[file_type(label)[0]]]
+    return kind.block_bytes * 8 / kind.block_size
+
+
+_MIX = re.compile(r"(?:UD-)?I?Q\d_(?:K_(?:XL|[SML])|K|XXS|XS|S|M|NL)(?:-QAT)?", re.IGNORECASE)
+
+
+def mix_bytes(label: str, model: Model) -> int | None:
+    """Tensor bytes that a hand-made mix loads to decode: published, or typical for mixes of its name.
+
+    ``None`` where the label is an exact file type, or a mix that nothing is known of.
+    """
+    quant, exact = file_type(label)
+    found = _MIX.search(label)
+    if exact or not found or re.search(r"_R\d|mix|IQ\d_KS?\b", label):
+        return None
+    try:
+        share = hand_made_size(model, found.group()).typical_bytes / file_tensor_bytes(model, quant)
+    except LookupFailedError:
+        return None
+    return round(share * sum(weights_for(model, quant).values()))

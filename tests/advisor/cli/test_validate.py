@@ -31,7 +31,7 @@ def test_the_document_has_rows_with_their_slices(capsys: pytest.CaptureFixture[s
     jsonschema.validate(document, schema_document("validate"))
     assert code == 0
     assert [f["kind"] for f in document["files"]] == ["llama-bench Markdown", *["llama-bench CSV"] * 3]
-    assert document["rows"][0]["labels"]["case"] == "several GPUs, layer split"
+    assert document["rows"][0]["labels"]["case"] == "several GPUs"
     assert any(s["by"] == ["backend", "type"] for s in document["statistics"])
     assert {"tokens_per_s", "prefill_tokens_per_s"} == {s["quantity"] for s in document["statistics"]}
 

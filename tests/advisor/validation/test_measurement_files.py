@@ -38,6 +38,10 @@ GPU_ROW = {
     "arch": "Ada",
     "model_type": "dense",
     "quality": "measured",
+    "mem_bandwidth_gbs": "1008",
+    "params_b": "8.03",
+    "date_or_build": "b6077 (2025-08)",
+    "notes": "power limit 220 W; ITL p50 12.5 ms; ub 512",
 }
 HYBRID_ROW = {
     "id": "c1",
@@ -59,6 +63,12 @@ HYBRID_ROW = {
     "pp_tps": "300",
     "tg_tps": "40",
     "notes": "",
+    "ram_mts": "4800",
+    "ram_channels": "12",
+    "gpu_bandwidth_gbs": "",
+    "params_b": "8.03",
+    "date_or_build": "2025",
+    "interconnect": "",
 }
 RUN_ROW = {
     "tool": "llama-bench",
@@ -80,7 +90,26 @@ ROWS = {"GPU speeds": GPU_ROW, "CPU and hybrid speeds": HYBRID_ROW, "llama-bench
 RIG = hypothetical_rig([], "2x16GB:DDR5-4800", "EPYC 9124")
 
 _CELLS = st.one_of(
-    st.sampled_from(["", "0", "-7", "1e9", "1e999", "nan", "9" * 400, "4000000000", "2x", "(", "\\", "²"]),
+    st.sampled_from(
+        [
+            "",
+            "0",
+            "-7",
+            "1e9",
+            "1e999",
+            "nan",
+            "9" * 400,
+            "4000000000",
+            "2x",
+            "(",
+            "\\",
+            "²",
+            "itl_p50 0 ms",
+            "tp2",
+            "ngl 99",
+            "experts cpu",
+        ]
+    ),
     st.text(max_size=10),
 )
 
