@@ -15,7 +15,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 from catalog.ggml import ggml_types
-from catalog.types import LayerKind, LookupFailedError, Model, Role, Tensor
+from catalog.types import LayerKind, LookupFailedError, Model, Tensor
 
 FILE_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -123,7 +123,7 @@ class _Traits:
 _EIGHTY_LAYERS = frozenset({"qwen2", "nemotron-nas", "olmo"})
 _LLAMA = frozenset({"llama", "mistral", "mixtral", "smolvlm", "llava"})
 _NO_HEADS = frozenset({LayerKind.SSM, LayerKind.CONV, LayerKind.NONE})
-_ONE_COUNT = frozenset({"qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text"})
+_ONE_COUNT = frozenset({"qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp"})
 """Hybrids whose file states one head count for all layers, also those without attention."""
 
 
@@ -341,6 +341,10 @@ _KEPT_16_BIT = (
 """Matrices that are never quantized but converted to 16 bit like the others; the rest stays F32."""
 
 
+_EIGHT_BIT = {"glm5_next": ("attn_q_a", "attn_q_b", "nextn.eh_proj")}
+"""Matrices of single architectures that get Q8_0 in every block-quantized file, by parts of their names."""
+
+
 def _untouched(tensor: Tensor, default: str) -> str:
     if any(part in tensor.name for part in _KEPT_16_BIT):
         return default if default in PLAIN else "BF16"
@@ -379,11 +383,13 @@ class Mixer:
                 row=tensor.shape[0],
                 is_stack=len(tensor.shape) > 2
                 and tensor.shape[2] > 1
-                and (tensor.role is Role.EXPERTS or model.architecture != "bailing_hybrid"),
+                and ("_exps." in tensor.name or model.architecture != "bailing_hybrid"),
             )
             for index, tensor in enumerate(tensors)
             if tensor.quantizable
         ]
+        parts = _EIGHT_BIT.get(model.architecture, ())
+        self._eight_bit = {s.index for s in sites if any(part in tensors[s.index].name for part in parts)}
         self._sites = sorted(sites, key=lambda site: (site.layer, tensors[site.index].name))
 
     def types(self, quant: str, imatrix: bool) -> tuple[str, ...]:
@@ -405,7 +411,7 @@ class Mixer:
             chosen = _choose(quant, default, site, seen, m)
             if site.category in seen:
                 seen[site.category] += 1
-            result[site.index] = fitting(chosen, site.row)
+            result[site.index] = "Q8_0" if site.index in self._eight_bit else fitting(chosen, site.row)
         return tuple(result)
 
 

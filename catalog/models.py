@@ -18,7 +18,7 @@ from catalog.types import CatalogError, LookupFailedError, Model
 
 DATA = Path(__file__).with_name("data") / "models.jsonl"
 
-_TUPLES = ("modality", "gguf_repos", "aliases")
+_TUPLES = ("modality", "gguf_repos", "aliases", "ffn_sizes")
 _EMPTY: dict[str, Any] = {
     "modality": (),
     "license": None,
@@ -57,6 +57,7 @@ _EMPTY: dict[str, Any] = {
     "not_estimated_because": None,
     "variant_of": None,
     "variant_kind": None,
+    "ffn_sizes": (),
 }
 """What a field that a line leaves out means."""
 

@@ -54,6 +54,14 @@ class LayerKind(StrEnum):
     """Short convolution (LFM2)."""
     PARALLEL_SSM = "P"
     """Full attention and a state-space mixer side by side in one layer (Falcon-H1)."""
+    COMPRESSED = "K"
+    """A window, and a compressed entry for every few tokens of which an indexer picks some (DeepSeek V4)."""
+    REINDEXED = "I"
+    """A window, and the compressed entries of an earlier layer with a choice of its own (DeepSeek V4.1)."""
+    REUSED = "U"
+    """A window, and the compressed entries and the choice of an earlier layer (DeepSeek V4.1)."""
+    SUMMARY = "H"
+    """A window, and one entry for many tokens, all of them read (DeepSeek V4)."""
     NONE = "-"
     """No sequence mixer: an FFN-only layer (Nemotron-H)."""
 
@@ -72,7 +80,9 @@ class Role(StrEnum):
     EXPERTS = "experts"
     """Routed experts: only the chosen ones are read for a token."""
     PER_LAYER_EMBEDDING = "per_layer_embedding"
-    """Per-layer embeddings (Gemma 3n / 4 E models): looked up, need not be in VRAM."""
+    """Per-layer embeddings (Gemma 3n / 4 E models) and tables of n-grams: looked up, need not be in VRAM."""
+    PREDICTION = "prediction"
+    """Multi-token-prediction layers, which plain decoding neither loads nor reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +142,8 @@ class Model:
     """The quantization the weights are published in when it is not 16 bit (gpt-oss: MXFP4)."""
     source: str = ""
     not_estimated_because: str | None = None
-    """Set for models that are listed but whose tensors are not understood."""
+    """Set for models that are listed but whose tensors are not understood, and for those that are counted
+    (see ``check``) but that llama.cpp does not load."""
     variant_of: str | None = None
     """Id of the head of its lineage: the model whose shape, size and behaviour class it shares."""
     variant_kind: str | None = None
@@ -143,10 +154,17 @@ class Model:
     published total without the counted text part, prediction layers and whatever else is no encoder.
     They are loaded from a file of their own (mmproj, F16 or BF16), and only when images or sound are
     used; ``None`` for models without encoders, and where the difference cannot be told apart."""
+    ffn_sizes: tuple[int, ...] = ()
+    """Width of the feed-forward part of every layer where they differ (Nemotron NAS), else empty."""
 
     @property
     def n_layers(self) -> int:
         return len(self.layers)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its parameters are counted from its tensors."""
+        return bool(self.check) and not self.check.startswith("not counted")
 
     @property
     def is_moe(self) -> bool:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.core.kv import CacheShape, cache_shape
+from advisor.core.kv import CacheShape, Read, cache_shape
 from advisor.core.scratch import COLUMNS, scratch_shape
+from catalog.ngrams import ngram_params
 from catalog.types import LayerKind, Model, Role
 
 Floats = NDArray[np.float64]
@@ -62,6 +63,20 @@ class Candidates:
     state_bytes: Floats
     attention_width: Floats
     window_attention_width: Floats
+    fine_elements: Floats
+    fine_ratio: Floats
+    coarse_elements: Floats
+    coarse_ratio: Floats
+    per_sequence: NDArray[np.bool_]
+    """Caches that are reserved once per sequence, whatever a unified cache would share."""
+    read_elements: Floats
+    """What a decoded token reads of the cache [n, ``READS``]: elements per token of the past,"""
+    read_tokens: Floats
+    """for at most that many tokens,"""
+    read_values: Floats
+    """how many of the elements are values,"""
+    read_chosen: NDArray[np.bool_]
+    """and whether the limit is an indexer's choice, which needs flash attention, and not a window."""
     scratch: Floats
     """What decides the compute buffer [n, ``scratch.COLUMNS``]."""
     model_context: Floats
@@ -86,6 +101,8 @@ class Candidates:
 
 
 _SHARED = ("models", "quants", "types")
+READS = 5
+"""Most parts that the reads of one cache fall into (DeepSeek V4.1)."""
 _RECURRENT = (LayerKind.LINEAR.value, LayerKind.SSM.value, LayerKind.PARALLEL_SSM.value)
 
 
@@ -130,6 +147,11 @@ def assemble(
     def per_shape(name: str) -> Floats:
         return per_model([getattr(shape, name) for shape in shapes])
 
+    reads = [(*shape.reads, *[Read(0)] * (READS - len(shape.reads))) for shape in shapes]
+
+    def per_read(name: str) -> Floats:
+        return np.asarray([[getattr(r, name) for r in row] for row in reads], dtype=np.float64)[model_of]
+
     embedding = bytes_by_role[Role.EMBEDDING]
     stored_head = bytes_by_role[Role.HEAD]
     tied = per_model([m.tied_embeddings for m in models])[:, None]
@@ -171,6 +193,15 @@ def assemble(
         state_bytes=per_shape("state_bytes"),
         attention_width=per_shape("attention_width"),
         window_attention_width=per_shape("window_attention_width"),
+        fine_elements=per_shape("fine_elements"),
+        fine_ratio=per_shape("fine_ratio"),
+        coarse_elements=per_shape("coarse_elements"),
+        coarse_ratio=per_shape("coarse_ratio"),
+        per_sequence=per_shape("per_sequence").astype(np.bool_),
+        read_elements=per_read("elements"),
+        read_tokens=per_read("tokens"),
+        read_values=per_read("value_elements"),
+        read_chosen=per_read("chosen").astype(np.bool_),
         scratch=scratch[model_of],
         model_context=per_model([m.context_length or 0 for m in models]),
     )
@@ -237,8 +268,8 @@ def _looked_up_params(model: Model) -> int:
 
 
 def _active_expert_params(model: Model) -> int:
-    """Parameters of the chosen routed experts: (total - active) x k / (E - k)."""
+    """Parameters of the chosen routed experts: (total - active - n-gram tables) x k / (E - k)."""
     if not model.is_moe or model.n_experts <= model.n_experts_active:
         return 0
-    idle = model.total_params - model.active_params
+    idle = model.total_params - model.active_params - ngram_params(model)
     return round(idle * model.n_experts_active / (model.n_experts - model.n_experts_active))

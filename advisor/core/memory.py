@@ -17,13 +17,20 @@ def kv_bytes(c: Candidates, q: Question) -> Floats:
 
     Full layers hold context x users cells; window layers min(context, window + micro-batch),
     padded to 256, per user.  With one unified cache a window layer holds min(context x users,
-    window x users + micro-batch) cells in all.  States are per sequence and always F32.
+    window x users + micro-batch) cells in all.  Entries that stand for several tokens take one cell per
+    ratio, padded to 256; llama.cpp keeps them per sequence and, with a unified cache, sizes each for the
+    context of all.  States are per sequence and always F32.
     """
     sequence = padded(q.context)
     full = float(sequence * q.users)
-    window = _window_cells(c, q) * (1 if q.unified_kv else q.users)
+    shares = q.unified_kv & ~c.per_sequence
+    window = _window_cells(c, q) * np.where(shares, 1, q.users)
+    whole = sequence * (q.users if q.unified_kv else 1)
+    fine = _entry_cells(whole, c.fine_ratio) * q.users
+    coarse = _entry_cells(whole, c.coarse_ratio) * q.users
     key, value = KV_TYPES[q.kv_type], KV_TYPES[q.value_type]
     size = (c.full_elements * full + c.window_elements * window) * key
+    size = size + (c.fine_elements * fine + c.coarse_elements * coarse) * key
     if value != key:
         values = _of(c, "full_value_elements") * full + _of(c, "window_value_elements") * window
         size = size + values * (value - key)
@@ -33,13 +40,14 @@ def kv_bytes(c: Candidates, q: Question) -> Floats:
 
 
 def kv_read_bytes(c: Candidates, q: Question, depth: float) -> Floats:
-    """Bytes of cache and state that one decode step of one user reads at ``depth`` tokens [n]."""
-    seen = np.minimum(depth, c.window)
+    """Bytes of cache and state that one decode step of one user reads at ``depth`` tokens [n].
+
+    Of layers with an indexer it reads the chosen tokens only, if the flash attention kernels run.
+    """
+    limit = c.read_tokens if q.flash_attention else np.where(c.read_chosen, np.inf, c.read_tokens)
+    seen = np.minimum(depth, limit)
     key, value = KV_TYPES[q.kv_type], KV_TYPES[q.value_type]
-    size = (c.full_elements * depth + c.window_elements * seen) * key
-    if value != key:
-        values = _of(c, "full_value_elements") * depth + _of(c, "window_value_elements") * seen
-        size = size + values * (value - key)
+    size = (c.read_elements * seen).sum(axis=1) * key + (c.read_values * seen).sum(axis=1) * (value - key)
     return np.asarray(size + c.state_bytes)
 
 
@@ -59,7 +67,12 @@ def compute_buffer_bytes(c: Candidates, q: Question) -> Floats:
     full_masks, window_masks = _of(c, "full_masks"), _of(c, "window_masks")
     chosen = _of(c, "index_layers") * np.minimum(_of(c, "index_top"), cells) * 4
     masks = (full_masks * cells + window_masks * window) * mask_bytes + chosen
-    attention = _of(c, "attention") * 4 + np.maximum(full_masks - 1, 0) * cells * 4
+    compressed = c.fine_elements > 0
+    fine = np.where(compressed, _entry_cells(int(cells), c.fine_ratio), 0.0)
+    coarse = np.where(c.coarse_elements > 0, _entry_cells(int(cells), c.coarse_ratio), 0.0)
+    masks = masks + (2 * fine + coarse) * mask_bytes
+    scored = np.where(compressed, fine, cells)
+    attention = (_of(c, "attention") + _of(c, "index_scores") * scored) * 4
     live = _of(c, "activations") * 4 + masks
     copied: Floats | float = 0.0
     if not q.flash_attention:
@@ -74,9 +87,14 @@ def compute_buffer_bytes(c: Candidates, q: Question) -> Floats:
     return np.asarray(live * tokens + np.maximum(peak * tokens, attention * tokens + copied))
 
 
+def _entry_cells(tokens: int, ratio: Floats) -> Floats:
+    """Cells of entries that stand for ``ratio`` tokens each, padded [n]."""
+    return np.asarray(np.ceil(np.ceil(tokens / ratio) / CELL_PAD) * CELL_PAD)
+
+
 def _window_cells(c: Candidates, q: Question) -> Floats:
     """Cells of a window layer: of one sequence, or of all with a unified cache [n]."""
-    together = q.users if q.unified_kv else 1
+    together = np.where(c.per_sequence, 1, q.users if q.unified_kv else 1)
     reserved = np.minimum(padded(q.context) * together, c.window * together + q.ubatch)
     return np.where(c.window > 0, np.ceil(reserved / CELL_PAD) * CELL_PAD, 0.0)
 

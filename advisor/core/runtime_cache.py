@@ -15,6 +15,9 @@ from catalog.types import LayerKind, Model
 CACHE_RUNTIMES = ("llama.cpp", "ollama", "vllm", "mlx")
 """Runtimes whose cache is modelled."""
 
+GGUF_RUNTIMES = ("llama.cpp", "ollama")
+"""Those of them that load GGUF files."""
+
 _BITS = {"q8_0": 8, "q4_0": 4}
 _SCALE_AND_BIAS_BITS = 32
 _HALF = 2.0
@@ -49,7 +52,7 @@ def kv_bytes_for_runtime(
 
 
 def _element_bytes(runtime: str, kv_type: str) -> float:
-    if runtime in ("llama.cpp", "ollama") and kv_type in KV_TYPES:
+    if runtime in GGUF_RUNTIMES and kv_type in KV_TYPES:
         return KV_TYPES[kv_type]
     if kv_type in ("f16", "bf16"):
         return _HALF
@@ -68,6 +71,8 @@ def _paged(model: Model, shape: CacheShape, context: int, element: float) -> flo
     batch, and one block more; a layer with a state holds its state in whole pages.
     """
     block = runtime_number("vllm", "block_tokens")
+    if shape.fine_elements:
+        return _entries(shape, -(-context // block) * block, shape.window, element)
     shared = model.extra.get("num_kv_shared_layers", 0)
     own = model.layers[: len(model.layers) - shared]
     n_full = sum(own.count(k) for k in (LayerKind.FULL, LayerKind.PARALLEL_SSM, LayerKind.LATENT))
@@ -101,6 +106,17 @@ def _growing(shape: CacheShape, context: int, element: float) -> float:
     chunk = runtime_number("mlx", "prefill_tokens")
     cells = -(-context // step) * step
     rotating = min(context, shape.window + chunk - 1) if shape.window else 0
+    if shape.fine_elements:
+        return _entries(shape, cells, rotating, element)
     return (
         shape.full_elements * cells * element + shape.window_elements * rotating * _HALF + shape.state_bytes
     )
+
+
+def _entries(shape: CacheShape, tokens: int, window: int, element: float) -> float:
+    """A cache of windows and compressed entries without reservations: how vLLM and MLX group its pages is not
+    modelled."""
+    stored = shape.full_elements * tokens + shape.window_elements * min(tokens, window)
+    stored += shape.fine_elements * -(-tokens // shape.fine_ratio)
+    stored += shape.coarse_elements * -(-tokens // shape.coarse_ratio)
+    return stored * element + shape.state_bytes

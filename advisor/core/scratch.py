@@ -28,6 +28,7 @@ PLAIN_FFN_ARCHITECTURES = frozenset(
 LIVE_ACTIVATIONS = 5
 """Hidden-size activations alive beside every peak: the batch given as embeddings, the looked-up
 embedding, the sum into which a layer adds, its normed copy and the result of the layer."""
+_LAYERS_PER_SUM = 12
 _GATED_COPIES = 3
 _QUERY_COPIES = 2
 """The query before and after it is rotated or normed."""
@@ -56,6 +57,8 @@ class ScratchShape:
     latent_values: float
     """Width of the latent that is copied, transposed, as values of one layer without flash attention:
     elements per cell, whatever the micro-batch."""
+    index_scores: float
+    """Scores of an indexer per cell: one, where its heads are summed at once."""
     index_layers: float
     """Layers that attend to chosen cells only: each keeps its choice, one 4-byte index per cell."""
     index_top: float
@@ -81,18 +84,21 @@ def scratch_shape(model: Model, cache: CacheShape) -> ScratchShape:
     widest_value = max(window_kv_heads(model) * window_value_dim, full_kv_heads(model) * full_value_dim)
     return ScratchShape(
         logits=model.vocab_size,
-        activations=LIVE_ACTIVATIONS * model.hidden_size,
+        activations=_live_activations(model) * model.hidden_size,
         feed_forward=max(_dense_ffn(model), _experts(model)),
         attention=_latent_query(model)
         if latent
+        else _compressed_query(model)
+        if cache.fine_elements
         else _QUERY_COPIES * heads * max(model.head_dim, full_head_dim(model)),
         freed_query=_freed_query(model) if latent else 0,
         full_score_heads=model.n_heads if full or latent else 0,
         window_score_heads=window_heads if window else 0,
         full_masks=(2 if indexed else 1) if full or latent else 0,
-        window_masks=1 if window else 0,
+        window_masks=1 if cache.window else 0,
         value_indices=widest_value * (int(full and not latent) + int(window)),
         latent_values=model.kv_lora_rank if latent else 0,
+        index_scores=_index_scores(model, indexed or cache.fine_elements > 0),
         index_layers=model.layers.count(LayerKind.LATENT) if indexed else 0,
         index_top=model.extra.get("index_topk", 0) if indexed else 0,
         full_value_elements=cache.full_value_elements,
@@ -100,6 +106,29 @@ def scratch_shape(model: Model, cache: CacheShape) -> ScratchShape:
         value_padding=cache.value_padding,
         window_value_padding=cache.window_value_padding,
     )
+
+
+def _live_activations(model: Model) -> int:
+    """Activations alive beside a peak; Kimi K3 keeps the sums at the ends of earlier layers, every twelfth,
+    as a stack that it copies to append to it."""
+    if model.architecture != "kimi_k3":
+        return LIVE_ACTIVATIONS
+    return 2 * -(-model.n_layers // _LAYERS_PER_SUM)
+
+
+def _index_scores(model: Model, indexed: bool) -> int:
+    """F32 values per cell that an indexer holds: one score; MiniMax M3 those of all its heads before and
+    after the mask, and the mask by position."""
+    if model.architecture == "minimax_m3_vl":
+        return 2 * model.extra.get("index_n_heads", 0) + 1
+    return int(indexed)
+
+
+def _compressed_query(model: Model) -> int:
+    """DeepSeek V4: the query, its rotated copy and the result of its heads, and two sets of streams of which
+    the activations count most."""
+    streams = 2 * model.extra.get("hc_mult", 0) - LIVE_ACTIVATIONS
+    return 3 * model.n_heads * model.head_dim + streams * model.hidden_size
 
 
 def _copies(model: Model) -> int:

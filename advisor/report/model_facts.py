@@ -19,7 +19,7 @@ def model_document(model: Model) -> Document:
     quants: list[Document] = []
     formats: list[Document] = []
     kv = window = state = None
-    if model.not_estimated_because is None:
+    if model.is_counted:
         from catalog.mixing import FILE_TYPES
         from catalog.tensors import tensor_table
         from catalog.weights import weights_for
@@ -28,7 +28,7 @@ def model_document(model: Model) -> Document:
         for tensor in tensor_table(model):
             totals[tensor.role.value] = totals.get(tensor.role.value, 0) + tensor.n_elements
         roles = [{"role": role, "params": count} for role, count in totals.items()]
-        for quant in FILE_TYPES:
+        for quant in FILE_TYPES if model.not_estimated_because is None else ():
             size = sum(weights_for(model, quant).values())
             quants.append(
                 {
@@ -39,7 +39,7 @@ def model_document(model: Model) -> Document:
             )
         formats = _formats(model)
         shape = cache_shape(model)
-        kv = 2 * shape.full_elements
+        kv = round(2 * shape.elements_per_token)
         window = 2 * shape.window_elements
         state = shape.state_bytes
     return {
@@ -103,9 +103,9 @@ _KV_CONTEXTS = (8_192, 32_768)
 
 def _kv_by_runtime(model: Model) -> list[Document]:
     """What one user's cache takes at f16: runtimes lay the same cache out differently."""
-    if model.not_estimated_because is not None:
+    if not model.is_counted:
         return []
-    from advisor.core.runtime_cache import CACHE_RUNTIMES, kv_bytes_for_runtime
+    from advisor.core.runtime_cache import CACHE_RUNTIMES, GGUF_RUNTIMES, kv_bytes_for_runtime
 
     return [
         {
@@ -114,6 +114,7 @@ def _kv_by_runtime(model: Model) -> list[Document]:
             "kv_bytes": round(kv_bytes_for_runtime(model, runtime, context)),
         }
         for runtime in CACHE_RUNTIMES
+        if model.not_estimated_because is None or runtime not in GGUF_RUNTIMES
         for context in _KV_CONTEXTS
     ]
 

@@ -20,12 +20,25 @@ EXTRA_FIELDS = (
     "attention_chunk_size",
     "attention_k_eq_v",
     "attention_output_bias",
+    "compress_ratio",
     "conv_L_cache",
     "conv_kernel",
+    "dspark_markov_rank",
+    "dspark_n_routed_experts",
+    "dspark_stages",
+    "dspark_target_layers",
+    "engram_first_layer",
+    "engram_first_rows",
+    "engram_max_ngram_size",
+    "engram_n_heads",
+    "engram_second_layer",
     "full_attention_interval",
     "global_head_dim",
+    "hc_lowrank",
+    "hc_mult",
     "hidden_size_per_layer_input",
     "index_head_dim",
+    "index_kpool",
     "index_n_heads",
     "index_skip_topk_offset",
     "index_topk",
@@ -49,14 +62,25 @@ EXTRA_FIELDS = (
     "mlp_bias",
     "moe_latent_size",
     "n_groups",
+    "ngram_rows",
+    "ngram_size",
+    "ngram_width",
     "num_attention_heads_sliding",
     "num_global_key_value_heads",
+    "num_hash_layers",
     "num_kv_shared_layers",
     "num_ln_in_parallel_attn",
     "num_nextn_predict_layers",
+    "o_groups",
+    "o_lora_rank",
+    "output_gate_by_element",
+    "ple_conv_kernel_size",
+    "ple_layer",
     "ssm_state_size",
     "state_size",
+    "summary_ratio",
     "swa_num_key_value_heads",
+    "uncompressed_from_layer",
     "use_double_wide_mlp",
     "use_qk_norm",
     "vocab_size_per_layer_input",
@@ -66,7 +90,9 @@ EXTRA_FIELDS = (
 _STATE_SPACE = frozenset(
     {"nemotron_h", "granitemoehybrid", "falcon_mamba", "jamba", "zamba", "zamba2", "mamba"}
 )
-_NOT_UNDERSTOOD = frozenset({"deepseek_v4", "deepseek_v41", "kimi_k3", "zamba", "zamba2", "minimax_m3_vl"})
+_NOT_UNDERSTOOD = frozenset({"zamba", "zamba2"})
+_OWN_LETTERS = frozenset({"deepseek_v4", "deepseek_v41"})
+"""Architectures whose rows have the letters of ``LayerKind`` itself: the other rows have none for them."""
 _PATTERN = {
     "M": LayerKind.SSM,
     "*": LayerKind.FULL,
@@ -83,6 +109,11 @@ _LETTERS = {
     "D": LayerKind.NONE,
     "E": LayerKind.NONE,
 }
+
+
+_WINDOWED = frozenset(
+    {LayerKind.WINDOW, LayerKind.COMPRESSED, LayerKind.SUMMARY, LayerKind.REINDEXED, LayerKind.REUSED}
+)
 
 
 def spread(counts: Mapping[str, int]) -> str:
@@ -104,6 +135,9 @@ def layer_letters(row: Row) -> tuple[str, str | None]:
         return "".join(_PATTERN[letter] for letter in pattern), None
     linear = LayerKind.SSM if architecture in _STATE_SPACE else LayerKind.LINEAR
     letters: str | None = row.get("layer_types")
+    if letters and architecture in _OWN_LETTERS:
+        known = set(letters) <= {str(kind) for kind in LayerKind}
+        return (letters if known else ""), None
     remark = None
     counts: Mapping[str, int] | None = row.get("layer_types_count")
     if not letters and counts and len(counts) > 1:
@@ -253,7 +287,7 @@ def to_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, str |
         vocab_size=_int(row, "vocab_size"),
         tied_embeddings=bool(row.get("tied_embeddings")),
         layers=layers,
-        sliding_window=int(window) if window and LayerKind.WINDOW in layers else None,
+        sliding_window=int(window) if window and _WINDOWED.intersection(layers) else None,
         n_experts=n_experts,
         n_experts_active=_int(row, "n_experts_active"),
         n_shared_experts=_int(row, "n_shared_experts"),
@@ -272,5 +306,6 @@ def to_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, str |
         source=source_of(row),
         variant_of=selected.variant_of,
         variant_kind=selected.variant_kind,
+        ffn_sizes=tuple(row.get("ffn_sizes") or ()),
     )
     return model, remark

@@ -28,7 +28,7 @@ from catalog.build.model_names import give_aliases, stale_aliases
 from catalog.build.model_rows import to_model
 from catalog.build.model_selection import Row, Selected, base_name, select
 from catalog.build.model_vision import encoder_params, has_no_encoders, parts_apart, vision_params
-from catalog.tensors import UnsupportedArchitectureError, count_params
+from catalog.tensors import NOT_LOADED, UnsupportedArchitectureError, count_params
 from catalog.types import Model
 
 OVERRIDES = Path(__file__).with_name("model_overrides.json")
@@ -201,7 +201,10 @@ def completed(head: Model, base: Model) -> Model:
 
 
 def counted_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, str | None]:
-    """A model with its parameters counted, and the reason where they cannot be."""
+    """A model with its parameters counted, and the reason where they cannot be.
+
+    A model that is counted but that llama.cpp does not load has no reason, and no estimate.
+    """
     row = selected.row
     model, remark = to_model(selected, rules)
     reason: str | None = None
@@ -224,7 +227,8 @@ def counted_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, 
         model = replace(model, total_params=total, active_params=model.active_params or total)
         check = "not counted"
     note = f"; {remark}" if remark else ""
-    return replace(model, check=f"{check}{note}", not_estimated_because=reason), reason
+    unusable = reason or NOT_LOADED.get(model.architecture)
+    return replace(model, check=f"{check}{note}", not_estimated_because=unusable), reason
 
 
 def counted_variant(

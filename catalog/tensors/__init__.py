@@ -3,7 +3,8 @@
 One table per model is the base of all counting: parameters, bytes per quantization, bytes read per
 token.  An architecture that is not understood is refused (``UnsupportedArchitectureError``), never
 approximated.  Vision and audio parts live in a separate projector file and are not in the table;
-neither are multi-token-prediction layers, which plain decoding does not read (see ``mtp_tensors``).
+neither are multi-token-prediction layers, which plain decoding does not read (see
+``prediction_tensors`` and, for those that every file holds, ``mtp_tensors``).
 
 With tied embeddings there is no ``output.weight``: the output head reads ``token_embd.weight``, whose
 role is ``EMBEDDING`` only.
@@ -11,19 +12,24 @@ role is ``EMBEDDING`` only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from catalog.ngrams import ngram_params
 from catalog.tensors.base import TableBuilder, UnsupportedArchitectureError
+from catalog.tensors.compressed import deepseek_v4, deepseek_v41
 from catalog.tensors.gemma import gemma3n, gemma4
-from catalog.tensors.hybrid import falcon_h1, granite_hybrid, lfm2, nemotron_h, qwen_delta
+from catalog.tensors.hybrid import falcon_h1, granite_hybrid, lfm2, nemotron_h, olmo_hybrid, qwen_delta
+from catalog.tensors.indexed import glm5_next, hy_v4, minimax_m3, qwen4_exp
 from catalog.tensors.latent import deepseek, sparse_deepseek
-from catalog.tensors.mamba import falcon_mamba, jamba, kimi_linear
+from catalog.tensors.mamba import falcon_mamba, jamba, kimi_k3, kimi_linear
 from catalog.tensors.prediction import mtp_tensors, prediction_params, prediction_tensors
 from catalog.tensors.transformer import BLUEPRINTS, transformer
 from catalog.types import Model, Role, Tensor
 
 __all__ = [
+    "NOT_LOADED",
     "SUPPORTED_ARCHITECTURES",
     "Params",
     "UnsupportedArchitectureError",
@@ -45,6 +51,14 @@ _BUILDERS: dict[str, Callable[[TableBuilder], None]] = {
     "youtu": deepseek,
     "deepseek_v32": sparse_deepseek,
     "glm_moe_dsa": sparse_deepseek,
+    "deepseek_v4": deepseek_v4,
+    "deepseek_v41": deepseek_v41,
+    "glm5_next": glm5_next,
+    "hy_v4": hy_v4,
+    "minimax_m3_vl": minimax_m3,
+    "qwen4_exp": qwen4_exp,
+    "kimi_k3": kimi_k3,
+    "olmo_hybrid": olmo_hybrid,
     "qwen3_next": qwen_delta,
     "qwen3_5": qwen_delta,
     "qwen3_5_moe": qwen_delta,
@@ -68,30 +82,23 @@ SUPPORTED_ARCHITECTURES = frozenset(BLUEPRINTS) | frozenset(_BUILDERS)
 """Hugging Face ``model_type`` of every architecture whose tensors are understood."""
 
 
+NOT_LOADED: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(
+        ("deepseek_v41", "k2_horizon", "olmo_hybrid"),
+        "llama.cpp b11434 does not load it, so that no GGUF file runs: counted by its reference",
+    )
+)
+"""Architectures whose tensors are known from their reference only, and why they get no estimate."""
+
 _NO_RUNTIME = "llama.cpp does not load it, so its tensors in a file are not known"
 _REASONS = {
-    "deepseek_v4": (
-        "its published shape lacks the output groups, the hyper-connections and the layers routed by hash, "
-        "and its cache of windows, compressed and indexed tokens is not modelled"
+    "inkling_mm_model": (
+        "llama.cpp b11434 does not load it, and the widths of its first layers and the number of its "
+        "prediction layers are not published"
     ),
-    "deepseek_v41": "its published shape lacks the ranks of its attention and which layers compress",
-    "glm5_next": "its published shape lacks the ranks of its attention and the layout of its layers",
-    "hy_v4": "its published shape lacks the dense layers, and its indexed cache is not modelled",
-    "inkling_mm_model": _NO_RUNTIME,
-    "k2_horizon": _NO_RUNTIME,
-    "kimi_k3": "its published shape lacks the width that its routed experts work in",
     "kolibri1": _NO_RUNTIME,
-    "minimax_m3_vl": (
-        "decoding reads only the blocks of its cache that an indexer picks, and its published shape does not "
-        "say how many"
-    ),
     "mllama": "its cross-attention to images is not understood (llama.cpp does not load it)",
-    "nemotron-nas": "every layer has a width of its own, and no source lists them",
-    "olmo_hybrid": _NO_RUNTIME,
     "apertus1p5": "its published total is not reproduced: the size of its image tokenizer is not known",
-    "qwen4_exp": "its published shape lacks the linear layers and the shared experts",
-    "bitnet": "its ternary weights are stored in formats of their own",
-    "minicpmv4_6": "its text part is not stated",
 }
 """Why an architecture is not counted, where more is known than that nobody described it yet."""
 
@@ -100,8 +107,8 @@ _REASONS = {
 class Params:
     """Parameter counts of a text model.
 
-    ``active`` is everything but the experts that a token does not choose; ``embedding`` are the token
-    and per-layer embeddings, ``experts`` all routed experts.
+    ``active`` is everything but the experts that a token does not choose and tables of n-grams;
+    ``embedding`` are the token and per-layer embeddings, ``experts`` all routed experts.
     """
 
     total: int
@@ -135,8 +142,8 @@ def tensor_table(model: Model) -> tuple[Tensor, ...]:
 def count_params(model: Model, tensors: tuple[Tensor, ...] | None = None) -> Params:
     """Parameters of a model, counted from its tensor table.
 
-    active = total - experts + experts x chosen / all.  Rotary factors are constants and do not count, nor
-    do the rows that a file pads the per-layer embeddings with.
+    active = total - experts + experts x chosen / all - n-gram tables.  Rotary factors are constants and
+    do not count, nor do the rows that a file pads the per-layer embeddings with.
 
     Raises:
         UnsupportedArchitectureError: the architecture is not understood.
@@ -146,12 +153,12 @@ def count_params(model: Model, tensors: tuple[Tensor, ...] | None = None) -> Par
         if tensor.name.startswith("rope_"):
             continue
         n = tensor.n_elements
-        if tensor.role is Role.PER_LAYER_EMBEDDING:
-            n = n // model.vocab_size * model.extra.get("vocab_size_per_layer_input", model.vocab_size)
+        if tensor.role is Role.PER_LAYER_EMBEDDING and "vocab_size_per_layer_input" in model.extra:
+            n = n // model.vocab_size * model.extra["vocab_size_per_layer_input"]
         total += n
         if tensor.role is Role.EXPERTS:
             routed += n
         elif tensor.role in (Role.EMBEDDING, Role.PER_LAYER_EMBEDDING):
             embedding += n
     chosen = routed * model.n_experts_active // model.n_experts if model.n_experts else 0
-    return Params(total, total - routed + chosen, embedding, routed)
+    return Params(total, total - routed + chosen - ngram_params(model), embedding, routed)

@@ -31,17 +31,32 @@ _NEVER_QUANTIZED = (
     "per_layer_model_proj",
     "indexer.k_proj.weight",
     "indexer.q_proj.weight",
+    "ffn_gate_tid2eid.weight",
 )
 """Parts of names of matrices that llama-quantize leaves alone (llama.cpp src/llama-quant.cpp, MIT)."""
 
 
-def is_quantizable(name: str, shape: tuple[int, ...]) -> bool:
+_NEVER_QUANTIZED_OF = {
+    "glm5_next": (
+        *("hc_", "indexer.attn_q_b", "indexer.attn_k", "indexer.proj"),
+        *("indexer_compressor_gate", "indexer_compressor_ape"),
+        *("ssm_f_a.weight", "ssm_f_b.weight", "ssm_g_a.weight", "ssm_g_b.weight", "ssm_beta.weight"),
+        *("attn_kv_a_mqa.weight", "attn_k_b.weight", "attn_v_b.weight"),
+    )
+}
+"""The same for single architectures."""
+
+
+def is_quantizable(name: str, shape: tuple[int, ...], architecture: str = "") -> bool:
     """Whether llama-quantize may change the type of a tensor: matrices that are weights and not special.
 
     A dimension of 1 at the end does not make a matrix.
     """
     dimensions = max((i + 1 for i, n in enumerate(shape) if n > 1), default=1)
-    return dimensions > 1 and name.endswith("weight") and not any(part in name for part in _NEVER_QUANTIZED)
+    if dimensions == 1 or not name.endswith("weight"):
+        return False
+    special = (*_NEVER_QUANTIZED, *_NEVER_QUANTIZED_OF.get(architecture, ()))
+    return not any(part in name for part in special)
 
 
 class TableBuilder:
@@ -70,7 +85,8 @@ class TableBuilder:
                 self.model, f"a shape field is missing: {name} would be {' x '.join(map(str, shape))}"
             )
         full = name if self.layer is None else f"blk.{self.layer}.{name}"
-        self.tensors.append(Tensor(full, role, self.layer, shape, is_quantizable(full, shape)))
+        quantizable = is_quantizable(full, shape, self.model.architecture)
+        self.tensors.append(Tensor(full, role, self.layer, shape, quantizable))
 
     def matrix(self, name: str, role: Role, width_in: int, width_out: int, bias: bool = False) -> None:
         """Add ``name.weight`` and, if asked for, ``name.bias``."""

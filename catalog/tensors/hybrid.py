@@ -16,7 +16,7 @@ from catalog.tensors.base import (
 from catalog.types import LayerKind, Role
 
 
-def _delta_net(t: TableBuilder, joined_gates: bool) -> None:
+def delta_net(t: TableBuilder, joined_gates: bool) -> None:
     """Gated delta net: q, k and v in one matrix, an output gate, a convolution and per-head decays."""
     m = t.model
     d = m.hidden_size
@@ -45,20 +45,42 @@ def qwen_delta(t: TableBuilder) -> None:
     for i, kind in t.each_layer():
         t.norm("attn_norm", m.hidden_size)
         if kind == LayerKind.LINEAR:
-            _delta_net(t, joined_gates=m.architecture == "qwen3_next")
+            delta_net(t, joined_gates=m.architecture == "qwen3_next")
         else:
-            _gated_attention(t)
+            gated_attention(t)
         _qwen_ffn(t, i)
+
+
+def olmo_hybrid(t: TableBuilder) -> None:
+    """Olmo Hybrid, by its reference (llama.cpp does not load it): three delta-net layers, then attention.
+
+    Attention layers norm their results, like Olmo 3; delta-net layers norm their inputs.
+    """
+    m = t.model
+    d = m.hidden_size
+    embedding_and_head(t)
+    for _, kind in t.each_layer():
+        if kind == LayerKind.LINEAR:
+            t.norm("attn_norm", d)
+            delta_net(t, joined_gates=False)
+            t.norm("ffn_norm", d)
+        else:
+            attention(t)
+            qk_norms(t, m.n_heads * m.head_dim, m.n_kv_heads * m.head_dim)
+            t.norm("post_attention_norm", d)
+            t.norm("post_ffw_norm", d)
+        gated_ffn(t, m.ffn_size)
 
 
 def qwen_prediction(t: TableBuilder, i: int) -> None:
     """The layer of a prediction head of Qwen3-Next and later: full attention, then a feed-forward part."""
     t.norm("attn_norm", t.model.hidden_size)
-    _gated_attention(t)
+    gated_attention(t)
     _qwen_ffn(t, i)
 
 
-def _gated_attention(t: TableBuilder) -> None:
+def gated_attention(t: TableBuilder) -> None:
+    """Full attention whose query matrix holds an output gate, with norms of queries and keys."""
     attention(t, gated_query=True)
     qk_norms(t, t.model.head_dim, t.model.head_dim)
 
@@ -67,9 +89,15 @@ def _qwen_ffn(t: TableBuilder, i: int) -> None:
     m = t.model
     t.norm("post_attention_norm", m.hidden_size)
     if is_moe_layer(m, i):
-        experts(t, m.moe_ffn_size, shared_width=shared_width(m), shared_gate=True)
+        qwen_experts(t)
     else:
         gated_ffn(t, m.ffn_size)
+
+
+def qwen_experts(t: TableBuilder) -> None:
+    """Routed experts and a shared one behind a gate."""
+    m = t.model
+    experts(t, m.moe_ffn_size, shared_width=shared_width(m), shared_gate=True)
 
 
 def _mamba2(

@@ -67,23 +67,32 @@ def deepseek(t: TableBuilder) -> None:
 
 def sparse_deepseek(t: TableBuilder) -> None:
     """DeepSeek V3.2 and GLM-5: MLA with an indexer that picks the cached tokens to attend to."""
-    m = t.model
-    heads = m.extra.get("index_n_heads", 0)
-    width = m.extra.get("index_head_dim", 0)
     _check_dense_first(t)
     embedding_and_head(t)
     for i, _ in t.each_layer():
-        t.norm("attn_norm", m.hidden_size)
-        latent_attention(t)
-        if has_indexer(m, i):
-            t.matrix("indexer.attn_k", Role.ATTENTION, m.hidden_size, width)
-            t.norm("indexer.k_norm", width, bias=True)
-            t.matrix("indexer.attn_q_b", Role.ATTENTION, m.q_lora_rank, heads * width)
-            t.matrix("indexer.proj", Role.ATTENTION, m.hidden_size, heads)
-        _ffn(t, i, correction=True)
+        sparse_deepseek_layer(t, i)
+
+
+def sparse_deepseek_layer(t: TableBuilder, i: int) -> None:
+    """One layer: latent attention, its indexer, and experts or a dense part."""
+    t.norm("attn_norm", t.model.hidden_size)
+    latent_attention(t)
+    if has_indexer(t.model, i):
+        latent_indexer(t)
+    _ffn(t, i, correction=True)
 
 
 def has_indexer(model: Model, layer: int) -> bool:
     """Whether a layer has an indexer of its own; from GLM-5.2 on the others use that of a layer before."""
     first = model.extra.get("index_skip_topk_offset", 0)
     return layer < first or (layer + 1 - first) % model.extra.get("index_topk_freq", 1) == 0
+
+
+def latent_indexer(t: TableBuilder) -> None:
+    """Keys and low-rank queries that score the cached tokens, and the weights of the heads."""
+    m = t.model
+    heads, width = m.extra.get("index_n_heads", 0), m.extra.get("index_head_dim", 0)
+    t.matrix("indexer.attn_k", Role.ATTENTION, m.hidden_size, width)
+    t.norm("indexer.k_norm", width, bias=True)
+    t.matrix("indexer.attn_q_b", Role.ATTENTION, m.q_lora_rank, heads * width)
+    t.matrix("indexer.proj", Role.ATTENTION, m.hidden_size, heads)

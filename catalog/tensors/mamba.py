@@ -1,4 +1,4 @@
-"""Models with Mamba 1 layers (Jamba, Falcon Mamba) and with delta attention (Kimi Linear, Ling 3)."""
+"""Models with Mamba 1 layers (Jamba, Falcon Mamba) and with delta attention (Kimi Linear and K3, Ling 3)."""
 
 from __future__ import annotations
 
@@ -71,11 +71,17 @@ def falcon_mamba(t: TableBuilder) -> None:
         _mamba1(t, norms=False)
 
 
-def _delta_attention(t: TableBuilder, low_rank: bool) -> None:
-    """Kimi delta attention: separate convolutions for q, k and v; decay and gates of low or full rank."""
+def delta_attention(
+    t: TableBuilder, low_rank: bool, *, full_gate: bool = False, flat_decay: bool = False
+) -> None:
+    """Kimi delta attention: separate convolutions for q, k and v; decay and gates of low or full rank.
+
+    ``full_gate`` gives the gate full rank beside a decay of low rank (Kimi K3); ``flat_decay`` stores the
+    decay rates without a dimension of 1 before them (Kimi K3, GLM-5.3-Flash).
+    """
     m = t.model
     d = m.hidden_size
-    head = m.v_head_dim
+    head = m.extra.get("linear_value_head_dim", m.v_head_dim)
     width = m.n_heads * head
     kernel = m.extra.get("linear_conv_kernel_dim", 0)
     for part in "qkv":
@@ -86,11 +92,14 @@ def _delta_attention(t: TableBuilder, low_rank: bool) -> None:
     if low_rank:
         t.matrix("ssm_f_b", Role.ATTENTION, head, width)
     t.matrix("ssm_beta", Role.ATTENTION, d, m.n_heads)
-    t.add("ssm_a", Role.ATTENTION, 1, m.n_heads)
+    t.add("ssm_a", Role.ATTENTION, *((m.n_heads,) if flat_decay else (1, m.n_heads)))
     t.add("ssm_dt.bias", Role.ATTENTION, width)
-    t.matrix("ssm_g_a", Role.ATTENTION, d, head if low_rank else width)
-    if low_rank:
-        t.matrix("ssm_g_b", Role.ATTENTION, head, width)
+    if full_gate:
+        t.matrix("ssm_g", Role.ATTENTION, d, width)
+    else:
+        t.matrix("ssm_g_a", Role.ATTENTION, d, head if low_rank else width)
+        if low_rank:
+            t.matrix("ssm_g_b", Role.ATTENTION, head, width)
     t.norm("ssm_norm", head)
     t.matrix("attn_output", Role.ATTENTION, width, d)
 
@@ -112,9 +121,51 @@ def kimi_linear(t: TableBuilder) -> None:
             if not is_kimi:
                 t.matrix("attn_gate", Role.ATTENTION, m.hidden_size, m.n_heads)
         else:
-            _delta_attention(t, low_rank=is_kimi)
+            delta_attention(t, low_rank=is_kimi)
         t.norm("ffn_norm", m.hidden_size)
         if is_moe_layer(m, i):
             experts(t, m.moe_ffn_size, shared_width=shared_width(m), correction=True)
         else:
             gated_ffn(t, m.ffn_size)
+
+
+def kimi_k3(t: TableBuilder) -> None:
+    """Kimi K3: Kimi Linear with experts of a narrower width and parts that read earlier results again.
+
+    Every part of a layer weighs the sums at the ends of some earlier layers by a score; the norms of the
+    scores are folded into them.  Latent attention has a gate as wide as its values.
+    """
+    m = t.model
+    d = m.hidden_size
+    if not m.first_dense_layers:
+        raise UnsupportedArchitectureError(m, "the width of its dense first layer is not known")
+    latent = m.extra.get("moe_latent_size", 0)
+    embedding_and_head(t)
+    t.add("output_res_score.weight", Role.HEAD, d)
+    for i, kind in t.each_layer():
+        t.norm("attn_norm", d)
+        t.add("attn_res_score.weight", Role.ATTENTION, d)
+        if kind == LayerKind.LATENT:
+            latent_attention(t)
+            t.matrix("attn_gate", Role.ATTENTION, d, m.n_heads * m.v_head_dim)
+        else:
+            delta_attention(t, low_rank=True, full_gate=True, flat_decay=True)
+        t.norm("ffn_norm", d)
+        t.add("ffn_res_score.weight", Role.FFN, d)
+        if is_moe_layer(m, i):
+            experts(t, m.moe_ffn_size, shared_width=shared_width(m), correction=True, width_in=latent)
+            t.matrix("ffn_routed_down", Role.FFN, d, latent)
+            t.matrix("ffn_routed_up", Role.FFN, latent, d)
+            t.norm("ffn_routed_norm", latent)
+        else:
+            gated_ffn(t, m.ffn_size)
+
+
+def ling_prediction(t: TableBuilder, _: int) -> None:
+    """The prediction layer of Ling 3: latent attention with a gate per head, and experts."""
+    m = t.model
+    t.norm("attn_norm", m.hidden_size)
+    latent_attention(t)
+    t.matrix("attn_gate", Role.ATTENTION, m.hidden_size, m.n_heads)
+    t.norm("ffn_norm", m.hidden_size)
+    experts(t, m.moe_ffn_size, shared_width=shared_width(m), correction=True)

@@ -1,16 +1,22 @@
-"""Multi-token-prediction layers that a GGUF file holds beside the layers that decode."""
+"""Multi-token-prediction layers: what a checkpoint holds beside the layers that decode."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from catalog.tensors.base import TableBuilder, UnsupportedArchitectureError
+from catalog.tensors.compressed import deepseek_v4_prediction
 from catalog.tensors.hybrid import qwen_prediction
+from catalog.tensors.hyper import low_rank_mixer, streams
+from catalog.tensors.indexed import glm5_next_prediction, hy_v4_prediction, qwen4_exp_prediction
+from catalog.tensors.latent import sparse_deepseek_layer
+from catalog.tensors.mamba import ling_prediction
 from catalog.tensors.transformer import BLUEPRINTS, attention_part, ffn_part
 from catalog.types import LayerKind, Model, Role, Tensor
 
 _IN_EVERY_FILE = frozenset({"glm4_moe", "mimo_v2"})
 """Architectures whose converter always keeps these layers; of others there are separate files with them."""
-
-_QWEN = frozenset({"qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text"})
 
 
 def prediction_params(model: Model) -> int | None:
@@ -23,20 +29,20 @@ def prediction_params(model: Model) -> int | None:
 
 
 def prediction_tensors(model: Model) -> tuple[Tensor, ...]:
-    """Tensors of the prediction layers that a file of the model may hold; empty if they are not understood.
+    """Tensors of the prediction layers of a checkpoint, all of role ``PREDICTION``; empty where there are
+    none or they are not understood.
 
-    A checkpoint of the Qwen3.5 line has one layer, with a projection of twice the width and three norms of
-    its own; embedding and head are those of the model.
+    Raises:
+        UnsupportedArchitectureError: a shape field of the layers is missing.
     """
-    if model.architecture in _QWEN:
-        t = TableBuilder(model)
-        t.layer = model.n_layers
-        qwen_prediction(t, model.n_layers)
-        t.matrix("nextn.eh_proj", Role.FFN, 2 * model.hidden_size, model.hidden_size)
-        for name in ("enorm", "hnorm", "shared_head_norm"):
-            t.norm(f"nextn.{name}", model.hidden_size)
-        return tuple(t.tensors)
-    return mtp_tensors(model)
+    t = TableBuilder(model)
+    if model.architecture in ("deepseek_v4", "deepseek_v41"):
+        deepseek_v4_prediction(t)
+    elif model.architecture in _LAYERS:
+        for i in range(model.n_layers, model.n_layers + _layers_of(model)):
+            t.layer = i
+            _LAYERS[model.architecture](t, i)
+    return tuple(replace(tensor, role=Role.PREDICTION) for tensor in t.tensors)
 
 
 def mtp_tensors(model: Model) -> tuple[Tensor, ...]:
@@ -45,17 +51,35 @@ def mtp_tensors(model: Model) -> tuple[Tensor, ...]:
     Plain decoding does not load them, but they count in the size of the file, and their number moves
     the layers that get more bits.
     """
-    extra_layers = model.extra.get("num_nextn_predict_layers", 0)
-    if model.architecture not in _IN_EVERY_FILE or not extra_layers:
-        return ()
-    t = TableBuilder(model)
-    for i in range(model.n_layers, model.n_layers + extra_layers):
-        t.layer = i
-        if model.architecture == "mimo_v2":
-            _mimo_layer(t)
-        else:
-            _glm_layer(t, i)
-    return tuple(t.tensors)
+    return prediction_tensors(model) if model.architecture in _IN_EVERY_FILE else ()
+
+
+def _layers_of(model: Model) -> int:
+    return model.extra.get("num_nextn_predict_layers", int(model.architecture in _ONE_LAYER))
+
+
+def _projection(t: TableBuilder, *, norms: tuple[str, ...] = ("enorm", "hnorm", "shared_head_norm")) -> None:
+    """What joins the next token's embedding to the state, and norms; embedding and head are the model's."""
+    d = t.model.hidden_size
+    t.matrix("nextn.eh_proj", Role.FFN, 2 * d, d)
+    for name in norms:
+        t.norm(f"nextn.{name}", d)
+
+
+def _with_projection(layer: Callable[[TableBuilder, int], None]) -> Callable[[TableBuilder, int], None]:
+    def build(t: TableBuilder, i: int) -> None:
+        layer(t, i)
+        _projection(t)
+
+    return build
+
+
+def _qwen4_layer(t: TableBuilder, _: int) -> None:
+    """Norms over all streams, and a mixer of its own before the head."""
+    qwen4_exp_prediction(t)
+    _projection(t, norms=("enorm",))
+    t.norm("nextn.hnorm", streams(t) * t.model.hidden_size)
+    low_rank_mixer(t, "nextn.hc_head", Role.HEAD, injects=False)
 
 
 def _glm_layer(t: TableBuilder, i: int) -> None:
@@ -75,7 +99,7 @@ def _glm_layer(t: TableBuilder, i: int) -> None:
     t.norm("nextn.shared_head_norm", d)
 
 
-def _mimo_layer(t: TableBuilder) -> None:
+def _mimo_layer(t: TableBuilder, _: int) -> None:
     """A layer with a window and a dense feed-forward part, whatever the others have."""
     d = t.model.hidden_size
     attention_part(t, BLUEPRINTS[t.model.architecture], LayerKind.WINDOW)
@@ -84,3 +108,23 @@ def _mimo_layer(t: TableBuilder) -> None:
     t.norm("nextn.enorm", d)
     t.norm("nextn.hnorm", d)
     t.norm("layer_output_norm", d)
+
+
+_LAYERS: dict[str, Callable[[TableBuilder, int], None]] = {
+    "glm4_moe": _glm_layer,
+    "mimo_v2": _mimo_layer,
+    "qwen3_next": _with_projection(qwen_prediction),
+    "qwen3_5": _with_projection(qwen_prediction),
+    "qwen3_5_moe": _with_projection(qwen_prediction),
+    "qwen3_5_moe_text": _with_projection(qwen_prediction),
+    "qwen4_exp": _qwen4_layer,
+    "glm5_next": _with_projection(glm5_next_prediction),
+    "hy_v4": _with_projection(hy_v4_prediction),
+    "bailing_hybrid": _with_projection(ling_prediction),
+    "deepseek_v32": _with_projection(sparse_deepseek_layer),
+    "glm_moe_dsa": _with_projection(sparse_deepseek_layer),
+}
+_ONE_LAYER = frozenset(
+    {"qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp", "glm5_next", "hy_v4"}
+)
+"""Architectures whose checkpoints hold one layer that their shape does not mention."""

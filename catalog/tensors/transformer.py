@@ -60,6 +60,8 @@ class Blueprint:
     """A gate before the shared expert."""
     dense_first: bool = False
     """The first layers are known to be dense: a model that does not say how many is refused."""
+    sub_norms: bool = False
+    """Norms inside attention and the feed-forward part, before their last matrix (BitNet)."""
     one_shared_expert: bool = False
     """Every layer with experts has one shared expert, as wide as a routed one."""
 
@@ -78,7 +80,8 @@ def transformer(t: TableBuilder, plan: Blueprint) -> None:
     )
     rope_frequencies(t)
     for i, kind in t.each_layer():
-        attention_part(t, plan, kind)
+        if kind != LayerKind.NONE:
+            attention_part(t, plan, kind)
         ffn_part(t, plan, i)
 
 
@@ -109,9 +112,10 @@ def attention_part(t: TableBuilder, plan: Blueprint, kind: str) -> None:
     if plan.sinks or (plan.window_sinks and kind == LayerKind.WINDOW):
         t.add("attn_sinks.weight", Role.ATTENTION, m.n_heads)
     if plan.output_gate:
-        t.matrix(
-            "attn_gate", Role.ATTENTION, d, n_heads * m.head_dim if plan.output_gate == "element" else n_heads
-        )
+        by_element = plan.output_gate == "element" or m.extra.get("output_gate_by_element", 0)
+        t.matrix("attn_gate", Role.ATTENTION, d, n_heads * m.head_dim if by_element else n_heads)
+    if plan.sub_norms:
+        t.norm("attn_sub_norm", n_heads * m.head_dim)
     if plan.post_attention_norm:
         t.norm("post_attention_norm", d)
 
@@ -144,14 +148,17 @@ def ffn_part(t: TableBuilder, plan: Blueprint, i: int) -> None:
             expert_bias=plan.expert_bias,
         )
     elif plan.ffn == "gated":
-        ffn_bias = bool(m.extra.get("mlp_bias", plan.ffn_bias))
-        gated_ffn(t, m.extra.get("intermediate_size_mlp", m.ffn_size), ffn_bias)
+        width = m.ffn_sizes[i] if m.ffn_sizes else m.extra.get("intermediate_size_mlp", m.ffn_size)
+        gated_ffn(t, width, bool(m.extra.get("mlp_bias", plan.ffn_bias)))
     else:
         plain_ffn(t, m.ffn_size, plan.ffn_bias, fused_gate=plan.ffn == "fused")
     if plan.post_ffn_norm:
         t.norm("post_ffw_norm", m.hidden_size)
+    if plan.sub_norms:
+        t.norm("ffn_sub_norm", m.ffn_size)
 
 
+_STRETCHED = frozenset({"llama", "nemotron-nas"})
 _LLAMA3_VOCABULARY = 128256
 _LONG = 100_000
 
@@ -164,7 +171,7 @@ def rope_frequencies(t: TableBuilder) -> None:
     """
     m = t.model
     context = m.context_length or 0
-    if m.architecture == "llama" and m.vocab_size == _LLAMA3_VOCABULARY and context > 8192:
+    if m.architecture in _STRETCHED and m.vocab_size == _LLAMA3_VOCABULARY and context > 8192:
         t.add("rope_freqs.weight", Role.ATTENTION, m.head_dim // 2)
     elif m.architecture == "phi3" and context > _LONG:
         t.add("rope_factors_long.weight", Role.ATTENTION, m.head_dim // 2)
@@ -270,6 +277,9 @@ BLUEPRINTS: dict[str, Blueprint] = {
     "cohere2_moe": Blueprint(ffn_norm=None),
     "internvl": Blueprint(qk_norm="head"),
     "llava": LLAMA,
+    "k2_horizon": LLAMA,
+    "nemotron-nas": LLAMA,
+    "bitnet": Blueprint(always_tied=True, sub_norms=True),
     "phi3_v": Blueprint(fused_qkv=True, ffn="fused"),
     "hyperclovax": _SANDWICH,
 }
