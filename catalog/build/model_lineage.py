@@ -27,7 +27,7 @@ cannot ship its id still names the head."""
 _OWN_FIELDS = (
     *("id", "name", "org", "organization", "license", "release_date", "published_total_params"),
     *("hf_downloads_30d", "gguf_repos", "tool_use", "source", "context_length", "base_or_instruct"),
-    *("modality", "verified", "published_is_text", "shape_reason"),
+    *("modality", "verified", "published_is_text", "shape_reason", "overridden"),
 )
 """Fields of a row that say nothing about its shape."""
 

@@ -87,6 +87,17 @@ EXTRA_FIELDS = (
 )
 """Integer fields of single architectures, passed on under their Hugging Face names."""
 
+OVERRIDDEN = "overridden"
+"""Key of a row under which the overrides note which fields they set, and by which source."""
+
+_FACTS = {
+    **{"license": "licence", "release_date": "date", "context_length": "context", "modality": "modality"},
+    **{"tool_use": "tool use", "base_or_instruct": "stage", "gguf_repos": "files"},
+    **dict.fromkeys(("published_total_params", "published_is_text", "shape_reason"), "published total"),
+    **dict.fromkeys(("name", "organization"), ""),
+}
+"""What a field of a row is called beside its source; any other belongs to the shape."""
+
 _STATE_SPACE = frozenset(
     {"nemotron_h", "granitemoehybrid", "falcon_mamba", "jamba", "zamba", "zamba2", "mamba"}
 )
@@ -209,6 +220,25 @@ def family_of(name: str) -> str:
     return " ".join(words[:3])
 
 
+def sources_of(row: Row, rules: Mapping[str, Any]) -> str:
+    """Where a row comes from, and the source of every fact that the overrides set."""
+    identifier = str(row["id"])
+    told: dict[str, list[str]] = {}
+    for fields, source in row.get(OVERRIDDEN, ()):
+        facts = sorted({_FACTS.get(field, "shape") for field in fields} - {""})
+        told.setdefault(source.replace("{id}", identifier), []).extend(facts)
+    by_pattern = (("context", "context_length"), ("weights", "native_quant"), ("active", "active_notes"))
+    for fact, rule in by_pattern:
+        source = next((why for pattern, _, why in rules[rule] if re.search(pattern, identifier)), None)
+        if source:
+            told.setdefault(source, []).append(fact)
+    vision = rules["vision_params"].get(identifier)
+    if vision:
+        told.setdefault(vision[1], []).append("encoders")
+    parts = [f"{', '.join(dict.fromkeys(facts))}: {source}" for source, facts in told.items()]
+    return "; ".join([source_of(row), *parts])
+
+
 def source_of(row: Row) -> str:
     """Short name of where the shape comes from; the header of the file explains the names."""
     text = str(row.get("source", ""))
@@ -303,7 +333,7 @@ def to_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, str |
         extra=extra,
         gguf_repos=selected.gguf_repos,
         native_quant=native,
-        source=source_of(row),
+        source=sources_of(row, rules),
         variant_of=selected.variant_of,
         variant_kind=selected.variant_kind,
         ffn_sizes=tuple(row.get("ffn_sizes") or ()),

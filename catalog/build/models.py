@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ from typing import Any
 from catalog.build import compiled
 from catalog.build.model_lineage import SAME_MAKER, best_shape, difference, read_lineage, shapes_to_try
 from catalog.build.model_names import give_aliases, stale_aliases
-from catalog.build.model_rows import to_model
+from catalog.build.model_rows import OVERRIDDEN, to_model
 from catalog.build.model_selection import Row, Selected, base_name, select
 from catalog.build.model_vision import encoder_params, has_no_encoders, parts_apart, vision_params
 from catalog.tensors import NOT_LOADED, UnsupportedArchitectureError, count_params
@@ -71,12 +72,13 @@ HEADER = """\
 #   extra    shape fields of single architectures under their Hugging Face config names
 #   variant_of, variant_kind   id of the head of its lineage, and what it is to it: base, instruct, thinking,
 #            refresh, context, checkpoint, abliterated, finetune, pruned (explained in model_lineage.json)
-#   source   where the shape comes from:
+#   source   where the shape comes from, then what of it or beside it was corrected and by which source:
 #     llmfit          model list of llmfit 1.1.17 (MIT); also names, licences, dates, totals, GGUF files
 #     aiconfigurator  config.json files in aiconfigurator-core 0.12.0 (Apache-2.0)
 #     maxtext         hf_model_configs.py of AI-Hypercomputer/maxtext (Apache-2.0)
 #     public-config   config.json constants quoted in public test files
-#     override        catalog/build/model_overrides.json, with a source per entry
+#     override        a row that the lists lack, as a change to a like-shaped row
+#   Corrections and their reasons are in catalog/build/model_overrides.json.
 #   Ollama tags: modelroom 1.2.0 catalog (CC BY 4.0) and the public Ollama library.
 """
 
@@ -95,6 +97,8 @@ def apply_overrides(rows: Sequence[Row], rules: Mapping[str, Any]) -> list[Row]:
             if sibling:
                 by_id[identifier].update({key: by_id[sibling].get(key) for key in SHAPE_FIELDS})
             by_id[identifier].update(fields)
+            told = (*by_id[identifier].get(OVERRIDDEN, ()), (tuple(entry["fields"]), entry["source"]))
+            by_id[identifier][OVERRIDDEN] = told
     for entry in rules["add"]:
         like = by_id[entry["like"]]
         by_id[entry["id"]] = {
@@ -104,6 +108,7 @@ def apply_overrides(rows: Sequence[Row], rules: Mapping[str, Any]) -> list[Row]:
             **entry["fields"],
             "id": entry["id"],
             "added_from": entry["like"],
+            OVERRIDDEN: ((tuple(entry["fields"]), entry["source"]),),
         }
     return list(by_id.values())
 
@@ -226,7 +231,9 @@ def counted_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, 
         total = model.published_params or model.total_params
         model = replace(model, total_params=total, active_params=model.active_params or total)
         check = "not counted"
-    note = f"; {remark}" if remark else ""
+    notes = [remark] if remark else []
+    notes += [text for pattern, text, _ in rules["active_notes"] if re.search(pattern, model.id)]
+    note = "".join(f"; {text}" for text in notes)
     unusable = reason or NOT_LOADED.get(model.architecture)
     return replace(model, check=f"{check}{note}", not_estimated_because=unusable), reason
 

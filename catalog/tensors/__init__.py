@@ -84,7 +84,7 @@ SUPPORTED_ARCHITECTURES = frozenset(BLUEPRINTS) | frozenset(_BUILDERS)
 
 NOT_LOADED: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(
-        ("deepseek_v41", "k2_horizon", "olmo_hybrid"),
+        ("deepseek_v41", "hyperclovax", "k2_horizon", "olmo_hybrid"),
         "llama.cpp b11434 does not load it, so that no GGUF file runs: counted by its reference",
     )
 )

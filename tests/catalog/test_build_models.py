@@ -13,7 +13,7 @@ from catalog.build.model_lineage import (
     read_lineage,
     shapes_to_try,
 )
-from catalog.build.model_rows import family_of, layer_letters, spread, to_model
+from catalog.build.model_rows import family_of, layer_letters, sources_of, spread, to_model
 from catalog.build.model_selection import Selected, fold_key, select, stage_of
 from catalog.build.models import apply_overrides, compress, explain_gap, to_line
 from catalog.models import expand_layers, load_models, parse_models
@@ -35,6 +35,7 @@ RULES: dict[str, Any] = {
     "gap_reasons": {},
     "refused": {},
     "vision_params": {},
+    "active_notes": [],
     "total_parts": [],
     "lineage": Lineage({}, frozenset()),
 }
@@ -241,8 +242,8 @@ def test_overrides_correct_copy_and_add_rows() -> None:
     rows = [row("Maker/A", hidden_size=1, n_layers=2), row("Maker/B", hidden_size=3, n_layers=4)]
     rules = {
         **RULES,
-        "set": [{"ids": ["Maker/A"], "fields": {"shape_of": "Maker/B", "hidden_size": 5}}],
-        "add": [{"id": "Maker/C", "like": "Maker/B", "fields": {"license": "mit"}}],
+        "set": [{"ids": ["Maker/A"], "fields": {"shape_of": "Maker/B", "hidden_size": 5}, "source": "x"}],
+        "add": [{"id": "Maker/C", "like": "Maker/B", "fields": {"license": "mit"}, "source": "y"}],
     }
     made = {r["id"]: r for r in apply_overrides(rows, rules)}
     assert (made["Maker/A"]["hidden_size"], made["Maker/A"]["n_layers"]) == (5, 4)
@@ -256,7 +257,7 @@ def test_overrides_correct_copy_and_add_rows() -> None:
 
 def test_an_override_of_an_unknown_row_fails() -> None:
     with pytest.raises(KeyError):
-        apply_overrides([], {**RULES, "set": [{"ids": ["Maker/A"], "fields": {}}]})
+        apply_overrides([], {**RULES, "set": [{"ids": ["Maker/A"], "fields": {}, "source": "x"}]})
 
 
 def test_a_line_reads_back_as_the_same_model() -> None:
@@ -337,3 +338,35 @@ def test_what_differs_from_the_head_is_told() -> None:
     assert difference(other, one) == (
         "shape differs from its head: vocabulary 1002, not 1000; tied embeddings no, not yes"
     )
+
+
+def test_the_source_of_a_row_says_what_was_corrected_and_by_whom() -> None:
+    fields = {"license": "mit", "head_dim": 64, "n_layers": 2}
+    (made,) = apply_overrides(
+        [row("Maker/Model-8B")],
+        {
+            **RULES,
+            "set": [
+                {"ids": ["Maker/Model-8B"], "fields": fields, "source": "the card, hub/{id}"},
+                {"ids": ["Maker/Model-8B"], "fields": {"release_date": "2026-01-02"}, "source": "a blog"},
+            ],
+            "add": [],
+        },
+    )
+    rules = {**RULES, "context_length": [["Model", 8192, "the paper"]], "native_quant": []}
+    assert sources_of(made, rules) == (
+        "llmfit; licence, shape: the card, hub/Maker/Model-8B; date: a blog; context: the paper"
+    )
+
+
+def test_layouts_that_only_the_published_total_gives_away() -> None:
+    models = {m.id: m for m in load_models()}
+    layers = {
+        "moonshotai/Kimi-Linear-48B-A3B-Instruct": "LLLM" * 6 + "LLM",
+        "JetBrains/Mellum2-12B-A2.5B-Instruct": "SSSF" * 7,
+        "CohereLabs/North-Mini-Code-1.0": "FSSS" * 12 + "F",
+    }
+    assert {identifier: models[identifier].layers for identifier in layers} == layers
+    windows = {"arcee-ai/Trinity-Mini": 2048, "LGAI-EXAONE/K-EXAONE-236B-A23B": 128}
+    assert {identifier: models[identifier].sliding_window for identifier in windows} == windows
+    assert round(models["Qwen/Qwen3.8-2.4T-A95B"].active_params / 1e9) == 95
