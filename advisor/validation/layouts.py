@@ -40,6 +40,8 @@ class Layout:
     expands: bool = False
     experts_in_ram: bool = False
     weight_bytes: float | None = None
+    device_memory_only: bool = False
+    """The total is what a card held while experts lay in RAM."""
 
 
 def layout_of(row: Mapping[str, str]) -> Layout:
@@ -64,6 +66,7 @@ def layout_of(row: Mapping[str, str]) -> Layout:
         expands=mode in "23" and flash,
         experts_in_ram=host > device,
         weight_bytes=host + device or None,
+        device_memory_only=not (host or device) and bool(re.search(r"(?<!\w)-n?cmoe\b|-cpu-moe\b", notes)),
     )
 
 

@@ -51,6 +51,11 @@ def predict_memory(case: Case, model: Model) -> MemoryRow:
             "that of latents; it contradicts itself"
         )
     total = weights + kv + compute if weights and kv is not None and compute is not None else None
+    if case.layout.device_memory_only:
+        total = None
+        remarks.append(
+            "total: what the card held while experts stayed in RAM (-cmoe, -ncmoe), not the whole run; not compared"
+        )
     measured = case.measured_weights_bytes
     stated = case.tensor_bytes
     if measured and stated and measured > stated * (1 + _AGREES):

@@ -141,3 +141,13 @@ def test_all_heads_without_flash_attention_hold_their_scores(tmp_path: Path) -> 
     notes = "fa=0 mla=- ubatch=512 | no MLA: full multi-head KV"
     line = row("DeepSeek-V3", "", 2048, "f16", notes)
     assert predicted(tmp_path, line, "compute") == pytest.approx(670.0, rel=0.01)
+
+
+def test_the_memory_of_a_card_is_not_the_total_of_a_run_with_experts_in_ram(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    notes = "-ncmoe 38; VRAM used as reported 21.8 GB"
+    line = f"x,made up,llama.cpp,CUDA,Qwen3-30B-A3B,Q4_K_M,,8192,,,,,,,,20790,{notes}"
+    path.write_text(f"{HEADER}\n{line}\n")
+    (result,) = validate_files([path], None)[0].rows
+    assert result.values["predicted_total_bytes"] is None
+    assert any("stayed in RAM" in remark for remark in result.remarks)
