@@ -344,6 +344,14 @@ def _loss_table() -> tuple[dict[str, float], list[tuple[float, float]], dict[str
     return named, sorted(curve), constants
 
 
+def loss_source() -> str:
+    """Where the loss of a quantization comes from."""
+    return (
+        "divergence at each file type of Llama-3-8B from llama.cpp's perplexity table (MIT), scaled by size; "
+        f"its cost from aider's scores (Apache-2.0), ±{_loss_table()[2]['k_rel_se']:.0%}"
+    )
+
+
 def _curve_kld(bits_per_weight: float, curve: list[tuple[float, float]]) -> float:
     """Divergence by bits per weight: ln interpolated linearly, extrapolated below, falling above."""
     bits = [point[0] for point in curve]

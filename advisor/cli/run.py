@@ -267,13 +267,15 @@ def _what_if(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace) -> int:
-    from advisor.report.model_facts import model_document, model_text
+    from advisor.report.model_facts import model_document
     from catalog.models import find_model
 
     document = model_document(find_model(arguments.name))
     if arguments.json:
         print_json(document)
     else:
+        from advisor.report.model_text import model_text
+
         output.write(model_text(document))
     return Exit.OK
 

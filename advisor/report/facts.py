@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ Document = dict[str, Any]
 
 
 def hardware_document(name: str) -> Document:
-    """``hardware --json``: the first of accelerator, CPU, memory kind, link and CPU family called so.
+    """``hardware --json``: the first of memory kind, accelerator, CPU, link and CPU family called so.
 
     Raises:
         LookupFailedError: no kind knows the name, or one knows several; the text lists the nearest.
@@ -22,10 +23,13 @@ def hardware_document(name: str) -> Document:
     kinds: tuple[Callable[[], Document], ...] = (
         lambda: _accelerator_document(hardware.find_accelerator(name)),
         lambda: _cpu_document(hardware.find_cpu(name)),
-        lambda: _memory_document(hardware.memory_kind(name)),
         lambda: _link_document(hardware.find_link(name)),
         lambda: _family_document(hardware.find_cpu_family(name)),
     )
+    try:
+        return _memory_document(name)  # first: there are cards called "GT 1030 DDR4"
+    except LookupFailedError as error:
+        memory = error.candidates[:3]
     nearest: list[str] = []
     for document in kinds:
         try:
@@ -34,7 +38,7 @@ def hardware_document(name: str) -> Document:
             if error.ambiguous:
                 raise
             nearest += error.candidates[:3]
-    raise LookupFailedError("hardware", name, tuple(nearest[:9]), ambiguous=False)
+    raise LookupFailedError("hardware", name, tuple([*nearest, *memory][:9]), ambiguous=False)
 
 
 def _document(kind: str, name: str, facts: Document, source: str) -> Document:
@@ -152,18 +156,30 @@ def _link_document(link: Link) -> Document:
     return _document("link", link.name, facts, link.source)
 
 
-def _memory_document(kind: MemoryKind) -> Document:
+def _memory_document(name: str) -> Document:
+    """A kind of memory (``DDR5``), or a module of a data rate (``DDR5-6000``)."""
+    from catalog.hardware import memory_kind
+
+    asked = re.fullmatch(r"(.*\D\d?[xX]?)[- ](\d{3,5})(?:\s*MT/s)?", name.strip())
+    kind: MemoryKind = memory_kind(asked[1] if asked else name)
+    rate = int(asked[2]) if asked else kind.rates_mts[-1]
+    of = "module" if asked else "fastest_module"
     facts = {
         "rates_mts": list(kind.rates_mts),
         "slowest_jedec_mts": kind.jedec_floor_mts,
         "module_bits": kind.module_bits,
-        "bandwidth_of_fastest_module_bytes_per_s": kind.rates_mts[-1] * kind.module_bits / 8 * 1e6,
+        f"bandwidth_of_{of}_bytes_per_s": rate * kind.module_bits / 8 * 1e6,
     }
-    return _document("memory", kind.name, facts, kind.source)
+    if asked and rate not in kind.rates_mts:
+        facts["note"] = f"{rate} MT/s is no rate that is sold as {kind.name}"
+    return _document("memory", f"{kind.name}-{rate}" if asked else kind.name, facts, kind.source)
 
 
 def _gbs(value: float | None) -> float | None:
     return None if value is None else value * 1e9
+
+
+_TITLE_WIDTH = 34
 
 
 def hardware_text(document: Document) -> str:
@@ -191,6 +207,6 @@ def hardware_text(document: Document) -> str:
             shown = "yes" if value else "no"
         else:
             shown = str(value)
-        lines.append(f"  {title:<34}{shown}")
-    lines.append(f"  source: {document['source']}")
+        lines += f.paragraph(f"{title:<{_TITLE_WIDTH}}{shown}", hanging=_TITLE_WIDTH)
+    lines += f.paragraph(f"source: {document['source']}")
     return "\n".join(lines)

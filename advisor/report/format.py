@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+
 GIB = 1024**3
+WIDTH = 80
+"""Columns that running text and lists of cells keep to."""
+
+
+def paragraph(text: str, indent: int = 2, hanging: int = 2) -> list[str]:
+    """Lines of a text, further ones indented by ``hanging`` more; names are not broken."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hanging),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def columns(cells: Sequence[str], indent: int = 4) -> list[str]:
+    """Cells in as many aligned columns as fit."""
+    if not cells:
+        return []
+    wide = max(map(len, cells)) + 2
+    n = max(1, (WIDTH - indent + 2) // wide)
+    rows = (cells[i : i + n] for i in range(0, len(cells), n))
+    return [" " * indent + "".join(cell.ljust(wide) for cell in row).rstrip() for row in rows]
 
 
 def gib(size_bytes: float) -> str:

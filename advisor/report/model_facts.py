@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from advisor.core.kv import cache_shape
-from advisor.report import format as f
 from catalog.mlx import mlx_repos
 from catalog.types import Model
 from catalog.vision import ProjectorFile, projector_file, vision_bytes
+from catalog.weights import weights_for
 
 Document = dict[str, Any]
 
@@ -21,8 +22,8 @@ def model_document(model: Model) -> Document:
     kv = window = state = None
     if model.is_counted:
         from catalog.mixing import FILE_TYPES
+        from catalog.quality import quant_loss
         from catalog.tensors import tensor_table
-        from catalog.weights import weights_for
 
         totals: dict[str, int] = {}
         for tensor in tensor_table(model):
@@ -30,11 +31,15 @@ def model_document(model: Model) -> Document:
         roles = [{"role": role, "params": count} for role, count in totals.items()]
         for quant in FILE_TYPES if model.not_estimated_because is None else ():
             size = sum(weights_for(model, quant).values())
+            bits = size * 8 / model.total_params
+            loss = quant_loss(bits, quant, model.total_params, model.native_quant)
             quants.append(
                 {
                     "quant": quant,
                     "tensor_bytes": size,
-                    "bits_per_weight": round(size * 8 / model.total_params, 4),
+                    "bits_per_weight": round(bits, 4),
+                    "quality_factor": round(loss.quality_factor, 4),
+                    "quality_factor_uncertainty": round(loss.uncertainty, 4),
                 }
             )
         formats = _formats(model)
@@ -55,6 +60,9 @@ def model_document(model: Model) -> Document:
         "modality": list(model.modality),
         "tool_use": model.tool_use,
         "stage": model.stage,
+        "variant_of": model.variant_of,
+        "variant_kind": model.variant_kind,
+        "variants": _variants(model),
         "total_params": model.total_params,
         "active_params": model.active_params,
         "published_params": model.published_params,
@@ -75,15 +83,83 @@ def model_document(model: Model) -> Document:
         "projector": _projector(projector_file(model)),
         "kv_by_runtime": _kv_by_runtime(model),
         "roles": roles,
+        "compute_buffers": _compute_buffers(model),
+        "ollama_defaults": _ollama_defaults() if _has_gguf(model) else None,
         "quants": quants,
+        "hand_made": _hand_made(model),
         "formats": formats,
         "native_quant": model.native_quant,
         "gguf_repos": list(model.gguf_repos),
         "mlx_repos": list(mlx_repos(model)),
         "aliases": list(model.aliases),
         "not_estimated_because": model.not_estimated_because,
-        "source": model.source,
+        "source": source_in_words(model.source),
+        "sources": _sources(model),
     }
+
+
+_SOURCES = {
+    "llmfit": "model list of llmfit 1.1.17 (MIT)",
+    "aiconfigurator": "config.json in aiconfigurator-core 0.12.0 (Apache-2.0), else llmfit 1.1.17 (MIT)",
+    "maxtext": "hf_model_configs.py of AI-Hypercomputer/maxtext (Apache-2.0), else llmfit 1.1.17 (MIT)",
+    "public-config": "config.json quoted in public test files, else llmfit 1.1.17 (MIT)",
+    "override": "reviewed row of catalog/build/model_overrides.json",
+}
+"""What the short names that the source of a model begins with stand for (see ``models.jsonl``)."""
+
+
+def source_in_words(source: str) -> str:
+    """The source of a model with the short name of the list that it is from written out."""
+    name = re.match(r"[a-z-]*", source)
+    known = _SOURCES.get(name.group() if name else "")
+    return known + source[len(name.group()) :] if name and known else source
+
+
+def _has_gguf(model: Model) -> bool:
+    return model.is_counted and model.not_estimated_because is None
+
+
+def _variants(model: Model) -> list[Document]:
+    """The other members of the lineage that this model heads."""
+    from catalog.models import load_models
+
+    return [{"id": m.id, "kind": m.variant_kind} for m in load_models() if m.variant_of == model.id]
+
+
+def _sources(model: Model) -> list[Document]:
+    """Where each kind of figure comes from."""
+    from advisor.core.runtime_cache import GGUF_RUNTIMES
+    from catalog.memory_model import source_of
+    from catalog.quality import loss_source
+
+    found = [{"figures": "shape and identity", "source": source_in_words(model.source)}]
+    if not model.is_counted:
+        return found
+    if _has_gguf(model):
+        found.append(
+            {
+                "figures": "sizes by file type",
+                "source": "llama.cpp b11434 src/llama-quant.cpp (MIT), per tensor",
+            }
+        )
+        found.append({"figures": "quality kept", "source": loss_source()})
+        found.append(
+            {"figures": "compute buffers", "source": "graph of llama.cpp b11434; checked on llama-fit-params"}
+        )
+    found.append({"figures": "other formats", "source": "catalog/data/formats.csv, a source per format"})
+    for runtime, entry in (
+        ("llama.cpp", "cell_pad"),
+        ("ollama", "context_small"),
+        ("vllm", "block_tokens"),
+        ("mlx", "growth_tokens"),
+    ):
+        source = source_of("runtimes", runtime, entry)
+        if source and (_has_gguf(model) or runtime not in GGUF_RUNTIMES):
+            found.append({"figures": f"cache of {runtime}", "source": source})
+    projector = projector_file(model)
+    if projector is not None:
+        found.append({"figures": "vision part", "source": projector.source})
+    return found
 
 
 def _projector(file: ProjectorFile | None) -> Document | None:
@@ -101,8 +177,17 @@ def _projector(file: ProjectorFile | None) -> Document | None:
 _KV_CONTEXTS = (8_192, 32_768)
 
 
+_KV_TYPES = {
+    "llama.cpp": ("f16", "q8_0", "q4_0"),
+    "ollama": ("f16", "q8_0", "q4_0"),
+    "vllm": ("f16", "q8_0"),
+    "mlx": ("f16", "q8_0", "q4_0"),
+}
+"""Cache types by runtime; vLLM's q8_0 is FP8, MLX's are 8 and 4 bits in groups of 64."""
+
+
 def _kv_by_runtime(model: Model) -> list[Document]:
-    """What one user's cache takes at f16: runtimes lay the same cache out differently."""
+    """What one user's cache takes: runtimes lay the same cache out differently."""
     if not model.is_counted:
         return []
     from advisor.core.runtime_cache import CACHE_RUNTIMES, GGUF_RUNTIMES, kv_bytes_for_runtime
@@ -110,13 +195,80 @@ def _kv_by_runtime(model: Model) -> list[Document]:
     return [
         {
             "runtime": runtime,
+            "kv_type": kv_type,
             "context_tokens": context,
-            "kv_bytes": round(kv_bytes_for_runtime(model, runtime, context)),
+            "kv_bytes": round(kv_bytes_for_runtime(model, runtime, context, kv_type=kv_type)),
         }
         for runtime in CACHE_RUNTIMES
         if model.not_estimated_because is None or runtime not in GGUF_RUNTIMES
+        for kv_type in _KV_TYPES[runtime]
         for context in _KV_CONTEXTS
     ]
+
+
+def _compute_buffers(model: Model) -> list[Document]:
+    """Scratch of one device that runs the whole graph in llama.cpp."""
+    if not _has_gguf(model):
+        return []
+    from advisor.core.candidates import build_candidates
+    from advisor.core.memory import compute_buffer_bytes
+    from advisor.core.question import Question
+
+    candidates = build_candidates([(model, "Q4_K_M", dict(weights_for(model, "Q4_K_M")))])
+    return [
+        {
+            "context_tokens": context,
+            "ubatch_tokens": ubatch,
+            "flash_attention": flash,
+            "bytes": round(
+                float(
+                    compute_buffer_bytes(
+                        candidates, Question(context=context, ubatch=ubatch, flash_attention=flash)
+                    )[0]
+                )
+            ),
+        }
+        for ubatch, flash in ((512, True), (512, False), (2048, True))
+        for context in _KV_CONTEXTS
+    ]
+
+
+def _ollama_defaults() -> Document:
+    """What Ollama starts a model with."""
+    from catalog.memory_model import runtime_number
+
+    return {
+        "users": runtime_number("ollama", "users"),
+        "kv_type": "f16",
+        "context_tokens_below_24_gib": runtime_number("ollama", "context_small"),
+        "context_tokens_below_48_gib": runtime_number("ollama", "context_medium"),
+        "context_tokens_above": runtime_number("ollama", "context_large"),
+    }
+
+
+def _hand_made(model: Model) -> list[Document]:
+    """Hand-made mixes ("UD" files): the size of the published file, or an estimate with its range."""
+    if not _has_gguf(model):
+        return []
+    from catalog.published_sizes import hand_made_size, published_sizes, spreads
+
+    rows = []
+    for name in sorted(set(spreads()) - {"*"}):
+        # Files from quantization-aware training and with prediction layers exist of few models only.
+        if name.endswith(("-QAT", "-MTP")) and (model.id, name) not in published_sizes():
+            continue
+        size = hand_made_size(model, name)
+        rows.append(
+            {
+                "quant": name,
+                "tensor_bytes": size.typical_bytes,
+                "low_bytes": size.low_bytes,
+                "high_bytes": size.high_bytes,
+                "approximate": size.approximate,
+                "basis": size.basis,
+            }
+        )
+    return sorted(rows, key=lambda row: -row["tensor_bytes"])
 
 
 def _formats(model: Model) -> list[Document]:
@@ -141,82 +293,3 @@ def _formats(model: Model) -> list[Document]:
             }
         )
     return rows
-
-
-def model_text(document: Document) -> str:
-    """The same as lines."""
-    lines = [
-        f"{document['name']}  ({document['id']})",
-        f"  by {document['organization']}, {document['release_date'] or 'date unknown'}, "
-        f"{document['license'] or 'licence unknown'}, {document['stage']}",
-        f"  {f.params(document['total_params'])} parameters, {f.params(document['active_params'])} active; "
-        f"published {f.params(document['published_params']) if document['published_params'] else 'unknown'} "
-        f"({document['check']})",
-        f"  {document['architecture']}, {len(document['layers'])} layers, hidden {document['hidden_size']}, "
-        f"{document['heads']} heads / {document['kv_heads']} KV heads, vocabulary {document['vocab_size']:,}",
-    ]
-    if document["experts"]:
-        lines.append(f"  {document['experts_active']} of {document['experts']} experts per token")
-    if document["context_length_tokens"]:
-        lines.append(f"  context {document['context_length_tokens']:,} tokens")
-    if document["kv_bytes_per_token_f16"] is not None:
-        line = f"  KV cache {document['kv_bytes_per_token_f16'] / 1024:g} KiB per token at f16"
-        if document["window_kv_bytes_per_token_f16"]:
-            line += (
-                f", and {document['window_kv_bytes_per_token_f16'] / 1024:g} KiB in window layers "
-                f"for the last {document['sliding_window_tokens']:,} tokens"
-            )
-        lines.append(line)
-    if document["kv_by_runtime"]:
-        cells = [
-            f"{x['runtime']} {f.tokens(x['context_tokens'])}: {f.gib_unit(x['kv_bytes'])}"
-            for x in document["kv_by_runtime"]
-        ]
-        lines.append("    " + "  ".join(cells))
-    lines += _vision_lines(document)
-    if document["state_bytes_per_sequence"]:
-        lines.append(f"  recurrent state {f.gib_unit(document['state_bytes_per_sequence'])} per sequence")
-    if document["not_estimated_because"]:
-        lines.append(f"  not estimated, because {document['not_estimated_because']}")
-    if document["quants"]:
-        lines.append("  tensor GiB by file type:")
-        cells = [f"{q['quant']} {f.gib(q['tensor_bytes'])}" for q in document["quants"]]
-        lines += ["    " + "  ".join(cells[i : i + 6]) for i in range(0, len(cells), 6)]
-    if document["formats"]:
-        lines.append("  tensor GiB in other formats:")
-        cells = [
-            f"{x['format']} {f.gib(x['tensor_bytes'])}"
-            + (f" ({f.gib(x['low_bytes'])}–{f.gib(x['high_bytes'])})" if x["approximate"] else "")
-            for x in document["formats"]
-        ]
-        lines += ["    " + "  ".join(cells[i : i + 4]) for i in range(0, len(cells), 4)]
-    if document["aliases"]:
-        lines.append(f"  also called {', '.join(document['aliases'])}")
-    if document["gguf_repos"]:
-        lines.append(f"  GGUF files: {', '.join(document['gguf_repos'])}")
-    if document["mlx_repos"]:
-        lines.append(f"  MLX files: {_some(document['mlx_repos'])}")
-    lines.append(f"  source: {document['source']}")
-    return "\n".join(lines)
-
-
-_REPOS_SHOWN = 8
-
-
-def _some(names: list[str]) -> str:
-    """The first names of a list that may be long, and how many there are besides."""
-    more = len(names) - _REPOS_SHOWN
-    return ", ".join(names[:_REPOS_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _vision_lines(document: Document) -> list[str]:
-    """What images add: by file type where the tensors are known, else twice the parameters."""
-    if not document["vision_bytes"]:
-        return []
-    line = f"  vision part {f.gib_unit(document['vision_bytes'])} more when images are used (mmproj file"
-    projector = document["projector"]
-    if projector is None:
-        return [line + "; size from the published total, 2 bytes per parameter)"]
-    others = [f"{x['type']} {f.gib(x['tensor_bytes'])}" for x in projector["files"][1:]]
-    parts = [f"{x['part']} {f.params(x['params'])}" for x in projector["parts"]]
-    return [f"{line} in {projector['files'][0]['type']}; {', '.join(others)})", f"    {', '.join(parts)}"]

@@ -262,6 +262,9 @@ def _model() -> Schema:
         modality=_array(_TEXT),
         tool_use=_nullable(_BOOLEAN),
         stage=_TEXT,
+        variant_of=_nullable(_TEXT),
+        variant_kind=_nullable(_TEXT),
+        variants=_array(_object(id=_TEXT, kind=_TEXT)),
         total_params=_COUNT,
         active_params=_COUNT,
         published_params=_nullable(_COUNT),
@@ -287,9 +290,39 @@ def _model() -> Schema:
                 source=_TEXT,
             )
         ),
-        kv_by_runtime=_array(_object(runtime=_TEXT, context_tokens=_COUNT, kv_bytes=_COUNT)),
+        kv_by_runtime=_array(_object(runtime=_TEXT, kv_type=_TEXT, context_tokens=_COUNT, kv_bytes=_COUNT)),
         roles=_array(_object(role=_TEXT, params=_COUNT)),
-        quants=_array(_object(quant=_TEXT, tensor_bytes=_COUNT, bits_per_weight=_POSITIVE)),
+        compute_buffers=_array(
+            _object(context_tokens=_COUNT, ubatch_tokens=_COUNT, flash_attention=_BOOLEAN, bytes=_COUNT)
+        ),
+        ollama_defaults=_nullable(
+            _object(
+                users=_COUNT,
+                kv_type=_TEXT,
+                context_tokens_below_24_gib=_COUNT,
+                context_tokens_below_48_gib=_COUNT,
+                context_tokens_above=_COUNT,
+            )
+        ),
+        quants=_array(
+            _object(
+                quant=_TEXT,
+                tensor_bytes=_COUNT,
+                bits_per_weight=_POSITIVE,
+                quality_factor=_POSITIVE,
+                quality_factor_uncertainty=_AMOUNT,
+            )
+        ),
+        hand_made=_array(
+            _object(
+                quant=_TEXT,
+                tensor_bytes=_COUNT,
+                low_bytes=_COUNT,
+                high_bytes=_COUNT,
+                approximate=_BOOLEAN,
+                basis=_TEXT,
+            )
+        ),
         formats=_array(
             _object(
                 format=_TEXT,
@@ -307,6 +340,7 @@ def _model() -> Schema:
         aliases=_array(_TEXT),
         not_estimated_because=_nullable(_TEXT),
         source=_TEXT,
+        sources=_array(_object(figures=_TEXT, source=_TEXT)),
     )
 
 

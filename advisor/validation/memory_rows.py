@@ -54,7 +54,8 @@ def predict_memory(case: Case, model: Model) -> MemoryRow:
     if case.layout.device_memory_only:
         total = None
         remarks.append(
-            "total: what the card held while experts stayed in RAM (-cmoe, -ncmoe), not the whole run; not compared"
+            "total: what the card held while experts stayed in RAM (-cmoe, -ncmoe), not the whole run; "
+            "not compared"
         )
     measured = case.measured_weights_bytes
     stated = case.tensor_bytes
