@@ -83,7 +83,7 @@ def parts_apart(model: Model, gap: int, has_mtp: bool, rules: Mapping[str, Any])
     known = [] if encoders is None else [(encoders, "the encoders")]
     known += [(size, why) for pattern, size, why in rules["total_parts"] if re.search(pattern, model.id)]
     optional = [
-        (prediction_params(model) if has_mtp else None, "the multi-token-prediction layer"),
+        (prediction_params(model) if has_mtp else None, _prediction_name(model)),
         (model.vocab_size * model.hidden_size * model.tied_embeddings, "a second copy of the tied head"),
         (model.n_layers * model.head_dim // 2, "rotary frequencies, half a head for each layer"),
     ]
@@ -95,6 +95,15 @@ def parts_apart(model: Model, gap: int, has_mtp: bool, rules: Mapping[str, Any])
             amount = f"{abs(gap):,} {'more' if gap > 0 else 'less'}"
             return f"exact with parts that are loaded apart: {amount} for {_listed(parts)}"
     return None
+
+
+def _prediction_name(model: Model) -> str:
+    """What a checkpoint holds to predict further tokens: a drafter of stages, several layers, or one."""
+    stages = model.extra.get("dspark_stages", 0)
+    layers = model.extra.get("num_nextn_predict_layers", 1)
+    if stages:
+        return f"the drafter of {stages} stages"
+    return f"{layers} multi-token-prediction layers" if layers > 1 else "the multi-token-prediction layer"
 
 
 def _listed(parts: list[str]) -> str:
