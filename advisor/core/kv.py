@@ -145,7 +145,7 @@ def cache_shape(model: Model) -> CacheShape:
     index_values = index_layers(model) * _index_value(model)
     width = attending(*_ATTENDING) * model.n_heads * (full_head_dim(model) + full_value_dim)
     width += attending(LayerKind.LATENT) * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
-    state = stored(LayerKind.LINEAR) * _delta_net_state(model)
+    state = stored(LayerKind.LINEAR) * delta_net_state(model)
     state += stored(LayerKind.SSM, LayerKind.PARALLEL_SSM) * _mamba_state(model)
     state += stored(LayerKind.CONV) * max(model.extra.get("conv_L_cache", 1) - 1, 0) * model.hidden_size
     state += _ngram_state(model)
@@ -314,7 +314,7 @@ def _ngram_state(model: Model) -> int:
     return max(kernel - 1, 0) * e.get("ngram_size", 0) * streams * model.hidden_size
 
 
-def _delta_net_state(model: Model) -> int:
+def delta_net_state(model: Model) -> int:
     """Elements of one linear-attention layer: heads x dk x dv, plus the convolution's tail.
 
     Kimi Delta Attention has no dimensions of its own: as many heads as attention, each of the width

@@ -54,7 +54,8 @@ def kv_read_bytes(c: Candidates, q: Question, depth: float) -> Floats:
 def compute_buffer_bytes(c: Candidates, q: Question) -> Floats:
     """Scratch of one device that runs the whole graph, in bytes [n].
 
-    tokens x (activations + masks + the largest of the logits, the feed-forward part and attention).
+    tokens x (activations + masks + the largest of the logits, the feed-forward part and attention).  Delta
+    nets hold the states of all sequences twice instead, where that is more.
     Masks hold 2 bytes per token and cell with flash attention, 4 without; without it attention adds
     one F32 score per head and cell, and for latents their values in the type of the cache.  What fits
     where freed memory lies costs nothing further: logits where the masks and the batch given as
@@ -84,7 +85,9 @@ def compute_buffer_bytes(c: Candidates, q: Question) -> Floats:
     logits = _of(c, "logits") * 4
     logits = np.where(logits > masks + _of(c, "activations") * 4 / LIVE_ACTIVATIONS, logits, 0.0)
     peak = np.maximum(logits, _of(c, "feed_forward") * 4)
-    return np.asarray(live * tokens + np.maximum(peak * tokens, attention * tokens + copied))
+    states = (2 * _of(c, "layer_state") * q.users + _of(c, "delta_net") * tokens) * 4
+    attention = np.maximum(attention * tokens + copied, states)
+    return np.asarray(live * tokens + np.maximum(peak * tokens, attention))
 
 
 def _entry_cells(tokens: int, ratio: Floats) -> Floats:

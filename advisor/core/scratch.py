@@ -1,9 +1,10 @@
 """What the compute graph of a model holds at its peaks: the shape of llama.cpp's compute buffer.
 
 llama.cpp reserves one buffer per device that holds every intermediate of a micro-batch at the moment
-when most of them are alive.  That moment is one of four: the logits at the end of the graph, the
-feed-forward part of a layer, the experts of a layer, or its attention.  Counts are F32 elements per
-token of the micro-batch where not said otherwise; they follow from the order of the graph, none is fitted.
+when most of them are alive.  That moment is one of five: the logits at the end of the graph, the
+feed-forward part of a layer, the experts of a layer, its attention, or the states of a delta net.
+Counts are F32 elements per token of the micro-batch where not said otherwise; they follow from the order
+of the graph, none is fitted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, fields
 from advisor.core.kv import (
     INDEXED_ARCHITECTURES,
     CacheShape,
+    delta_net_state,
     full_head_dim,
     full_kv_heads,
     value_head_dims,
@@ -62,6 +64,10 @@ class ScratchShape:
     index_layers: float
     """Layers that attend to chosen cells only: each keeps its choice, one 4-byte index per cell."""
     index_top: float
+    layer_state: float
+    """Elements per sequence of one gated delta net's state: it is alive before and after the batch."""
+    delta_net: float
+    """A delta net's convolved queries, keys and values, its gate and its output."""
     full_value_elements: float
     window_value_elements: float
     value_padding: float
@@ -101,11 +107,25 @@ def scratch_shape(model: Model, cache: CacheShape) -> ScratchShape:
         index_scores=_index_scores(model, indexed or cache.fine_elements > 0),
         index_layers=model.layers.count(LayerKind.LATENT) if indexed else 0,
         index_top=model.extra.get("index_topk", 0) if indexed else 0,
+        layer_state=delta_net_state(model) if _has_delta_net(model) else 0,
+        delta_net=_delta_net(model) if _has_delta_net(model) else 0,
         full_value_elements=cache.full_value_elements,
         window_value_elements=cache.window_value_elements,
         value_padding=cache.value_padding,
         window_value_padding=cache.window_value_padding,
     )
+
+
+def _has_delta_net(model: Model) -> bool:
+    """Whether its linear layers are the gated delta nets of Qwen: others have not been measured."""
+    return model.architecture.startswith(("qwen3_next", "qwen3_5")) and LayerKind.LINEAR in model.layers
+
+
+def _delta_net(model: Model) -> int:
+    e = model.extra
+    keys = e.get("linear_num_key_heads", 0) * e.get("linear_key_head_dim", 0)
+    values = e.get("linear_num_value_heads", 0) * e.get("linear_value_head_dim", 0)
+    return 2 * keys + 3 * values
 
 
 def _live_activations(model: Model) -> int:
