@@ -57,6 +57,8 @@ _EMPTY: dict[str, Any] = {
     "not_estimated_because": None,
     "variant_of": None,
     "variant_kind": None,
+    "dense_tensors": 0,
+    "expert_tensors": 0,
     "ffn_sizes": (),
 }
 """What a field that a line leaves out means."""

@@ -157,6 +157,12 @@ class Model:
     ffn_sizes: tuple[int, ...] = ()
     """Width of the feed-forward part of every layer where they differ (Nemotron NAS), else empty."""
 
+    dense_tensors: int = 0
+    """Tensors of the layers outside the routed experts, counted: a runtime launches a kernel or two for
+    each of them and token."""
+    expert_tensors: int = 0
+    """Stacked tensors of routed experts over all layers, counted."""
+
     @property
     def n_layers(self) -> int:
         return len(self.layers)

@@ -115,7 +115,12 @@ ARCHITECTURES = {
     "Xe2-HPG": "battlemage",
     "Generation 12.5": "ponte-vecchio",
 }
-CHIPS = {"GP100": "pascal-gp100", "GA100": "ampere-ga100"}
+CHIPS = {
+    "GP100": "pascal-gp100",
+    "GA100": "ampere-ga100",
+    "TU116": "turing-tu11x",
+    "TU117": "turing-tu11x",
+}
 
 KEYS = {
     "vendor": "vendor",

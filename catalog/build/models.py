@@ -224,7 +224,13 @@ def counted_model(selected: Selected, rules: Mapping[str, Any]) -> tuple[Model, 
             published = model.published_params or 0
             reason = f"counted {counted.total:,} parameters, published {published:,}: not explained"
         else:
-            model = replace(model, total_params=counted.total, active_params=counted.active)
+            model = replace(
+                model,
+                total_params=counted.total,
+                active_params=counted.active,
+                dense_tensors=counted.dense_tensors,
+                expert_tensors=counted.expert_tensors,
+            )
     except UnsupportedArchitectureError as error:
         reason = str(error)
     if reason is not None:

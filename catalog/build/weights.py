@@ -53,6 +53,8 @@ def shape_key(model: Model) -> str:
         variant_of=None,
         variant_kind=None,
         vision_params=None,
+        dense_tensors=0,
+        expert_tensors=0,
         extra=dict(sorted(model.extra.items())),
     )
     return repr(blank)

@@ -115,6 +115,9 @@ class Params:
     active: int
     embedding: int
     experts: int
+    dense_tensors: int
+    """Tensors of the layers but for routed experts."""
+    expert_tensors: int
 
 
 def tensor_table(model: Model) -> tuple[Tensor, ...]:
@@ -148,7 +151,7 @@ def count_params(model: Model, tensors: tuple[Tensor, ...] | None = None) -> Par
     Raises:
         UnsupportedArchitectureError: the architecture is not understood.
     """
-    total = embedding = routed = 0
+    total = embedding = routed = in_layers = stacked = 0
     for tensor in tensors if tensors is not None else tensor_table(model):
         if tensor.name.startswith("rope_"):
             continue
@@ -156,9 +159,12 @@ def count_params(model: Model, tensors: tuple[Tensor, ...] | None = None) -> Par
         if tensor.role is Role.PER_LAYER_EMBEDDING and "vocab_size_per_layer_input" in model.extra:
             n = n // model.vocab_size * model.extra["vocab_size_per_layer_input"]
         total += n
+        in_layers += tensor.layer is not None
+        stacked += tensor.role is Role.EXPERTS
         if tensor.role is Role.EXPERTS:
             routed += n
         elif tensor.role in (Role.EMBEDDING, Role.PER_LAYER_EMBEDDING):
             embedding += n
     chosen = routed * model.n_experts_active // model.n_experts if model.n_experts else 0
-    return Params(total, total - routed + chosen - ngram_params(model), embedding, routed)
+    active = total - routed + chosen - ngram_params(model)
+    return Params(total, active, embedding, routed, in_layers - stacked, stacked)

@@ -34,11 +34,21 @@ from catalog.hardware import (
 from catalog.types import CatalogError, LookupFailedError
 
 ARCHITECTURES = {
-    *("kepler", "maxwell", "pascal", "pascal-gp100", "volta", "turing", "ampere", "ampere-ga100"),
+    *(
+        "kepler",
+        "maxwell",
+        "pascal",
+        "pascal-gp100",
+        "volta",
+        "turing",
+        "turing-tu11x",
+        "ampere",
+        "ampere-ga100",
+    ),
     *("ampere-jetson", "ada", "hopper", "blackwell", "blackwell-dc", "blackwell-gb10", "blackwell-jetson"),
     *("gcn3", "gcn4", "gcn5", "vega20", "cdna1", "cdna2", "cdna3", "cdna4"),
     *("rdna1", "rdna2", "rdna3", "rdna4", "rdna2-apu", "rdna3-apu", "rdna3.5-apu"),
-    *("alchemist", "battlemage", "xe-igpu", "ponte-vecchio", "adreno", "videocore"),
+    *("alchemist", "battlemage", "xe-igpu", "xe2-igpu", "ponte-vecchio", "adreno", "videocore"),
     *("frontier", "tenstorrent", "gaudi"),
     *("apple-m1", "apple-m2", "apple-m3", "apple-m4", "apple-m5"),
 }
