@@ -27,13 +27,12 @@ from advisor.core.machine import Machine, build_machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, rank
 from advisor.core.score import Scores, score
-from advisor.core.timing import costs_of
 from catalog.efficiency import Efficiencies, load_efficiencies
-from catalog.hardware import match_cpu_family
+from catalog.hardware import find_accelerator, match_cpu_family
 from catalog.models import load_models
 from catalog.quality import model_quality, quality_score, quant_loss
 from catalog.types import CpuFamily, LookupFailedError, Model, Role
-from probes.types import Rig
+from probes.types import AcceleratorInfo, Rig
 
 if TYPE_CHECKING:
     from catalog.quality import Quality, Use
@@ -172,9 +171,22 @@ def cpu_family(rig: Rig) -> CpuFamily | None:
     return match_cpu_family(name) if name else None
 
 
-def machine_of(rig: Rig) -> Machine:
-    """The rig as numbers."""
-    return build_machine(rig, load_efficiencies(), cpu_family(rig))
+def machine_of(rig: Rig, efficiencies: Efficiencies | None = None, cpu_engine: str = "cpu") -> Machine:
+    """The rig as numbers; with the shipped efficiencies unless others are given."""
+    shares = tuple(_power_share(info) for info in rig.accelerators)
+    return build_machine(rig, efficiencies or load_efficiencies(), cpu_family(rig), cpu_engine, shares)
+
+
+def _power_share(info: AcceleratorInfo) -> float:
+    """Power limit of an accelerator relative to its maker's; 1 where either is unknown."""
+    limit, name = info.power_limit_w.value, info.name.value
+    if not limit or not name:
+        return 1.0
+    try:
+        own = find_accelerator(name).tdp_w
+    except LookupFailedError:
+        return 1.0
+    return min(limit / own, 1.0) if own else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +282,6 @@ def explain(
         offered = [i for i, name in enumerate(names) if _offered(model, name)] or list(range(len(names)))
         row = max(offered, key=lambda i: (bool(table.fits[i]), scores.score[i], -table.missing_bytes[i]))
     label, share = bottleneck(table, row)
-    costs = costs_of(table.candidates.types, knowledge.efficiencies)
     fits = bool(table.fits[row])
     depths = sorted({0, question.depth, question.context // 2, question.context})
     return Explanation(
@@ -281,8 +292,8 @@ def explain(
         quality=model_quality(model, use=_use(question.use)),
         bottleneck=label,
         bottleneck_share=share,
-        sensitivities=sensitivities(table, row, costs),
-        by_depth=tuple((d, 1.0 / decode_seconds_at(table, row, d, costs)) for d in depths),
+        sensitivities=sensitivities(table, row, knowledge.efficiencies),
+        by_depth=tuple((d, 1.0 / decode_seconds_at(table, row, d, knowledge.efficiencies)) for d in depths),
         launch_command=launch_command(table, row) if fits else None,
         benchmark_command=benchmark_command(table, row) if fits else None,
     )
@@ -398,9 +409,8 @@ def compare(
 def _sensitivities_of(
     ranking: Ranking, known: Knowledge, rows: Sequence[tuple[int | None, ...]]
 ) -> dict[int, dict[str, float]]:
-    costs = costs_of(ranking.table.candidates.types, known.efficiencies)
     wanted = {row for pair in rows for row in pair if row is not None}
-    return {row: sensitivities(ranking.table, row, costs) for row in sorted(wanted)}
+    return {row: sensitivities(ranking.table, row, known.efficiencies) for row in sorted(wanted)}
 
 
 def with_measured_bandwidth(rig: Rig, bytes_per_s: float | None, source: str) -> Rig:

@@ -1,6 +1,8 @@
 """Efficiencies: how much of a specification real runtimes reach, as data with their source.
 
-The values live in ``data/efficiencies.json``; this module looks them up, most specific class first.
+``data/efficiencies.json`` is written by the fit (``python -m advisor.fitting``) from the measurements in
+``data/measurements``; ``data/constants.json`` holds what no measurement gives and is kept by hand.
+This module looks both up, most specific class first.
 """
 
 from __future__ import annotations
@@ -10,43 +12,104 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 from catalog.types import CatalogError
 
 
 @dataclass(frozen=True, slots=True)
-class GpuEfficiency:
-    """Efficiencies of one GPU architecture with one backend.
+class ClassEfficiency:
+    """What a class of devices reaches with one engine (a runtime's backend).
 
-    ``eta`` and ``eta_kv`` are shares of the specified bandwidth for weights and for the KV cache,
-    ``launch_s_per_layer`` the fixed time per layer and step, ``prefill_share`` the share of the
-    specified FP16 rate.  ``level`` says how specific the entry is.
+    Classes nest: architecture, family of architectures, vendor, all; a class without measurements of
+    its own takes the values of the next larger one (``level``).  CPUs are the vendor ``cpu`` with the
+    platform for an architecture; for them "unit and clock" means core and nanosecond.
     """
 
+    soft_minimum_p: float
+    """Exponent of the soft minimum of memory and arithmetic."""
     eta: float
+    """Share of the specified bandwidth for weights in the reference format."""
+    unit_bytes_per_clock: float
+    """Bytes of the reference format that a compute unit works through per clock."""
     eta_kv: float
-    launch_s_per_layer: float
-    prefill_share: float
-    prefill_expert_share: float
-    """Of the prefill rate, what matrix products over gathered experts reach."""
-    prefill_attention_share: float
-    """Of the prefill rate, what attention reaches."""
+    """Share of the specified bandwidth for the KV cache."""
+    attention_macs_per_clock: float
+    """Multiply-adds of attention per compute unit and clock."""
+    launch_s_per_tensor: float
+    """Fixed time per tensor of the model and step."""
+    launch_growth_per_year: float
+    """Factor on that time for every year that the runtime is older."""
+    expert_cost: float
+    """Time per byte of gathered experts relative to dense weights."""
+    unfused_attention_cost: float
+    """Time of attention without a fused ("flash") kernel relative to that with one."""
+    barrier_s_per_thread: float
+    """CPU: time that every thread adds to a tensor, for they wait for each other."""
+    column_params_per_clock: float
+    """Parameters per unit and clock that kernels for few tokens multiply with a further token."""
+    batch_matrix_share: float
+    """Share of the FP16 rate that kernels for many tokens reach in a decode step (CPU: FLOP per core
+    and nanosecond)."""
+    matrix_columns: float
+    """Tokens that such a kernel costs beside those it works on."""
+    expert_tile: float
+    """The same for each expert."""
+    host_s_per_user: float
+    """Work of the host for each further user."""
+    prompt_matrix_share: float
+    """Share of the rate of products (FP16, or integers where those are faster) that a prompt's products
+    reach (CPU: FLOP per core and nanosecond)."""
+    prompt_expert_share: float
+    """Share of the FP32 rate that products with gathered experts reach (CPU as above)."""
+    prompt_attention_share: float
+    """What attention reaches of the FP32 rate, relative to ``prompt_matrix_share``."""
+    prompt_unfused_cost: float
+    """Time of a prompt's attention without a fused kernel relative to that with one."""
+    prompt_expert_tile: float
+    """Tokens that an expert costs beside those it sees."""
+    prompt_expert_start_s: float
+    """Time of a touched expert matrix beside its products, on a device of 30 TFLOP/s FP32."""
+    prompt_activation_passes: float
+    """How often activations pass through memory per layer."""
+    prompt_state_passes: float
+    """How often recurrent state does per token."""
+    prompt_launch_s: float
+    """Fixed time per tensor and micro-batch."""
+    prompt_growth_per_year: float
+    """Factor on products and attention for every year that the runtime is older."""
     level: str
-    """``architecture``, ``vendor`` or ``all``."""
-    rows: int | None
+    """``architecture``, ``family``, ``vendor`` or ``all``."""
+    rows: int
+    devices: int
     source: str
 
 
 @dataclass(frozen=True, slots=True)
-class CpuEfficiency:
-    """Efficiencies of a CPU platform class: shares of the specified bandwidth."""
+class FormatCosts:
+    """Costs of weight formats relative to the reference format, one value per requested type."""
 
-    eta_dense: float
-    eta_moe: float
-    level: str
-    rows: int | None
-    source: str
+    memory: tuple[float, ...]
+    """Time per byte where memory is the limit."""
+    unit: tuple[float, ...]
+    """Time per byte where arithmetic is the limit."""
+    expert: tuple[float, ...]
+    """Time per byte of gathered experts relative to dense weights of the format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What the spread of ln(measured / predicted) is made of: a base per kind of run, and factors."""
+
+    kinds: Mapping[str, float]
+    deep: float
+    several_devices: float
+    batch: float
+    engines: Mapping[str, float]
+    """By ``vendor|engine``."""
+    unseen_device: float
+    unseen_class: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,93 +124,158 @@ class Efficiencies:
         return sources.get(key, key)
 
     def number(self, *path: str) -> float:
-        """The value at ``path``, e.g. ``number("hybrid", "eta_cpu")``."""
+        """The value at ``path``, e.g. ``number("link", "hop_s")``."""
         node: Any = self.raw
         for key in path:
             node = node[key]
         return float(node["value"] if isinstance(node, dict) else node)
 
-    def gpu(self, architecture: str, vendor: str, backend: str) -> GpuEfficiency:
-        """The entry for a GPU class: architecture and backend, else vendor, else all GPUs."""
-        table: Sequence[Mapping[str, Any]] = self.raw["gpu"]
-        row, level = _most_specific(table, architecture, vendor, backend)
-        launch = _by_vendor(self.raw["launch_s_per_layer"], vendor, backend)
-        prefill, _ = _most_specific(
-            self.raw["prefill"]["gpu_share_of_fp16_flops"], architecture, vendor, backend
+    def family(self, architecture: str) -> str:
+        """The family that an architecture belongs to; itself if it is not listed."""
+        entry = self.raw["architectures"].get(architecture)
+        return str(entry["family"]) if entry else architecture
+
+    def unit_clock(self, architecture: str, fp16_flops: float) -> float:
+        """Compute units times clock (1/s), from the dense FP16 rate and what a unit does per clock."""
+        entry = self.raw["architectures"].get(architecture) or self.raw["architectures"]["*"]
+        return fp16_flops / float(entry["fp16_flops_per_unit_clock"])
+
+    def product_rate(self, architecture: str, unit_clock: float) -> float:
+        """FLOP/s at which products of quantized weights peak: in FP16, or integers where those are faster."""
+        entry = self.raw["architectures"].get(architecture) or self.raw["architectures"]["*"]
+        return unit_clock * float(
+            entry.get("product_flops_per_unit_clock", entry["fp16_flops_per_unit_clock"])
         )
-        return GpuEfficiency(
-            eta=row["eta"],
-            eta_kv=row["eta_kv"],
-            launch_s_per_layer=launch["value"],
-            prefill_share=prefill["value"],
-            prefill_expert_share=self.prefill_part("expert_share", vendor),
-            prefill_attention_share=self.prefill_part("attention_share", vendor),
+
+    def shader_rate(self, architecture: str, unit_clock: float) -> float:
+        """FP32 FLOP/s of the lanes."""
+        entry = self.raw["architectures"].get(architecture) or self.raw["architectures"]["*"]
+        return unit_clock * float(entry["fp32_flops_per_unit_clock"])
+
+    def prompt_costs(self, engine: str, types: Sequence[str]) -> tuple[float, ...]:
+        """Time per FLOP of a prompt's products in the given formats relative to the reference format."""
+        table: Mapping[str, Mapping[str, float]] = self.raw["prompt_format_costs"]
+        average = table["*"]
+        row = table.get(engine, average)
+        groups = [self.prompt_format_group(t) for t in types]
+        return tuple(float(row.get(group, average[group])) for group in groups)
+
+    def prompt_format_group(self, ggml_type: str) -> str:
+        """The group of formats that share their cost on prompts."""
+        own: Mapping[str, str] = self.raw["prompt_format_groups"]
+        return own.get(ggml_type) or format_group(self.raw["format_groups"], ggml_type)
+
+    @property
+    def prompt_spread(self) -> Spread:
+        return Spread(**self.raw["prefill_spread_log"])
+
+    @property
+    def spread(self) -> Spread:
+        return Spread(**self.raw["spread_log"])
+
+    def is_measured(self, device: str, backend: str) -> bool:
+        """Whether measurements of a device with an engine were in the fit."""
+        return device in self.raw["measured_devices"].get(backend, ())
+
+    def years_behind(self, year: float | None) -> float:
+        """How many years before the newest measured runtimes a runtime was built, 3 at most."""
+        return 0.0 if year is None else min(max(self.number("newest_year") - year, 0.0), 3.0)
+
+    def of_class(self, architecture: str, vendor: str, backend: str) -> ClassEfficiency:
+        """The entry for a class: architecture and engine, else family, vendor, all."""
+        row, level = _most_specific(
+            self.raw["classes"], architecture, self.family(architecture), vendor, backend
+        )
+        return ClassEfficiency(
+            **{name: float(row[name]) for name in CLASS_VALUES},
             level=level,
-            rows=row["rows"],
+            rows=int(row["rows"]),
+            devices=int(row["devices"]),
             source=row["source"],
         )
 
-    def prefill_part(self, part: str, vendor: str) -> float:
-        """``expert_share`` or ``attention_share`` of a vendor's GPUs, or of ``cpu``."""
-        return float(_by_vendor(self.raw["prefill"][part], vendor, "*")["value"])
-
-    def cpu(self, platform: str | None) -> CpuEfficiency:
-        """The entry for a CPU platform class; the entry ``*`` for an unknown one."""
-        for row in self.raw["cpu"]["eta"]:
-            if row["platform"] in (platform, "*"):
-                level = "all" if row["platform"] == "*" else "platform"
-                return CpuEfficiency(row["dense"], row["moe"], level, row["rows"], row["source"])
-        raise CatalogError("efficiencies.json: cpu.eta has no entry '*'")
-
-    def core_speed(self, platform: str | None) -> float:
-        """Speed of one core relative to the core that the per-core rates were measured on."""
-        for row in self.raw["cpu"]["core_speed"]:
-            if row["platform"] in (platform, "*"):
-                return float(row["value"])
-        raise CatalogError("efficiencies.json: cpu.core_speed has no entry '*'")
-
     def isa_factor(self, isa: Sequence[str]) -> float:
         """Per-core speed relative to AVX-512 with VNNI; the first instruction set listed that is there."""
-        for row in self.raw["cpu"]["isa_factor"]:
+        for row in self.raw["isa_factor"]:
             if row["isa"] == "*" or row["isa"] in isa:
                 return float(row["value"])
-        raise CatalogError("efficiencies.json: cpu.isa_factor has no entry '*'")
+        raise CatalogError("efficiencies.json: isa_factor has no entry '*'")
 
-    def format_cost(self, ggml_type: str) -> float:
-        """GPU time per byte of a weight format relative to the reference K-quant."""
-        return _with_default(self.raw["format_cost"], ggml_type)
+    def format_costs(self, engine: str, types: Sequence[str]) -> FormatCosts:
+        """What the given formats cost with an engine; an engine without rows takes the average."""
+        return _format_costs(self, engine, tuple(types))
 
-    def core_rate_bytes_per_s(self, ggml_type: str) -> float:
-        """Bytes of weights one AVX-512 core can dequantize and multiply per second."""
-        return _with_default(self.raw["cpu"]["core_rate_bytes_per_s"], ggml_type)
+    def _format_row(self, engine: str, group: str) -> Mapping[str, float]:
+        table: Mapping[str, Mapping[str, Mapping[str, float]]] = self.raw["format_costs"]
+        return table.get(engine, table["*"]).get(group) or table["*"][group]
 
 
-def _with_default(table: Mapping[str, Any], key: str) -> float:
-    return float(table.get(key, table["*"]))
+CLASS_VALUES = tuple(
+    name
+    for name in ClassEfficiency.__dataclass_fields__
+    if name not in ("level", "rows", "devices", "source")
+)
+
+
+def format_group(groups: Mapping[str, str], weight_type: str) -> str:
+    """The group of formats that share their costs: of a ggml type, or of a format family (``EXL2_4`` is
+    found under ``EXL``)."""
+    found = groups.get(weight_type)
+    if found is not None:
+        return found
+    return next((group for name, group in groups.items() if weight_type.startswith(name)), groups["*"])
+
+
+def _format_costs(efficiencies: Efficiencies, engine: str, types: tuple[str, ...]) -> FormatCosts:
+    groups: Mapping[str, str] = efficiencies.raw["format_groups"]
+    rows = [efficiencies._format_row(engine, format_group(groups, t)) for t in types]
+    return FormatCosts(
+        tuple(float(row["memory"]) for row in rows),
+        tuple(float(row["unit"]) for row in rows),
+        tuple(float(row["expert"]) for row in rows),
+    )
 
 
 def _most_specific(
-    table: Sequence[Mapping[str, Any]], architecture: str, vendor: str, backend: str
+    table: Sequence[Mapping[str, Any]], architecture: str, family: str, vendor: str, backend: str
 ) -> tuple[Mapping[str, Any], str]:
     wanted = (
         ("architecture", (architecture, vendor, backend)),
-        ("architecture", (architecture, vendor, "*")),
+        ("family", (f"{family}*", vendor, backend)),
         ("vendor", ("*", vendor, backend)),
         ("vendor", ("*", vendor, "*")),
+        ("all", ("*", "*", backend)),
         ("all", ("*", "*", "*")),
     )
+    index = _indexed(table)
     for level, key in wanted:
-        for row in table:
-            if (row["architecture"], row["vendor"], row.get("backend", "*")) == key:
-                return row, level
-    raise CatalogError("efficiencies.json: a GPU table has no entry for '*'")
+        if key in index:
+            return index[key], level
+    raise CatalogError("efficiencies.json: the table of classes has no entry for '*'")
 
 
-def _by_vendor(table: Sequence[Mapping[str, Any]], vendor: str, backend: str) -> Mapping[str, Any]:
-    for row in table:
-        if row["vendor"] in (vendor, "*") and row["backend"] in (backend, "*"):
-            return row
-    raise CatalogError("efficiencies.json: a table by vendor has no entry '*'")
+def _indexed(table: Sequence[Mapping[str, Any]]) -> Mapping[tuple[str, str, str], Mapping[str, Any]]:
+    return {(row["architecture"], row["vendor"], row["backend"]): row for row in table}
+
+
+def read_efficiencies(*texts: str) -> Efficiencies:
+    """Efficiencies from the JSON texts of the fitted and the stated part.
+
+    Raises:
+        CatalogError: a text is not valid JSON.
+    """
+    merged: dict[str, Any] = {}
+    try:
+        for text in texts:
+            part = json.loads(text)
+            sources = {**merged.get("sources", {}), **part.get("sources", {})}
+            merged = {**merged, **part, "sources": sources}
+    except ValueError as error:
+        raise CatalogError(f"efficiencies cannot be read: {error}; reinstall rig-advisor") from error
+    return Efficiencies(MappingProxyType(merged))
+
+
+FILES = ("efficiencies.json", "constants.json")
 
 
 @cache
@@ -155,10 +283,10 @@ def load_efficiencies() -> Efficiencies:
     """The shipped efficiencies.
 
     Raises:
-        CatalogError: the data file is missing or not valid JSON.
+        CatalogError: a data file is missing or not valid JSON.
     """
     try:
-        text = resources.files("catalog").joinpath("data/efficiencies.json").read_text("utf-8")
-        return Efficiencies(json.loads(text))
-    except (OSError, ValueError) as error:
-        raise CatalogError(f"efficiencies.json cannot be read: {error}; reinstall rig-advisor") from error
+        texts = [resources.files("catalog").joinpath(f"data/{name}").read_text("utf-8") for name in FILES]
+    except OSError as error:
+        raise CatalogError(f"efficiencies cannot be read: {error}; reinstall rig-advisor") from error
+    return read_efficiencies(*texts)

@@ -44,10 +44,12 @@ class Candidates:
     file_bytes: Floats
     layers: Floats
     expert_layers: Floats
-    recurrent_share: Floats
-    """Share of the layers whose mixer is recurrent (linear attention, state space)."""
     n_experts: Floats
     n_experts_active: Floats
+    dense_tensors: Floats
+    """Tensors of the layers outside the routed experts, norms and biases included."""
+    expert_tensors: Floats
+    """Stacked tensors of routed experts of all layers."""
     hidden: Floats
     vocab: Floats
     tied: Floats
@@ -62,6 +64,7 @@ class Candidates:
     window: Floats
     state_bytes: Floats
     attention_width: Floats
+    latent_attention_width: Floats
     window_attention_width: Floats
     fine_elements: Floats
     fine_ratio: Floats
@@ -103,7 +106,6 @@ class Candidates:
 _SHARED = ("models", "quants", "types")
 READS = 5
 """Most parts that the reads of one cache fall into (DeepSeek V4.1)."""
-_RECURRENT = (LayerKind.LINEAR.value, LayerKind.SSM.value, LayerKind.PARALLEL_SSM.value)
 
 
 def build_candidates(
@@ -173,9 +175,10 @@ def assemble(
         file_bytes=(embedding + stored_head + dense + experts).sum(axis=1) + lookup,
         layers=per_model([m.n_layers for m in models]),
         expert_layers=per_model([_expert_layers(m) for m in models]),
-        recurrent_share=per_model([sum(map(m.layers.count, _RECURRENT)) / m.n_layers for m in models]),
         n_experts=per_model([max(m.n_experts, 1) for m in models]),
         n_experts_active=per_model([m.n_experts_active if m.n_experts else 1 for m in models]),
+        dense_tensors=per_model([m.dense_tensors or _TENSORS_PER_LAYER * m.n_layers for m in models]),
+        expert_tensors=per_model([m.expert_tensors for m in models]),
         hidden=per_model([m.hidden_size for m in models]),
         vocab=per_model([m.vocab_size for m in models]),
         tied=per_model([float(m.tied_embeddings) for m in models]),
@@ -192,6 +195,7 @@ def assemble(
         window=per_shape("window"),
         state_bytes=per_shape("state_bytes"),
         attention_width=per_shape("attention_width"),
+        latent_attention_width=per_shape("latent_attention_width"),
         window_attention_width=per_shape("window_attention_width"),
         fine_elements=per_shape("fine_elements"),
         fine_ratio=per_shape("fine_ratio"),
@@ -206,6 +210,10 @@ def assemble(
         model_context=per_model([m.context_length or 0 for m in models]),
     )
 
+
+_TENSORS_PER_LAYER = 9
+"""Of a plain layer (four of attention, three of the feed-forward part, two norms): for a model whose
+tensors were not counted."""
 
 _SHAPE_FIELDS = attrgetter(
     "architecture",

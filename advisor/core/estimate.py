@@ -13,16 +13,12 @@ from numpy.typing import NDArray
 
 from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import SENSITIVITY_PARAMETERS, Machine, perturbed
-from advisor.core.placement import Placement, Strategy, gpu_choices, place, strategies
+from advisor.core.placement import SPLIT, Placement, Strategy, gpu_choices, place, strategies
+from advisor.core.prefill import prefill_seconds
 from advisor.core.question import Question
-from advisor.core.timing import Costs, Term, costs_of, decode_terms, prefill_seconds
+from advisor.core.spread import Z80, Placed, prefill_spread_log, spread_log
+from advisor.core.timing import Term, decode_terms, rates_of, step_work
 from catalog.efficiency import Efficiencies
-
-Z80 = 1.2815515655446004
-"""Half-width of a central 80 % interval in standard deviations."""
-
-_LONG_DEPTH = 4_096
-"""Cached tokens from which the spread of depth measurements is added to the interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +38,7 @@ class EstimateTable:
     decode_s: Floats
     prefill_s: Floats
     spread_log: Floats
+    prefill_spread_log: Floats
     dense_layers: Floats
     expert_layers: Floats
     head: Floats
@@ -49,6 +46,8 @@ class EstimateTable:
     kv_bytes: Floats
     compute_bytes: Floats
     missing_bytes: Floats
+    parallel: Floats
+    """Devices that work side by side on every layer."""
     tried: tuple[tuple[Strategy, Floats, Floats], ...]
     """For every strategy: step time [n] (infinite where it does not fit) and missing bytes [n]."""
 
@@ -73,6 +72,16 @@ class EstimateTable:
     def high_tokens_per_s(self) -> Floats:
         """Upper end of the 80 % interval [n]."""
         return self.tokens_per_s * np.exp(Z80 * self.spread_log)
+
+    @property
+    def low_prefill_s(self) -> Floats:
+        """Shorter end of the 80 % interval of the prefill [n]."""
+        return self.prefill_s * np.exp(-Z80 * self.prefill_spread_log)
+
+    @property
+    def high_prefill_s(self) -> Floats:
+        """Longer end of it [n]."""
+        return self.prefill_s * np.exp(Z80 * self.prefill_spread_log)
 
     @property
     def ttft_s(self) -> Floats:
@@ -104,23 +113,27 @@ def estimate(
     Args:
         only: consider just this strategy (a published placement, or "others on demand").
     """
-    costs = costs_of(candidates.types, efficiencies)
+    rates = {
+        split: rates_of(machine, candidates.types, efficiencies, question, split=split)
+        for split in (False, True)
+    }
     options = (
-        [(only, gpus) for gpus in gpu_choices(machine, only)]
+        [(only, gpus) for gpus in gpu_choices(machine, only, all_gpus=question.all_gpus)]
         if only is not None
         else [(strategy, gpus) for strategy in strategies(machine) for gpus in gpu_choices(machine, strategy)]
     )
     n = len(candidates)
-    best: list[NDArray[np.float64]] | None = None
+    best: list[Floats] | None = None
     best_time = np.full(n, np.inf)
     best_missing = np.full(n, np.inf)
     chosen = np.full(n, -1, dtype=np.int64)
     tried: dict[Strategy, tuple[Floats, Floats]] = {}
     for option, gpus in options:
         placement = place(candidates, machine, question, option, gpus)
-        terms = decode_terms(candidates, machine, placement, question, costs, question.depth)
+        work = step_work(candidates, machine, placement, question, question.depth)
+        terms = decode_terms(work, rates[option in SPLIT])
         time = terms.sum(axis=(1, 2))
-        prefill = prefill_seconds(candidates, machine, placement, question)
+        prefill = prefill_seconds(candidates, machine, placement, question, efficiencies)
         feasible = placement.feasible
         time_if_fits = np.where(feasible, time, np.inf)
         known_time, known_missing = tried.get(option, (time_if_fits, placement.missing_bytes))
@@ -141,7 +154,8 @@ def estimate(
         best_time = np.where(feasible & better, time, best_time)
         chosen = np.where(feasible & better, int(option), chosen)
     assert best is not None
-    dense, experts, head, weights, kv, compute, missing, terms, time, prefill = best
+    dense, experts, head, weights, kv, compute, missing, parallel, terms, time, prefill = best
+    placed = Placed(chosen, dense, experts)
     return EstimateTable(
         candidates=candidates,
         machine=machine,
@@ -150,7 +164,8 @@ def estimate(
         terms=terms,
         decode_s=time,
         prefill_s=prefill,
-        spread_log=_spread(candidates, machine, question, chosen, dense, experts, efficiencies),
+        spread_log=spread_log(candidates, machine, question, placed, efficiencies),
+        prefill_spread_log=prefill_spread_log(candidates, machine, question, placed, efficiencies),
         dense_layers=dense,
         expert_layers=experts,
         head=head,
@@ -158,6 +173,7 @@ def estimate(
         kv_bytes=kv,
         compute_bytes=compute,
         missing_bytes=np.maximum(missing, 0.0),
+        parallel=parallel,
         tried=tuple((strategy, *parts) for strategy, parts in tried.items()),
     )
 
@@ -171,54 +187,14 @@ def _arrays(p: Placement) -> list[Floats]:
         p.kv_bytes,
         p.compute_bytes,
         p.missing_bytes,
+        p.parallel,
     ]
 
 
-def _spread(
-    c: Candidates,
-    machine: Machine,
-    q: Question,
-    strategy: NDArray[np.int64],
-    dense: Floats,
-    experts: Floats,
-    efficiencies: Efficiencies,
-) -> Floats:
-    """Standard deviation of ln(measured / predicted) [n], from residuals of similar cases.
-
-    Independent causes add in quadrature: the kind of placement, long contexts, several GPUs, an
-    unmeasured class of device, a virtual machine, an assumed RAM bandwidth where RAM is read.
-    """
-
-    def value(name: str) -> float:
-        return efficiencies.number("spread_log", name)
-
-    is_moe = c.expert_layers > 0
-    unified = np.zeros(len(c), dtype=bool)
-    for g, device in enumerate(machine.gpus):
-        unified |= (dense[:, g] > 0) & (device.kind == "unified")
-    on_gpu = np.where(is_moe, value("gpu_moe"), np.where(unified, value("unified_dense"), value("gpu_dense")))
-    in_ram = (dense[:, -1] > 0) | (experts[:, -1] > 0)
-    base = np.where(in_ram, value("hybrid"), on_gpu)
-    base = np.where(strategy == int(Strategy.CPU), value("cpu"), base)
-    several = (dense[:, :-1] > 0).sum(axis=1) > 1
-    variance = base**2 + machine.extra_spread**2
-    variance += np.where(several, value("multi_gpu") ** 2, 0.0)
-    variance += np.where(in_ram, machine.ram_spread**2, 0.0)
-    if q.depth >= _LONG_DEPTH:
-        variance += value("depth") ** 2
-    if q.users > 1:
-        variance += value("batch") ** 2
-    return np.asarray(np.sqrt(variance))
-
-
-def decode_seconds_at(
-    table: EstimateTable, row: int, depth: float, costs: Costs, machine: Machine | None = None
-) -> float:
-    """Step time of one row at another cache depth or on a changed machine, placement unchanged."""
-    one = table.candidates.take(np.array([row]))
-    chosen = max(int(table.strategy[row]), 0)
-    placement = Placement(
-        strategy=Strategy(chosen),
+def placement_of(table: EstimateTable, row: int, only: Strategy | None = None) -> Placement:
+    """Where one row was placed; where it does not fit, with the strategy that was asked for."""
+    return Placement(
+        strategy=Strategy(max(int(table.strategy[row]), 0)) if only is None else only,
         dense_layers=table.dense_layers[row : row + 1],
         expert_layers=table.expert_layers[row : row + 1],
         head=table.head[row : row + 1],
@@ -226,12 +202,24 @@ def decode_seconds_at(
         kv_bytes=table.kv_bytes[row : row + 1],
         compute_bytes=table.compute_bytes[row : row + 1],
         missing_bytes=table.missing_bytes[row : row + 1],
+        parallel=table.parallel[row : row + 1],
     )
-    terms = decode_terms(one, machine or table.machine, placement, table.question, costs, depth)
-    return float(terms.sum())
 
 
-def sensitivities(table: EstimateTable, row: int, costs: Costs) -> dict[str, float]:
+def decode_seconds_at(
+    table: EstimateTable, row: int, depth: float, efficiencies: Efficiencies, machine: Machine | None = None
+) -> float:
+    """Step time of one row at another cache depth or on a changed machine, placement unchanged."""
+    one = table.candidates.take(np.array([row]))
+    placement = placement_of(table, row)
+    changed = machine or table.machine
+    work = step_work(one, changed, placement, table.question, depth)
+    split = placement.strategy in SPLIT
+    rates = rates_of(changed, one.types, efficiencies, table.question, split=split)
+    return float(decode_terms(work, rates).sum())
+
+
+def sensitivities(table: EstimateTable, row: int, efficiencies: Efficiencies) -> dict[str, float]:
     """d ln(tokens/s) / d ln(parameter) of one row for every rig parameter, placement unchanged.
 
     Central difference over +-2 %.  0.76 for ``ram_bandwidth`` means +10 % bandwidth, +7.6 % speed.
@@ -239,9 +227,9 @@ def sensitivities(table: EstimateTable, row: int, costs: Costs) -> dict[str, flo
     step = 1.02
     result: dict[str, float] = {}
     for name in SENSITIVITY_PARAMETERS:
-        up = decode_seconds_at(table, row, table.question.depth, costs, perturbed(table.machine, name, step))
-        down = decode_seconds_at(
-            table, row, table.question.depth, costs, perturbed(table.machine, name, 1 / step)
+        up, down = (
+            decode_seconds_at(table, row, table.question.depth, efficiencies, changed)
+            for changed in (perturbed(table.machine, name, factor) for factor in (step, 1 / step))
         )
         slope = -(np.log(up) - np.log(down)) / (2 * np.log(step))
         result[name] = float(slope) + 0.0

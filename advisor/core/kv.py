@@ -63,6 +63,8 @@ class CacheShape:
     attention_width: int
     """Sum over full layers of query heads times (key + value width): attention FLOPs are
     2 x this per cached token."""
+    latent_attention_width: int
+    """The part of ``attention_width`` that attends to latents."""
     window_attention_width: int
     full_value_elements: int
     """The part of ``full_elements`` that is values; a latent counts as keys."""
@@ -144,7 +146,9 @@ def cache_shape(model: Model) -> CacheShape:
     full = n_full * keys_and_values + latents + index_layers(model) * _index_row(model)
     index_values = index_layers(model) * _index_value(model)
     width = attending(*_ATTENDING) * model.n_heads * (full_head_dim(model) + full_value_dim)
-    width += attending(LayerKind.LATENT) * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
+    latent_width = (
+        attending(LayerKind.LATENT) * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
+    )
     state = stored(LayerKind.LINEAR) * delta_net_state(model)
     state += stored(LayerKind.SSM, LayerKind.PARALLEL_SSM) * _mamba_state(model)
     state += stored(LayerKind.CONV) * max(model.extra.get("conv_L_cache", 1) - 1, 0) * model.hidden_size
@@ -154,7 +158,8 @@ def cache_shape(model: Model) -> CacheShape:
         window_elements=n_window * (window_keys + window_values),
         window=model.sliding_window or 0,
         state_bytes=state * _STATE_ELEMENT_BYTES,
-        attention_width=width,
+        attention_width=width + latent_width,
+        latent_attention_width=latent_width,
         window_attention_width=attending(LayerKind.WINDOW)
         * model.n_heads
         * (model.head_dim + window_value_dim),
@@ -254,6 +259,7 @@ def _compressed_shape(model: Model) -> CacheShape:
         window=model.sliding_window or 0,
         state_bytes=state * _STATE_ELEMENT_BYTES,
         attention_width=round(attended * per_query),
+        latent_attention_width=0,
         window_attention_width=n_layers * per_query,
         full_value_elements=0,
         window_value_elements=0,

@@ -3,14 +3,73 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from catalog.efficiency import Efficiencies
+from catalog.efficiency import ClassEfficiency, Efficiencies
 from catalog.hardware import pcie_bandwidth_gbs
 from catalog.types import CpuFamily, LookupFailedError
 from probes.types import AcceleratorInfo, Rig, RigError
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSpeed:
+    """What a device reaches on prompts.  Rates in FLOP/s, times in seconds."""
+
+    dense_rate: float
+    """Products with weights in the reference format."""
+    expert_rate: float
+    """Products with gathered experts."""
+    attention_rate: float
+    unfused_cost: float = 1.0
+    """Time of attention relative to that of a fused kernel where it is switched off."""
+    expert_tile: float = 0.0
+    """Tokens that an expert costs beside those it sees."""
+    expert_start_s: float = 0.0
+    """Time of a touched expert matrix beside its products."""
+    activation_passes: float = 0.0
+    state_passes: float = 0.0
+    """How often activations move per layer, and recurrent state per token."""
+    launch_s: float = 0.0
+    """Time per tensor and micro-batch."""
+    growth_per_year: float = 1.0
+    """Factor on products and attention for every year that the runtime is older."""
+
+    def faster(self, factor: float) -> PromptSpeed:
+        """With the rates scaled."""
+        return replace(
+            self,
+            dense_rate=self.dense_rate * factor,
+            expert_rate=self.expert_rate * factor,
+            attention_rate=self.attention_rate * factor,
+        )
+
+
+def prompt_speed(entry: ClassEfficiency, product_rate: float, shader_rate: float | None) -> PromptSpeed:
+    """The class's shares of a device's rates of products and of plain FP32 work.
+
+    Gathered experts go with the FP32 lanes, however good the products of dense weights are; on a CPU
+    (``None``), which has one kind of lanes, with those.
+    """
+    dense = entry.prompt_matrix_share * product_rate
+    plain = product_rate if shader_rate is None else shader_rate
+    return PromptSpeed(
+        dense_rate=dense,
+        expert_rate=entry.prompt_expert_share * (dense if shader_rate is None else shader_rate),
+        attention_rate=entry.prompt_matrix_share * entry.prompt_attention_share * plain,
+        unfused_cost=entry.prompt_unfused_cost,
+        expert_tile=entry.prompt_expert_tile,
+        expert_start_s=entry.prompt_expert_start_s * (REFERENCE_SHADER / plain) ** 0.5,
+        activation_passes=entry.prompt_activation_passes,
+        state_passes=entry.prompt_state_passes,
+        launch_s=entry.prompt_launch_s,
+        growth_per_year=entry.prompt_growth_per_year,
+    )
+
+
+REFERENCE_SHADER = 30e12
+"""FP32 rate of the device that the time of an expert matrix is of; it falls with the root of the rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +84,54 @@ class Device:
     bandwidth: float
     """Specified (or measured) memory bandwidth."""
     eta: float
-    eta_moe: float
+    """Share of the bandwidth that reading weights reaches, in the reference format."""
     eta_kv: float
-    eta_hybrid: float
-    """Share of the bandwidth in a run split between GPU and CPU."""
-    launch_s_per_layer: float
-    prefill_flops: float
-    """FLOP/s that prefill reaches."""
-    prefill_expert_share: float
-    prefill_attention_share: float
-    """Shares of ``prefill_flops`` that gathered experts and attention reach."""
+    """The same for the KV cache."""
+    launch_s: float
+    """Fixed time per tensor of the model and step."""
+    unit_clock: float
+    """Compute units times clock (1/s); CPU: cores times 1e9, less for lesser instruction sets."""
+    unit_rate: float
+    """Bytes/s of weights in the reference format that all compute units dequantize and multiply."""
+    attention_rate: float
+    """Multiply-adds of attention per second."""
+    flops: float
+    """Specified dense FP16 rate; 0 for a CPU."""
+    prompt: PromptSpeed
+    """What prefill reaches."""
     host_link: float
     """Bytes/s from host memory to the device; infinite for the CPU and unified memory."""
+    expert_cost: float = 1.0
+    """Time per byte of gathered experts relative to dense weights."""
+    latent_cost: float = 1.0
+    """Time of a multiply-add on latents relative to plain attention."""
+    launch_growth: float = 1.0
+    """Factor on launches for every year that the runtime is older."""
+    soft_p: float = 2.4
+    """Exponent of the soft minimum of its limits."""
+    unfused_cost: float = 1.0
+    """Time of attention relative to that of a fused ("flash") kernel where it is switched off."""
+    cap: float = math.inf
+    """Bytes/s that reads reach at most, whatever the modules give: links between chiplets."""
+    column_rate: float = math.inf
+    """Parameters/s that kernels for few tokens multiply with each further token."""
+    matrix_rate: float = math.inf
+    """FLOP/s of kernels for many tokens in a decode step."""
+    matrix_columns: float = 0.0
+    expert_tile: float = 0.0
+    """Tokens that such a kernel costs beside those it works on: dense, and per expert."""
+    host_s: float = 0.0
+    """Work of the host for each further user."""
     cores: float = 0.0
-    core_factor: float = 1.0
-    """Speed of a core relative to the one that the per-core rates were measured on."""
-    kv_core_rate: float = math.inf
-    """CPU attention: cached bytes per second that all cores together can process."""
     architecture: str = ""
     vendor: str = ""
     backend: str = ""
     level: str = "architecture"
     rows: int | None = None
+    measured_devices: int | None = None
+    """Devices behind the efficiencies."""
+    measured: bool = False
+    """Whether this very device is among them."""
     efficiency_source: str = ""
 
     @property
@@ -61,16 +146,19 @@ class Machine:
     devices: tuple[Device, ...]
     ram_total_bytes: float
     ram_usable_bytes: float
-    link_hop_s: float
-    """Time for one hand-over of activations between devices."""
-    soft_p: float
+    gpu_hop_s: float
+    """Time of one hand-over of activations between GPUs."""
+    host_hop_s: float
+    """The same between a GPU and host memory."""
+    sync_s: float
+    """Latency of one all-reduce between GPUs."""
+    sync_bandwidth: float
+    """Bytes/s of the link that all-reduces use."""
     ram_bandwidth_basis: str
     """``measured``, ``specified`` or ``assumed``."""
     assumptions: tuple[str, ...]
     extra_spread: float
-    """Added in quadrature to the interval: virtual machine, unknown architecture."""
-    ram_spread: float
-    """Added where RAM is read and its bandwidth was assumed."""
+    """Added in quadrature to the interval: a virtual machine shares its memory with others."""
 
     @property
     def gpus(self) -> tuple[Device, ...]:
@@ -86,13 +174,24 @@ class Machine:
         return any(device.kind == "unified" for device in self.devices)
 
 
-def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None) -> Machine:
+_AVERAGES = {"family": "its relatives", "vendor": "its vendor", "all": "all GPUs"}
+
+
+def build_machine(
+    rig: Rig,
+    efficiencies: Efficiencies,
+    family: CpuFamily | None,
+    cpu_engine: str = "cpu",
+    power_shares: Sequence[float] = (),
+) -> Machine:
     """Resolve a Rig to numbers.
 
     Args:
         rig: the facts.
         efficiencies: fitted or published shares of specifications.
         family: the CPU's family from the catalog, if it was recognised.
+        cpu_engine: what computes on the CPU: ``cpu`` (llama.cpp), or a fork with kernels of its own.
+        power_shares: power limit of each accelerator relative to its maker's, 1 where unknown.
 
     Raises:
         RigError: the rig has no RAM size, so nothing can be said about what fits.
@@ -117,36 +216,41 @@ def build_machine(rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None
         ram_pool * 0.5,
     )
     ram_usable = max(0.0, ram_pool - headroom)
-    cpu, basis = _cpu_device(rig, efficiencies, family, ram_usable, assumptions)
+    cpu, basis = _cpu_device(rig, efficiencies, family, ram_usable, assumptions, cpu_engine)
     spread = 0.0
     gpus: list[Device] = []
-    for info in rig.accelerators:
+    for index, info in enumerate(rig.accelerators):
         gpu = _gpu_device(info, efficiencies, ram_usable, assumptions)
         if gpu is None:
             continue
+        share = power_shares[index] if index < len(power_shares) else 1.0
+        if share < 1:
+            slower = share ** efficiencies.number("power_exponent")
+            gpu = replace(_faster_units(gpu, slower), bandwidth=gpu.bandwidth * slower)
+            assumptions.append(f"{gpu.name} is limited to {share:.0%} of its power: {1 - slower:.0%} slower")
         gpus.append(gpu)
         if gpu.level != "architecture":
-            spread = max(spread, efficiencies.number("spread_log", "unseen_architecture"))
             assumptions.append(
                 f"no measurements of {gpu.name}'s class ({gpu.architecture or 'unknown'}, {gpu.backend}): "
-                f"using the average of {'its vendor' if gpu.level == 'vendor' else 'all GPUs'}"
+                f"using the average of {_AVERAGES[gpu.level]}"
             )
     worth_using = efficiencies.number("assumed", "integrated_gpu_worth_using")
     gpus = _without_idle_integrated(gpus, cpu, worth_using, assumptions)
     gpus.sort(key=lambda d: (-d.effective_bandwidth, -d.usable_bytes))
     virtual = rig.system.virtualization.value not in (None, "none")
     if virtual:
-        spread = math.hypot(spread, efficiencies.number("spread_log", "virtual_machine"))
+        spread = efficiencies.number("assumed", "virtual_machine_spread_log")
     return Machine(
         devices=(*gpus, cpu),
         ram_total_bytes=float(ram_total),
         ram_usable_bytes=ram_usable,
-        link_hop_s=efficiencies.number("link", "hop_s"),
-        soft_p=efficiencies.number("soft_minimum_p"),
+        gpu_hop_s=efficiencies.number("link", "gpu_hop_s"),
+        host_hop_s=efficiencies.number("link", "host_hop_s"),
+        sync_s=efficiencies.number("link", "sync_s"),
+        sync_bandwidth=_slowest_link(gpus) * efficiencies.number("link", "sync_share"),
         ram_bandwidth_basis=basis,
         assumptions=tuple(assumptions),
         extra_spread=spread,
-        ram_spread=efficiencies.number("spread_log", "assumed_memory") if basis == "assumed" else 0.0,
     )
 
 
@@ -168,11 +272,17 @@ def _without_idle_integrated(
 
 
 def _cpu_device(
-    rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None, usable: float, assumptions: list[str]
+    rig: Rig,
+    efficiencies: Efficiencies,
+    family: CpuFamily | None,
+    usable: float,
+    assumptions: list[str],
+    engine: str,
 ) -> tuple[Device, str]:
     physical = rig.cpu.physical_cores.value
     logical = rig.cpu.logical_cores.value
-    cores = float(physical or (logical / 2 if logical else 4))
+    unknown_cores = efficiencies.number("assumed", "cores")
+    cores = float(physical or (logical / 2 if logical else unknown_cores))
     if physical is None:
         assumptions.append(f"core count unknown: {cores:g} physical cores assumed")
     allowed = rig.cpu.usable_cores.value
@@ -180,19 +290,14 @@ def _cpu_device(
         cores = min(cores, max(allowed, 0.1))
     sockets = rig.cpu.sockets.value or 1
     platform = family.platform if family else None
-    entry = efficiencies.cpu(platform)
-    bandwidth, basis = _ram_bandwidth(rig, efficiencies, family, sockets, assumptions)
-    measured = basis == "measured"
-    eta_dense = efficiencies.number("cpu", "measured_eta") if measured else entry.eta_dense
-    eta_moe = eta_dense * entry.eta_moe / entry.eta_dense
-    hybrid = efficiencies.number("hybrid", "eta_cpu")
-    eta_hybrid = hybrid / entry.eta_dense * eta_dense if measured else min(hybrid, eta_moe)
+    bandwidth, cap, basis = _ram_bandwidth(rig, efficiencies, family, sockets, assumptions)
+    entry = efficiencies.of_class(platform or "*", "cpu", engine)
+    # A measured bandwidth is what reads reach, so only what a runtime loses on top counts.
+    eta = efficiencies.of_class("measured", "cpu", engine).eta if basis == "measured" else entry.eta
     isa = rig.cpu.isa.value or (family.isa if family else None)
-    isa_factor = efficiencies.isa_factor(isa or ("*",))
-    factor = isa_factor * efficiencies.core_speed(platform)
     if not isa:
-        assumptions.append("instruction sets unknown: per-core speed of an older CPU assumed")
-    per_core = efficiencies.number("prefill", "flops_per_core") * isa_factor
+        assumptions.append("instruction sets unknown: AVX2 assumed")
+    core_clock = cores * efficiencies.isa_factor(isa or ("avx2",)) * 1e9
     return (
         Device(
             name=rig.cpu.name.value or "CPU",
@@ -200,23 +305,35 @@ def _cpu_device(
             memory_bytes=float(rig.memory.total_bytes.value or 0),
             usable_bytes=usable,
             bandwidth=bandwidth,
-            eta=eta_dense,
-            eta_moe=eta_moe,
-            eta_kv=eta_dense,
-            eta_hybrid=eta_hybrid,
-            launch_s_per_layer=efficiencies.number("cpu", "step_overhead_s_per_layer"),
-            prefill_flops=per_core * cores,
-            prefill_expert_share=efficiencies.prefill_part("expert_share", "cpu"),
-            prefill_attention_share=efficiencies.prefill_part("attention_share", "cpu"),
+            eta=eta,
+            eta_kv=eta * entry.eta_kv / entry.eta,
+            # Threads meet at a barrier after every tensor.
+            launch_s=entry.launch_s_per_tensor + entry.barrier_s_per_thread * cores,
+            unit_clock=core_clock,
+            unit_rate=entry.unit_bytes_per_clock * core_clock,
+            attention_rate=entry.attention_macs_per_clock * core_clock,
+            flops=0.0,
+            prompt=prompt_speed(entry, core_clock, None),
             host_link=math.inf,
+            expert_cost=entry.expert_cost,
+            latent_cost=efficiencies.number("latent_attention_cost"),
+            soft_p=entry.soft_minimum_p,
+            unfused_cost=entry.unfused_attention_cost,
+            cap=cap,
+            column_rate=entry.column_params_per_clock * core_clock,
+            matrix_rate=entry.batch_matrix_share * core_clock,
+            matrix_columns=entry.matrix_columns,
+            expert_tile=entry.expert_tile,
+            host_s=entry.host_s_per_user,
+            launch_growth=entry.launch_growth_per_year,
             cores=cores,
-            core_factor=factor,
-            kv_core_rate=efficiencies.number("cpu", "kv_bytes_per_core_s") * cores * factor,
             vendor=family.vendor if family else "",
             architecture=platform or "",
-            backend="cpu",
+            backend=engine,
             level=entry.level,
             rows=entry.rows,
+            measured_devices=entry.devices,
+            measured=efficiencies.is_measured(rig.cpu.name.value or "", engine),
             efficiency_source=efficiencies.source_text(entry.source),
         ),
         basis,
@@ -224,31 +341,40 @@ def _cpu_device(
 
 
 def _ram_bandwidth(
-    rig: Rig, efficiencies: Efficiencies, family: CpuFamily | None, sockets: int, assumptions: list[str]
-) -> tuple[float, str]:
+    rig: Rig,
+    efficiencies: Efficiencies,
+    family: CpuFamily | None,
+    sockets: int,
+    assumptions: list[str],
+) -> tuple[float, float, str]:
+    """Bandwidth of the RAM, what reads reach at most, and how the bandwidth is known."""
     measured = rig.memory.measured_bandwidth_bytes_per_s.value
     specified = rig.memory.bandwidth_bytes_per_s.value
     if measured:
-        return measured, "measured"
-    cap = family.max_bandwidth_gbs * 1e9 * sockets if family and family.max_bandwidth_gbs else math.inf
+        return measured, math.inf, "measured"
     share = 1.0
     if sockets > 1:
-        share = (1 + (sockets - 1) * efficiencies.number("cpu", "second_socket_share")) / sockets
+        share = (1 + (sockets - 1) * efficiencies.number("second_socket_share")) / sockets
+    cap = math.inf
+    if family and family.max_bandwidth_gbs:
+        cap = family.max_bandwidth_gbs * 1e9 * sockets * share
     if specified:
-        return min(specified, cap) * share, "specified"
+        return specified * share, cap, "specified"
     if family:
-        bandwidth = min(family.channels * family.max_mts * 8e6 * sockets, cap) * share
+        bandwidth = family.channels * family.max_mts * 8e6 * sockets * share
         assumptions.append(
             f"RAM bandwidth unknown: all {family.channels} channels of {family.name} at "
             f"{family.max_mts} MT/s assumed; 'probe --measure' replaces this by a measurement"
         )
-        return bandwidth, "assumed"
-    bandwidth = efficiencies.number("assumed", "ram_bandwidth_bytes_per_s")
+        return bandwidth, cap, "assumed"
+    recent = any(a.architecture.value in efficiencies.raw["recent_architectures"] for a in rig.accelerators)
+    which = "ram_bandwidth_recent_bytes_per_s" if recent else "ram_bandwidth_bytes_per_s"
+    bandwidth = efficiencies.number("assumed", which)
     assumptions.append(
         f"RAM bandwidth unknown: {bandwidth / 1e9:.0f} GB/s assumed; "
         "'probe --measure' replaces this by a measurement"
     )
-    return bandwidth, "assumed"
+    return bandwidth, math.inf, "assumed"
 
 
 def _gpu_device(
@@ -265,15 +391,16 @@ def _gpu_device(
     vendor = info.vendor.value or ""
     architecture = info.architecture.value or ""
     backend = info.backend.value or "*"
-    entry = efficiencies.gpu(architecture, vendor, backend)
+    entry = efficiencies.of_class(architecture, vendor, backend)
     usable = vram - efficiencies.number("reserve", "gpu_headroom_bytes") * (0 if unified else 1)
     if unified and ram_usable:
         usable = min(usable, ram_usable)
     flops = info.fp16_flops.value
     if flops is None:
         # Compute-to-bandwidth ratio of the slowest current classes: enough for a TTFT that is not rosy.
-        flops = bandwidth * efficiencies.number("prefill", "flops_per_byte_if_unknown")
-        assumptions.append(f"{name}: FP16 rate unknown, prefill assumes {flops / 1e12:.0f} TFLOP/s")
+        flops = bandwidth * efficiencies.number("assumed", "flops_per_byte")
+        assumptions.append(f"{name}: FP16 rate unknown, {flops / 1e12:.0f} TFLOP/s assumed")
+    unit_clock = efficiencies.unit_clock(architecture, flops)
     return Device(
         name=name,
         kind="unified" if unified else "gpu",
@@ -281,19 +408,35 @@ def _gpu_device(
         usable_bytes=max(0.0, float(usable)),
         bandwidth=bandwidth,
         eta=entry.eta,
-        eta_moe=entry.eta,
         eta_kv=entry.eta_kv,
-        eta_hybrid=entry.eta,
-        launch_s_per_layer=entry.launch_s_per_layer,
-        prefill_flops=flops * entry.prefill_share,
-        prefill_expert_share=entry.prefill_expert_share,
-        prefill_attention_share=entry.prefill_attention_share,
+        launch_s=entry.launch_s_per_tensor,
+        unit_clock=unit_clock,
+        unit_rate=entry.unit_bytes_per_clock * unit_clock,
+        attention_rate=entry.attention_macs_per_clock * unit_clock,
+        flops=flops,
+        prompt=prompt_speed(
+            entry,
+            efficiencies.product_rate(architecture, unit_clock),
+            efficiencies.shader_rate(architecture, unit_clock),
+        ),
         host_link=math.inf if unified else _pcie_bandwidth(info, efficiencies, name, assumptions),
+        expert_cost=entry.expert_cost,
+        latent_cost=efficiencies.number("latent_attention_cost"),
+        soft_p=entry.soft_minimum_p,
+        unfused_cost=entry.unfused_attention_cost,
+        column_rate=entry.column_params_per_clock * unit_clock,
+        matrix_rate=entry.batch_matrix_share * flops,
+        matrix_columns=entry.matrix_columns,
+        expert_tile=entry.expert_tile,
+        host_s=entry.host_s_per_user,
+        launch_growth=entry.launch_growth_per_year,
         architecture=architecture,
         vendor=vendor,
         backend=backend,
         level=entry.level,
         rows=entry.rows,
+        measured_devices=entry.devices,
+        measured=efficiencies.is_measured(name, backend),
         efficiency_source=efficiencies.source_text(entry.source),
     )
 
@@ -302,12 +445,18 @@ def _pcie_bandwidth(
     info: AcceleratorInfo, efficiencies: Efficiencies, name: str, assumptions: list[str]
 ) -> float:
     link = info.pcie.value
-    share = efficiencies.number("link", "pcie_share")
+    share = efficiencies.number("assumed", "pcie_share")
     if link is not None and link.generation and link.lanes:
         with suppress(LookupFailedError):
             return pcie_bandwidth_gbs(link.generation, link.lanes) * 1e9 * share
     assumptions.append(f"{name}: PCIe link unknown, 3.0 x16 assumed (matters for prefill from RAM)")
     return efficiencies.number("assumed", "pcie_bytes_per_s") * share
+
+
+def _slowest_link(gpus: list[Device]) -> float:
+    """Bytes/s of the slowest PCIe link of the GPUs."""
+    links = [gpu.host_link for gpu in gpus if math.isfinite(gpu.host_link)]
+    return min(links, default=math.inf)
 
 
 def perturbed(machine: Machine, parameter: str, factor: float) -> Machine:
@@ -317,24 +466,38 @@ def perturbed(machine: Machine, parameter: str, factor: float) -> Machine:
     """
     changes: dict[str, Callable[[Device], Device]] = {
         "vram_bandwidth": lambda d: d if d.kind == "cpu" else replace(d, bandwidth=d.bandwidth * factor),
-        "ram_bandwidth": lambda d: replace(d, bandwidth=d.bandwidth * factor) if d.kind == "cpu" else d,
-        "cores": lambda d: (
-            replace(
-                d,
-                cores=d.cores * factor,
-                kv_core_rate=d.kv_core_rate * factor,
-                prefill_flops=d.prefill_flops * factor,
-            )
-            if d.kind == "cpu"
-            else d
+        "ram_bandwidth": lambda d: (
+            replace(d, bandwidth=d.bandwidth * factor, cap=d.cap * factor) if d.kind == "cpu" else d
         ),
-        "compute": lambda d: d if d.kind == "cpu" else replace(d, prefill_flops=d.prefill_flops * factor),
+        "cores": lambda d: _faster_units(d, factor) if d.kind == "cpu" else d,
+        "compute": lambda d: d if d.kind == "cpu" else _faster_units(d, factor),
         "link": lambda d: replace(d, host_link=d.host_link * factor),
-        "launch": lambda d: replace(d, launch_s_per_layer=d.launch_s_per_layer * factor),
+        "launch": lambda d: replace(d, launch_s=d.launch_s * factor),
     }
     change = changes[parameter]
-    hop = machine.link_hop_s / factor if parameter == "link" else machine.link_hop_s
-    return replace(machine, devices=tuple(change(d) for d in machine.devices), link_hop_s=hop)
+    slower = 1 / factor if parameter == "link" else 1.0
+    return replace(
+        machine,
+        devices=tuple(change(d) for d in machine.devices),
+        gpu_hop_s=machine.gpu_hop_s * slower,
+        host_hop_s=machine.host_hop_s * slower,
+        sync_s=machine.sync_s * slower,
+        sync_bandwidth=machine.sync_bandwidth / slower,
+    )
+
+
+def _faster_units(device: Device, factor: float) -> Device:
+    return replace(
+        device,
+        cores=device.cores * factor,
+        unit_clock=device.unit_clock * factor,
+        flops=device.flops * factor,
+        unit_rate=device.unit_rate * factor,
+        attention_rate=device.attention_rate * factor,
+        column_rate=device.column_rate * factor,
+        matrix_rate=device.matrix_rate * factor,
+        prompt=device.prompt.faster(factor),
+    )
 
 
 SENSITIVITY_PARAMETERS = ("vram_bandwidth", "ram_bandwidth", "cores", "compute", "link", "launch")

@@ -6,7 +6,7 @@ Layers are whole: a device holds an integer number of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -32,6 +32,13 @@ class Strategy(IntEnum):
     """The last layers and the head on the GPUs, the first layers on the CPU (llama.cpp's ``-ngl``)."""
     CPU = 3
     """Everything in RAM."""
+    TENSOR_PARALLEL = 4
+    """Every layer shared out over equal GPUs that work side by side.  Only where it is asked for:
+    llama.cpp splits by layers unless told otherwise."""
+
+
+SPLIT = (Strategy.EXPERTS_IN_RAM, Strategy.LAYERS_SPLIT)
+"""Strategies in which weights lie both on a GPU and in RAM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ class Placement:
     kv_bytes: Floats
     compute_bytes: Floats
     missing_bytes: Floats
+    parallel: Floats
+    """Devices that work side by side on every layer [n]; 1 unless tensor-parallel."""
 
     @property
     def feasible(self) -> Bools:
@@ -60,16 +69,20 @@ def strategies(machine: Machine) -> tuple[Strategy, ...]:
     """The strategies that make sense on a machine."""
     if not machine.gpus:
         return (Strategy.CPU,)
-    return tuple(Strategy)
+    return (Strategy.ACCELERATOR, Strategy.EXPERTS_IN_RAM, Strategy.LAYERS_SPLIT, Strategy.CPU)
 
 
-def gpu_choices(machine: Machine, strategy: Strategy) -> tuple[tuple[int, ...], ...]:
+def gpu_choices(
+    machine: Machine, strategy: Strategy, *, all_gpus: bool = False
+) -> tuple[tuple[int, ...], ...]:
     """Sets of GPUs to try, as device indices: each alone, and the fastest two, three, …
 
-    Strategies that spill into RAM use all GPUs.
+    Strategies that spill into RAM use all GPUs, and so does every other if ``all_gpus``.
     """
     everything = tuple(range(len(machine.gpus)))
     if strategy is not Strategy.ACCELERATOR or not everything:
+        return (everything,)
+    if all_gpus:
         return (everything,)
     alone = tuple((g,) for g in everything)
     return alone + tuple(everything[:count] for count in range(2, len(everything) + 1))
@@ -81,6 +94,8 @@ def place(
     """Place all candidates with one strategy on a set of GPUs (from ``gpu_choices``)."""
     if strategy is Strategy.CPU:
         return _on_cpu(c, machine, q)
+    if strategy is Strategy.TENSOR_PARALLEL:
+        return _tensor_parallel(c, machine, q)
     if strategy is Strategy.ACCELERATOR:
         return _on_accelerators(c, machine, q, gpus)
     if strategy is Strategy.EXPERTS_IN_RAM:
@@ -140,7 +155,8 @@ def _finish(
     buffers = np.where(used, s.buffer[:, None], 0.0)
     ram_need = ((weights + kv + buffers) * in_ram).sum(axis=1)
     missing = short + np.maximum(ram_need - machine.ram_usable_bytes, 0.0)
-    return Placement(strategy, dense_layers, expert_layers, head, weights, kv, buffers, missing)
+    parallel = np.ones(len(c))
+    return Placement(strategy, dense_layers, expert_layers, head, weights, kv, buffers, missing, parallel)
 
 
 def _on_cpu(c: Candidates, machine: Machine, q: Question) -> Placement:
@@ -158,7 +174,10 @@ def _on_accelerators(c: Candidates, machine: Machine, q: Question, gpus: tuple[i
     s = _sizes(c, q)
     share = np.where(c.layers > 0, c.expert_layers / c.layers, 0.0)
     layer = s.dense_layer + s.expert_layer * share + s.kv_layer
-    layers, head, short = _fill(layer, s, c.layers, machine, gpus)
+    if q.all_gpus:
+        layers, head, short = _shared_out(layer, s, c.layers, machine)
+    else:
+        layers, head, short = _fill(layer, s, c.layers, machine, gpus)
     unplaced = short > 0
     # What does not fit is shown as if all of it lay on the first GPU.
     layers[unplaced] = 0.0
@@ -167,6 +186,34 @@ def _on_accelerators(c: Candidates, machine: Machine, q: Question, gpus: tuple[i
     head[unplaced, gpus[0]] = 1.0
     experts = layers * share[:, None]
     return _finish(c, machine, s, Strategy.ACCELERATOR, layers, experts, head, short)
+
+
+def _tensor_parallel(c: Candidates, machine: Machine, q: Question) -> Placement:
+    """An equal share of every layer and of the head on every GPU."""
+    s = _sizes(c, q)
+    count = max(len(machine.gpus), 1)
+    shape = (len(c), len(machine.devices))
+    layers, experts, head = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    layers[:, :count] = (c.layers / count)[:, None]
+    experts[:, :count] = (c.expert_layers / count)[:, None]
+    head[:, :count] = 1 / count
+    share = (layers[:, 0] * (s.dense_layer + s.kv_layer) + experts[:, 0] * s.expert_layer) + s.head / count
+    room = min((gpu.usable_bytes for gpu in machine.gpus), default=0.0)
+    short = np.maximum(share + s.buffer - room, 0.0) * count
+    placed = _finish(c, machine, s, Strategy.TENSOR_PARALLEL, layers, experts, head, short)
+    return replace(placed, parallel=np.full(len(c), float(count)))
+
+
+def _shared_out(
+    layer: Floats, s: _Sizes, n_layers: Floats, machine: Machine
+) -> tuple[Floats, Floats, Floats]:
+    """Layers over all GPUs by their memory, the head on the last; like ``_fill``, but not in whole layers."""
+    room = np.array([max(gpu.usable_bytes, 0.0) for gpu in machine.gpus])
+    layers, head = (np.zeros((len(n_layers), len(machine.devices))) for _ in range(2))
+    layers[:, :-1] = n_layers[:, None] * room / max(float(room.sum()), 1.0)
+    head[:, len(room) - 1] = 1.0
+    need = n_layers * layer + s.head + s.buffer * len(room)
+    return layers, head, np.maximum(need - room.sum(), 0.0)
 
 
 def _fill(

@@ -90,6 +90,10 @@ class Question:
     flash_attention: bool = True
     kv_value_type: str | None = None
     """Type of the cached values where it differs from that of the keys."""
+    runtime_year: float | None = None
+    """When the runtime was built, as a decimal year; ``None`` for a current one."""
+    all_gpus: bool = False
+    """Share the layers out over all GPUs in proportion to their memory, as llama.cpp does by itself."""
     unified_kv: bool = False
     """One cache shared by all users, instead of a part of its own for each."""
     gpu_layers: int | None = None

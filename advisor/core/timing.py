@@ -1,4 +1,9 @@
-"""Time of one decode step and of a prompt's prefill, term by term.
+"""Time of one decode step, term by term.
+
+Two halves: ``step_work`` counts what a step does on every device of a placement (bytes by format,
+cache, arithmetic, launches, hand-overs), ``decode_terms`` divides the counts by the devices' rates.
+The first knows nothing of speed and the second nothing of models, so that the fit of the rates
+(``advisor.fitting``) runs through the same formula as the app.
 
 Terms are arrays [candidates, devices, terms]; their sum over devices and terms is the step time,
 exactly, so that every share shown is a share of the number shown.
@@ -10,10 +15,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from advisor.core.candidates import Candidates, Floats
-from advisor.core.machine import Device, Machine
+from advisor.core.machine import Machine
 from advisor.core.memory import kv_read_bytes
 from advisor.core.placement import Placement, Strategy
 from advisor.core.question import Question
@@ -30,36 +34,144 @@ class Term(IntEnum):
     COMPUTE = 2
     """Arithmetic: dequantization, attention, the multiplications of a batch."""
     LAUNCH = 3
-    """Fixed time per layer: kernel launches, synchronisation inside the device, host work."""
+    """Fixed time per tensor: kernel launches, synchronisation inside the device, host work."""
     LINK = 4
     """Handing activations from one device to the next."""
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """What formats and kinds of layers cost; arrays are per ggml type of ``Candidates.types``."""
+class Work:
+    """What one decode step of all users does, per candidate and device [n, d]."""
 
-    gpu_cost: Floats
-    """GPU time per byte relative to the reference format."""
-    core_rate: Floats
-    """Bytes/s one reference CPU core works through."""
-    recurrent_launches: float
-    """Launches that a recurrent mixer adds, in units of a plain layer's."""
-    expert_launches: float
-    """Launches that a layer's routed experts add."""
-    expert_cost: float
-    """Time per byte of gathered experts relative to dense weights."""
+    weight_bytes: Floats
+    """Dense weights and head by ggml type [n, d, types]."""
+    expert_bytes: Floats
+    """Distinct routed experts by ggml type [n, d, types]."""
+    kv_bytes: Floats
+    """Cache and state of all users."""
+    attention_macs: Floats
+    """Multiplications of queries with keys and of scores with values."""
+    latent_macs: Floats
+    """The part of ``attention_macs`` that works on latents."""
+    launches: Floats
+    """Tensors worked through: each is a kernel or two."""
+    tokens: Floats
+    """Tokens that a dense matrix multiplies at once: the users [n, 1]."""
+    expert_tokens: Floats
+    """Tokens that a touched expert multiplies at once [n, 1]."""
+    dense_params: Floats
+    """Parameters outside the routed experts that every token is multiplied with."""
+    expert_params: Floats
+    """Parameters of the chosen experts of one token."""
+    touched_params: Floats
+    """Parameters of the distinct experts that all tokens touch."""
+    gpu_hops: Floats
+    """Hand-overs of activations received from another GPU."""
+    host_hops: Floats
+    """Hand-overs between a GPU and host memory."""
+    syncs: Floats
+    """All-reduces that the device takes part in, divided by the devices that work side by side."""
+    sync_bytes: Floats
+    """What all-reduces carry over a link, divided likewise."""
 
 
-def costs_of(types: tuple[str, ...], efficiencies: Efficiencies) -> Costs:
-    """Look up what formats and layer kinds cost, once for a set of candidates."""
-    return Costs(
-        np.array([efficiencies.format_cost(t) for t in types], dtype=np.float64),
-        np.array([efficiencies.core_rate_bytes_per_s(t) for t in types], dtype=np.float64),
-        recurrent_launches=efficiencies.number("layer_kinds", "recurrent_launches"),
-        expert_launches=efficiencies.number("layer_kinds", "expert_launches"),
-        expert_cost=efficiencies.number("layer_kinds", "expert_cost"),
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What devices reach; arrays broadcast against [n, d], times in seconds, rates per second."""
+
+    weight_bandwidth: Floats
+    """Bytes/s of weights in the reference format."""
+    memory_cost: Floats
+    """Memory time per byte of a format relative to the reference format [., d, types]."""
+    unit_rate: Floats
+    """Bytes/s of the reference format that the compute units dequantize and multiply."""
+    unit_cost: Floats
+    """Arithmetic time per byte of a format relative to the reference format [., d, types]."""
+    expert_cost: Floats
+    """Time per byte of gathered experts relative to dense weights of the same format [., d, types]."""
+    column_rate: Floats
+    """Parameters/s that kernels for few tokens multiply with each further token."""
+    matrix_rate: Floats
+    """FLOP/s of kernels for many tokens."""
+    matrix_columns: Floats
+    """Tokens that a kernel for many tokens costs beside those it works on."""
+    expert_tile: Floats
+    """The same for the experts, which see few tokens each."""
+    host_s: Floats
+    """Work of the host for each further user: sampling, bookkeeping."""
+    kv_bandwidth: Floats
+    attention_rate: Floats
+    """Multiply-adds of attention per second."""
+    latent_cost: Floats
+    """Time of a multiply-add on latents relative to plain attention."""
+    launch_s: Floats
+    """Time per tensor."""
+    gpu_hop_s: Floats
+    host_hop_s: Floats
+    sync_s: Floats
+    """Latency of one all-reduce."""
+    sync_bandwidth: Floats
+    """Bytes/s of an all-reduce's link."""
+    soft_p: Floats
+    """Exponent of the soft minimum of rates."""
+
+
+def rates_of(
+    machine: Machine, types: tuple[str, ...], efficiencies: Efficiencies, q: Question, *, split: bool
+) -> Rates:
+    """The rates of a machine's devices [1, devices] for weights in ``types``.
+
+    Args:
+        q: whether attention is fused ("flash"), and how old the runtime is.
+        split: weights lie both on a GPU and in RAM, where runtimes reach less of the RAM.
+    """
+    devices = machine.devices
+
+    def per_device(values: list[float]) -> Floats:
+        return np.asarray(values, dtype=np.float64)[None, :]
+
+    costs = [efficiencies.format_costs(d.backend, types) for d in devices]
+    unfused = [1.0 if q.flash_attention else d.unfused_cost for d in devices]
+    years = efficiencies.years_behind(q.runtime_year)
+    share = efficiencies.number("split_share") if split else 1.0
+    caps = per_device([d.cap for d in devices])
+    return Rates(
+        weight_bandwidth=soft_minimum(per_device([d.bandwidth * d.eta for d in devices]), caps)
+        * per_device([share if d.kind == "cpu" else 1.0 for d in devices]),
+        memory_cost=np.array([c.memory for c in costs])[None],
+        unit_rate=per_device([d.unit_rate for d in devices]),
+        unit_cost=np.array([c.unit for c in costs])[None],
+        expert_cost=np.array([c.expert for c in costs])[None]
+        * per_device([d.expert_cost for d in devices])[..., None],
+        column_rate=per_device([d.column_rate for d in devices]),
+        matrix_rate=per_device([d.matrix_rate for d in devices]),
+        matrix_columns=per_device([d.matrix_columns for d in devices]),
+        expert_tile=per_device([d.expert_tile for d in devices]),
+        host_s=per_device([d.host_s for d in devices]),
+        kv_bandwidth=soft_minimum(per_device([d.bandwidth * d.eta_kv for d in devices]), caps)
+        / per_device(unfused),
+        attention_rate=per_device(
+            [d.attention_rate / cost for d, cost in zip(devices, unfused, strict=True)]
+        ),
+        latent_cost=per_device([d.latent_cost for d in devices]),
+        launch_s=per_device([d.launch_s * d.launch_growth**years for d in devices]),
+        gpu_hop_s=per_device([machine.gpu_hop_s] * len(devices)),
+        host_hop_s=per_device([machine.host_hop_s] * len(devices)),
+        sync_s=per_device([machine.sync_s] * len(devices)),
+        sync_bandwidth=per_device([machine.sync_bandwidth] * len(devices)),
+        soft_p=per_device([d.soft_p for d in devices]),
     )
+
+
+_SHARPNESS = 8.0
+
+
+def soft_minimum(a: Floats, b: Floats) -> Floats:
+    """The smaller of two positive numbers, rounded off where they are alike: a / (1 + (a/b)^8)^(1/8).
+
+    Limits that are averages of many parts do not switch at one point; and the fit needs derivatives.
+    """
+    return np.asarray(a * (1 + (a / b) ** _SHARPNESS) ** (-1 / _SHARPNESS))
 
 
 def experts_read_share(n_experts: Floats, active: Floats, tokens: float) -> Floats:
@@ -67,68 +179,109 @@ def experts_read_share(n_experts: Floats, active: Floats, tokens: float) -> Floa
     return 1.0 - (1.0 - active / n_experts) ** tokens
 
 
-def decode_terms(
-    c: Candidates,
-    machine: Machine,
-    placement: Placement,
-    q: Question,
-    costs: Costs,
-    depth: float,
-) -> Floats:
-    """Seconds of one decode step for all users together, [n, devices, terms].
+def step_work(c: Candidates, machine: Machine, placement: Placement, q: Question, depth: float) -> Work:
+    """Count one decode step of all users.
 
-    Per device: memory time = weights/(eta BW) + KV/(eta_kv BW); compute time from the device's
-    rate; both joined by the soft minimum of rates t = (t_mem^p + t_comp^p)^(1/p) and shown by the
-    share that each has in it; plus launches, of which recurrent mixers and routed experts need
-    more than a plain layer.
+    With tensor parallelism every GPU holds a share of every layer and all work at the same time, so
+    the step takes as long as one of them: each books its part of that time (``Placement.parallel``).
     """
-    n, d = placement.dense_layers.shape
-    terms = np.zeros((n, d, len(Term)))
     users = float(q.users)
-    touched = experts_read_share(c.n_experts, c.n_experts_active, users)
-    kv_read = kv_read_bytes(c, q, depth) * users
+    touched = experts_read_share(c.n_experts, c.n_experts_active, users**ROUTING_OVERLAP)
+    parallel = placement.parallel[:, None]
     dense_share = placement.dense_layers / c.layers[:, None]
     expert_share = placement.expert_layers / np.maximum(c.expert_layers, 1)[:, None]
-    is_moe = c.expert_layers > 0
-    for g, device in enumerate(machine.devices):
-        by_type = (
-            c.dense * dense_share[:, g, None]
-            + c.head * placement.head[:, g, None]
-            + c.experts * (expert_share[:, g] * touched * costs.expert_cost)[:, None]
-        )
-        kv = kv_read * dense_share[:, g]
-        flops = (
-            2
-            * users
-            * (c.dense_matmul_params * dense_share[:, g] + c.expert_matmul_params * expert_share[:, g])
-        )
-        if device.kind == "cpu":
-            weights_s, kv_s, compute_s = _cpu_times(
-                device, by_type, kv, flops, costs, is_moe, users, split=placement.strategy not in _UNSPLIT
-            )
-        else:
-            weights_s = by_type @ costs.gpu_cost / (device.eta * device.bandwidth)
-            kv_s = kv / (device.eta_kv * device.bandwidth)
-            compute_s = flops / device.prefill_flops
-        total, memory_share = _soft_sum(weights_s + kv_s, compute_s, machine.soft_p)
-        reading = total * memory_share / np.maximum(weights_s + kv_s, _TINY_S)
-        terms[:, g, Term.WEIGHTS] = weights_s * reading
-        terms[:, g, Term.KV] = kv_s * reading
-        terms[:, g, Term.COMPUTE] = total * (1 - memory_share)
-        launches = placement.dense_layers[:, g] * (1 + costs.recurrent_launches * c.recurrent_share)
-        launches = launches + placement.expert_layers[:, g] * costs.expert_launches
-        terms[:, g, Term.LAUNCH] = launches * device.launch_s_per_layer
-    terms[:, :, Term.LINK] = _hops(placement, machine)
+    seen = np.minimum(depth, c.window)
+    # An indexer leaves attention fewer tokens than the cache holds.
+    attended = np.minimum(depth, c.read_tokens.max(axis=1)) if q.flash_attention else depth
+    macs = c.attention_width * attended + c.window_attention_width * seen
+    heads_share = users * dense_share / parallel
+    side_by_side = placement.dense_layers * (parallel > 1)
+    reduces = REDUCES_PER_LAYER * side_by_side
+    message = c.hidden[:, None] * ACTIVATION_BYTES * users * np.where(parallel > 2, RING_CROSSINGS, 1)
+    expert_params = c.expert_matmul_params[:, None] * expert_share / parallel
+    gpu_hops, host_hops = _hops(placement, machine)
+    return Work(
+        weight_bytes=(
+            c.dense[:, None, :] * (dense_share / parallel)[..., None]
+            + c.head[:, None, :] * (placement.head / parallel)[..., None]
+        ),
+        expert_bytes=c.experts[:, None, :] * (expert_share * touched[:, None] / parallel)[..., None],
+        kv_bytes=kv_read_bytes(c, q, depth)[:, None] * heads_share,
+        attention_macs=macs[:, None] * heads_share,
+        latent_macs=(c.latent_attention_width * attended)[:, None] * heads_share,
+        launches=c.dense_tensors[:, None] * dense_share + c.expert_tensors[:, None] * expert_share,
+        tokens=np.full((len(c), 1), users),
+        expert_tokens=(users * c.n_experts_active / (c.n_experts * touched))[:, None],
+        dense_params=c.dense_matmul_params[:, None] * dense_share / parallel,
+        expert_params=expert_params,
+        touched_params=expert_params * (touched * c.n_experts / c.n_experts_active)[:, None],
+        gpu_hops=gpu_hops,
+        host_hops=host_hops,
+        syncs=reduces * 2 * (parallel - 1),
+        sync_bytes=reduces * message * 2 * (parallel - 1) / parallel,
+    )
+
+
+ROUTING_OVERLAP = 0.81
+"""Tokens of a batch choose like fewer independent ones: routing is skewed.  n^0.81 independent tokens
+touch as many experts as n real ones (batch curves of gpt-oss on a DGX Spark)."""
+ACTIVATION_BYTES = 2
+"""Tensor-parallel runtimes exchange activations in 16 bit."""
+REDUCES_PER_LAYER = 2
+"""One after attention, one after the feed-forward part."""
+RING_CROSSINGS = 2
+"""A ring of more than two GPUs on PCIe crosses the host bridge on the way in and out."""
+
+
+def decode_terms(work: Work, rates: Rates) -> Floats:
+    """Seconds of one decode step for all users together, [n, devices, terms].
+
+    Weights take the memory time and the arithmetic time (dequantize and multiply), the cache its
+    memory time and that of attention, each pair joined by the soft minimum of rates
+    t = (t_mem^p + t_comp^p)^(1/p) and shown by the share that each has in it.  Launches come on top.
+
+    Arithmetic of several tokens is that of the better kind of kernel: one for few tokens, which adds a
+    multiplication per parameter and further token, or one for many, which costs as much as
+    ``matrix_columns`` tokens before the first.
+    """
+    expert_bytes = work.expert_bytes * rates.expert_cost
+    weights_s = _dot(work.weight_bytes + expert_bytes, rates.memory_cost) / rates.weight_bandwidth
+    one_s = _dot(work.weight_bytes + expert_bytes, rates.unit_cost) / rates.unit_rate
+    further = work.tokens - 1
+    few_s = one_s + further * (work.dense_params + work.expert_params) / rates.column_rate
+    many_flops = 2 * work.dense_params * (work.tokens + rates.matrix_columns)
+    many_flops = many_flops + 2 * work.touched_params * (work.expert_tokens + rates.expert_tile)
+    many_s = np.where(further > 0, many_flops / rates.matrix_rate, np.inf)
+    arithmetic_s = soft_minimum(few_s, np.maximum(many_s, _TINY_S))
+    weights, weights_share = _soft_sum(weights_s, arithmetic_s, rates.soft_p)
+    macs = work.attention_macs + work.latent_macs * (rates.latent_cost - 1)
+    cache, cache_share = _soft_sum(
+        work.kv_bytes / rates.kv_bandwidth, macs / rates.attention_rate, rates.soft_p
+    )
+    terms = np.zeros((*weights.shape, len(Term)))
+    terms[..., Term.WEIGHTS] = weights * weights_share
+    terms[..., Term.KV] = cache * cache_share
+    terms[..., Term.COMPUTE] = weights * (1 - weights_share) + cache * (1 - cache_share)
+    busy = work.launches > 0
+    part = busy / np.maximum(busy.sum(axis=1, keepdims=True), 1)
+    terms[..., Term.LAUNCH] = work.launches * rates.launch_s + further * rates.host_s * part
+    terms[..., Term.LINK] = (
+        work.gpu_hops * rates.gpu_hop_s
+        + work.host_hops * rates.host_hop_s
+        + work.syncs * rates.sync_s
+        + work.sync_bytes / rates.sync_bandwidth
+    )
     return terms
 
 
-_UNSPLIT = (Strategy.ACCELERATOR, Strategy.CPU)
+def _dot(bytes_by_type: Floats, cost: Floats) -> Floats:
+    return np.asarray((bytes_by_type * cost).sum(axis=-1))
 
 
 _TINY_S = 1e-30
 
 
-def _soft_sum(memory_s: Floats, compute_s: Floats, p: float) -> tuple[Floats, Floats]:
+def _soft_sum(memory_s: Floats, compute_s: Floats, p: Floats) -> tuple[Floats, Floats]:
     """(m^p + c^p)^(1/p) and the share m^p / (m^p + c^p) of it that belongs to memory.
 
     The share is also d ln(time) / d ln(m), so that the largest term is the one that a better part
@@ -137,87 +290,23 @@ def _soft_sum(memory_s: Floats, compute_s: Floats, p: float) -> tuple[Floats, Fl
     largest = np.maximum(np.maximum(memory_s, compute_s), _TINY_S)
     memory, compute = (memory_s / largest) ** p, (compute_s / largest) ** p
     both = np.maximum(memory + compute, _TINY_S)
-    return np.asarray(largest * both ** (1 / p)), np.asarray(memory / both)
+    return np.asarray(np.where(largest > _TINY_S, largest * both ** (1 / p), 0.0)), np.asarray(memory / both)
 
 
-def _cpu_times(
-    device: Device,
-    by_type: Floats,
-    kv: Floats,
-    flops: Floats,
-    costs: Costs,
-    is_moe: NDArray[np.bool_],
-    users: float,
-    *,
-    split: bool,
-) -> tuple[Floats, Floats, Floats]:
-    """Weights, KV and compute time of the CPU.
+def _hops(placement: Placement, machine: Machine) -> tuple[Floats, Floats]:
+    """Hand-overs from GPU to GPU and between GPU and host [n, d] each, booked on the receiver.
 
-    Compute is dequantization, a per-core rate for each weight format, and attention over the cache;
-    with several users the multiplications come on top once per user.
-    """
-    eta = np.where(is_moe, device.eta_moe, device.eta)
-    if split:
-        eta = np.minimum(eta, device.eta_hybrid)
-    weights_s = by_type.sum(axis=1) / (eta * device.bandwidth)
-    kv_s = kv / (device.eta_kv * device.bandwidth)
-    dequant_s = by_type @ (1.0 / costs.core_rate) / (device.cores * device.core_factor)
-    multiply_s = flops / device.prefill_flops
-    attention_s = kv / device.kv_core_rate
-    compute_s = np.maximum(dequant_s, multiply_s if users > 1 else 0.0) + attention_s
-    return weights_s, kv_s, compute_s
-
-
-def _hops(placement: Placement, machine: Machine) -> Floats:
-    """Hand-overs: one between consecutive devices that hold layers; two per expert layer in RAM.
-
-    The time is booked on the device that receives.
+    One between consecutive devices that hold layers; two per expert layer in RAM.
     """
     n, d = placement.dense_layers.shape
-    link = np.zeros((n, d))
     if d == 1:
-        return link
+        return np.zeros((n, d)), np.zeros((n, d))
     holds = placement.dense_layers > 0
     order = np.cumsum(holds, axis=1)
-    link += np.where(holds & (order > 1), machine.link_hop_s, 0.0)
+    hops = np.where(holds & (order > 1) & (placement.parallel[:, None] <= 1), 1.0, 0.0)
+    host = np.zeros((n, d))
+    host[:, -1] = hops[:, -1]
+    hops[:, -1] = 0.0
     if placement.strategy is Strategy.EXPERTS_IN_RAM and machine.gpus[0].kind == "gpu":
-        link[:, -1] += 2 * placement.expert_layers[:, -1] * machine.link_hop_s
-    return link
-
-
-def prefill_seconds(c: Candidates, machine: Machine, placement: Placement, q: Question) -> Floats:
-    """Seconds to process a prompt of ``q.prompt`` tokens for one user [n].
-
-    FLOPs = 2 x active parameters x tokens + attention, which is quadratic in the prompt; gathered
-    experts and attention reach only a share of the device's rate.  Work whose weights lie in RAM
-    runs on the CPU or, if that is faster, on the first GPU with the weights streamed over its link
-    once per micro-batch.
-    """
-    prompt = float(q.prompt)
-    seen = q.cached_tokens + prompt / 2
-    window = np.minimum(seen, np.maximum(c.window, 1))
-    attention = 2 * prompt * (c.attention_width * seen + c.window_attention_width * window)
-    dense = 2 * c.dense_matmul_params * prompt
-    experts = 2 * c.expert_matmul_params * prompt
-    dense_share = placement.dense_layers / c.layers[:, None]
-    expert_share = placement.expert_layers / np.maximum(c.expert_layers, 1)[:, None]
-    ubatches = np.ceil(prompt / q.ubatch)
-    touched = experts_read_share(c.n_experts, c.n_experts_active, min(float(q.ubatch), prompt))
-    dense_bytes, expert_bytes = c.dense.sum(axis=1), c.experts.sum(axis=1) * touched
-    total = np.zeros(len(c))
-    for g, device in enumerate(machine.devices):
-        held = dense_bytes * dense_share[:, g] + expert_bytes * expert_share[:, g]
-
-        def computed_on(d: Device, g: int = g) -> Floats:
-            matmul = dense + attention / d.prefill_attention_share
-            gathered = experts / d.prefill_expert_share
-            flops = matmul * dense_share[:, g] + gathered * expert_share[:, g]
-            return np.asarray(flops / d.prefill_flops)
-
-        read_s = held * ubatches / (device.eta * device.bandwidth)
-        seconds = np.maximum(computed_on(device), read_s)
-        if device.kind == "cpu" and machine.gpus:
-            gpu = machine.gpus[0]
-            seconds = np.minimum(seconds, held * ubatches / gpu.host_link + computed_on(gpu))
-        total += seconds
-    return total
+        host[:, -1] += 2 * placement.expert_layers[:, -1]
+    return np.asarray(hops), host

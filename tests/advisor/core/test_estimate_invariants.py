@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from advisor.core.candidates import Candidates, build_candidates
 from advisor.core.estimate import EstimateTable, bottleneck, estimate, sensitivities
-from advisor.core.machine import Device, Machine
+from advisor.core.machine import Device, Machine, PromptSpeed
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
-from advisor.core.timing import Term, costs_of
+from advisor.core.timing import Term
 from catalog.efficiency import load_efficiencies
 from catalog.types import Model, Role
 
@@ -97,13 +97,27 @@ def gpu(memory_gib: float = 24, bandwidth: float = 1000e9, name: str = "GPU") ->
         usable_bytes=(memory_gib - 1) * GIB,
         bandwidth=bandwidth,
         eta=0.9,
-        eta_moe=0.9,
         eta_kv=0.7,
-        eta_hybrid=0.9,
-        launch_s_per_layer=6e-5,
-        prefill_flops=1e14,
-        prefill_expert_share=0.4,
-        prefill_attention_share=0.6,
+        launch_s=6e-6,
+        unit_clock=2e11,
+        unit_rate=3e12,
+        attention_rate=3e13,
+        flops=3e14,
+        column_rate=4e12,
+        matrix_rate=1e14,
+        matrix_columns=80.0,
+        expert_tile=8.0,
+        host_s=2e-4,
+        prompt=PromptSpeed(
+            dense_rate=1e14,
+            expert_rate=4e13,
+            attention_rate=6e13,
+            expert_tile=20.0,
+            expert_start_s=8e-6,
+            activation_passes=6.0,
+            state_passes=0.1,
+            launch_s=1e-5,
+        ),
         host_link=25e9,
     )
 
@@ -116,17 +130,25 @@ def cpu(bandwidth: float = 80e9, cores: float = 8) -> Device:
         usable_bytes=250 * GIB,
         bandwidth=bandwidth,
         eta=0.75,
-        eta_moe=0.7,
         eta_kv=0.75,
-        eta_hybrid=0.5,
-        launch_s_per_layer=1.5e-5,
-        prefill_flops=1e12,
-        prefill_expert_share=0.5,
-        prefill_attention_share=0.5,
+        launch_s=1.5e-6,
+        unit_clock=1e9 * cores,
+        unit_rate=20e9 * cores,
+        attention_rate=2e9 * cores,
+        flops=0.0,
+        column_rate=40e9 * cores,
+        matrix_rate=120e9 * cores,
+        host_s=2e-4,
+        prompt=PromptSpeed(
+            dense_rate=1e12,
+            expert_rate=5e11,
+            attention_rate=5e11,
+            expert_tile=4.0,
+            activation_passes=6.0,
+            launch_s=1e-5,
+        ),
         host_link=float("inf"),
         cores=cores,
-        core_factor=1.0,
-        kv_core_rate=2e9 * cores,
     )
 
 
@@ -136,12 +158,13 @@ def machine(*gpus: Device, ram_gib: float = 250, host: Device | None = None) -> 
         devices=(*fastest_first, host or cpu()),
         ram_total_bytes=(ram_gib + 6) * GIB,
         ram_usable_bytes=ram_gib * GIB,
-        link_hop_s=1.5e-5,
-        soft_p=2.4,
+        gpu_hop_s=2e-4,
+        host_hop_s=2e-5,
+        sync_s=1.5e-5,
+        sync_bandwidth=25e9,
         ram_bandwidth_basis="specified",
         assumptions=(),
         extra_spread=0.0,
-        ram_spread=0.0,
     )
 
 
@@ -272,10 +295,9 @@ def test_doubling_ram_bandwidth_halves_reading_time_and_nothing_else() -> None:
 
 def test_terms_are_the_shares_that_sensitivities_show() -> None:
     table = run(machine(host=cpu(cores=2)), only=Strategy.CPU)
-    costs = costs_of(ALL.types, EFFICIENCIES)
     for row in range(len(table)):
         share = table.terms[row, -1] / table.decode_s[row]
-        values = sensitivities(table, row, costs)
+        values = sensitivities(table, row, EFFICIENCIES)
         reading = share[Term.WEIGHTS] + share[Term.KV]
         assert values["ram_bandwidth"] == pytest.approx(reading, abs=0.01)
         assert values["cores"] == pytest.approx(share[Term.COMPUTE], abs=0.01)
@@ -312,9 +334,8 @@ def test_of_unequal_gpus_the_fast_one_is_filled_first() -> None:
 @settings(max_examples=20, deadline=None)
 def test_sensitivities_to_rates_are_shares_between_zero_and_one(gpus: list[Device]) -> None:
     table = run(machine(*gpus))
-    costs = costs_of(ALL.types, EFFICIENCIES)
     for row in np.flatnonzero(table.fits).tolist():
-        values = sensitivities(table, row, costs)
+        values = sensitivities(table, row, EFFICIENCIES)
         for name in ("vram_bandwidth", "ram_bandwidth", "cores", "link"):
             assert -1e-6 <= values[name] <= 1 + 1e-6
         assert values["launch"] <= 1e-9
