@@ -65,10 +65,6 @@ class Case:
     """Bytes by role and type of a format other than GGUF."""
     power_limit_w: float | None = None
     """Power cap of every GPU, where stated."""
-    expert_layers_in_ram: int | None = None
-    """Layers whose routed experts lay in RAM, where the row says how many."""
-    gpu_layers: int | None = None
-    """Layers on the GPU (``-ngl``), where stated."""
     layout: Layout | None = None
     """What a log states of how memory was laid out, where that is not the app's own model."""
     title: str = ""

@@ -78,6 +78,7 @@ def _run_case(row: Row, name: str, rig: Rig | None) -> Case:
     depth = whole(row, "depth", 0)
     generated = whole(row, "n_gen", 0)
     prompt = whole(row, "n_prompt", 0)
+    quality = "excluded" if row.get("excluded_because") else "measured"
     return Case(
         id=name,
         model=row["model"],
@@ -95,7 +96,7 @@ def _run_case(row: Row, name: str, rig: Rig | None) -> Case:
         measured_tokens_per_s=number(row, "tg_tps"),
         measured_prefill_tokens_per_s=number(row, "pp_tps"),
         tensor_bytes=number(row, "tensor_bytes"),
-        labels=(("threads", str(threads)), ("quality", "measured")),
+        labels=(("threads", str(threads)), ("quality", quality)),
         engine="cpu",
         parallel="none",
     )

@@ -73,7 +73,7 @@ def gpu_case(row: Row, name: str, _rig: Rig | None) -> Case:
         # Where the depth of decoding is the prompt itself, the prompt met an empty cache.
         cached_tokens=0 if prompt_first else depth,
         flash_attention=row["flash_attn"] != "0",
-        ubatch=_ubatch(notes),
+        ubatch=_ubatch(row, depth),
         kv_type=_kv_type(notes),
     )
     return _case(
@@ -116,7 +116,7 @@ def hybrid_case(row: Row, name: str, _rig: Rig | None) -> Case:
         prompt_tokens=512,
         cached_tokens=depth,
         flash_attention="-fa off" not in notes,
-        ubatch=_ubatch(notes),
+        ubatch=_ubatch(row, depth),
         kv_type=_kv_type(notes),
         gpu_layers=split.gpu_layers if split.strategy is Strategy.LAYERS_SPLIT else None,
         cpu_expert_layers=_leading_layers(split, model),
@@ -180,8 +180,6 @@ def _case(
         era=era_of(row),
         weights=weights,
         power_limit_w=power_limit_w(row["notes"]),
-        expert_layers_in_ram=split.expert_layers_in_ram,
-        gpu_layers=split.gpu_layers,
     )
     if quality != "measured":
         return case
@@ -193,9 +191,18 @@ def _bytes_of_mix(quant: str, model_id: str) -> float | None:
     return mix_bytes(quant, find_model(model_id))
 
 
-def _ubatch(notes: str) -> int:
-    stated = re.search(r"\bub (\d{1,5})\b", notes)
-    return int(stated.group(1)) if stated else 512
+def _ubatch(row: Row, depth: int) -> int:
+    """Tokens of a micro-batch: as stated, else as the source's log or script has it, else the default."""
+    stated = re.search(r"\bub (\d{1,5})\b", row["notes"])
+    if stated:
+        return int(stated.group(1))
+    # Its logs state n_ubatch = 2048 for all runs.
+    if "llama.cpp/blob/master/benches/dgx-spark" in row["source"]:
+        return 2048
+    # Its script passes -ub 2048 with long contexts, and -ub 512 to Vulkan.
+    if "github.com/kyuz0/" in row["source"] and depth > 0 and row.get("backend") != "vulkan":
+        return 2048
+    return 512
 
 
 _CACHE = re.compile(r"\bKV (?:type )?(fp8|bfloat16|q8|" + "|".join(KV_TYPES) + r")\b")
