@@ -1,0 +1,221 @@
+"""Observations: measurement rows as the work that the estimator counts for them.
+
+A row becomes one ``Work`` entry per device that works; entries of all rows lie behind each other, and
+``row_of`` says which row an entry belongs to.  Weight formats are joined to their groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.core.estimate import EstimateTable, estimate
+from advisor.core.machine import Device
+from advisor.core.placement import SPLIT, Placement, Strategy
+from advisor.core.spread import DEEP, KINDS, Placed, kinds_of
+from advisor.core.timing import Work, step_work
+from advisor.fitting.parameters import MEASURED, DeviceClass, Floats, Ints
+from advisor.fitting.spread import Features, features_of
+from advisor.validation.speed import Answerable
+from catalog.efficiency import Efficiencies, format_group
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One device of one row."""
+
+    row: int
+    device_class: DeviceClass
+    eta_class: DeviceClass
+    """The class that the share of the bandwidth is of: measured RAM has one of its own."""
+    bandwidth: float
+    unit_clock: float
+    flops: float
+    """FP16 rate; for a CPU ``unit_clock``."""
+    cap: float
+    """Bytes/s that reads reach at most."""
+    threads: float
+    """Of a CPU; 0 for a GPU."""
+    split: bool
+    """Whether the device is a CPU that works beside a GPU."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """All rows of the fit, flat: arrays with one element per entry or per row."""
+
+    ids: tuple[str, ...]
+    cases: tuple[Answerable, ...]
+    log_speed: Floats
+    """ln of the measured tokens/s of all users [rows]."""
+    users: Floats
+    entries: tuple[Entry, ...]
+    row_of: Ints
+    work: Work
+    """Counts [entries, 1, …]; bytes by format group."""
+    groups: tuple[str, ...]
+    years: Floats
+    unfused: NDArray[np.bool_]
+    device: tuple[str, ...]
+    """What is left out together in cross-validation [rows]: the accelerator, else the CPU."""
+    features: Features
+    """What the width of an interval depends on."""
+    link_bandwidth: Floats
+    """Bytes/s of the slowest link between GPUs."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def observe(
+    answerable: Sequence[tuple[str, Answerable]], neutral: Efficiencies, groups: tuple[str, ...]
+) -> Observations:
+    """Count the work of every row with a measured speed.
+
+    Args:
+        answerable: rows with their ids.
+        neutral: efficiencies before any fit; they order the GPUs and are otherwise not used.
+        groups: the format groups, in the order of the result.
+    """
+    ids: list[str] = []
+    kept: list[Answerable] = []
+    entries: list[Entry] = []
+    works: list[Work] = []
+    speeds, users, years, unfused, device, sync, features = [], [], [], [], [], [], []
+    newest = neutral.number("newest_year")
+    group_of: Mapping[str, str] = neutral.raw["format_groups"]
+    for name, case in answerable:
+        measured = case.case.measured_tokens_per_s
+        if not measured or measured <= 0:
+            continue
+        table = estimate(case.candidates, case.machine, case.question, neutral, only=case.strategy)
+        row = len(ids)
+        work, indices = _work_of(table, case)
+        working = [d for d in indices if _is_working(work, d)]
+        if not working:
+            continue
+        for d in working:
+            entries.append(_entry(row, case, case.machine.devices[d], table, neutral))
+            works.append(_one(work, d, case.candidates.types, groups, group_of))
+            years.append(max(newest - case.question.runtime_year, 0) if case.question.runtime_year else 0.0)
+            unfused.append(not case.question.flash_attention)
+            sync.append(case.machine.sync_bandwidth / neutral.number("link", "sync_share"))
+        ids.append(name)
+        kept.append(case)
+        speeds.append(np.log(measured))
+        users.append(case.question.users)
+        first = case.machine.devices[working[0]]
+        device.append(first.name)
+        features.append(_features(table, case, work, first))
+    return Observations(
+        ids=tuple(ids),
+        cases=tuple(kept),
+        log_speed=np.array(speeds),
+        users=np.array(users, dtype=np.float64),
+        entries=tuple(entries),
+        row_of=np.array([e.row for e in entries], dtype=np.int64),
+        work=_stack(works),
+        groups=groups,
+        years=np.minimum(np.array(years), 3.0),
+        unfused=np.array(unfused, dtype=bool),
+        device=tuple(device),
+        features=features_of(features),
+        link_bandwidth=np.array(sync),
+    )
+
+
+def _chosen(table: EstimateTable, case: Answerable) -> Strategy:
+    return Strategy(max(int(table.strategy[0]), 0)) if case.strategy is None else case.strategy
+
+
+def _work_of(table: EstimateTable, case: Answerable) -> tuple[Work, range]:
+    placement = Placement(
+        strategy=_chosen(table, case),
+        dense_layers=table.dense_layers,
+        expert_layers=table.expert_layers,
+        head=table.head,
+        weight_bytes=table.weight_bytes,
+        kv_bytes=table.kv_bytes,
+        compute_bytes=table.compute_bytes,
+        missing_bytes=table.missing_bytes,
+        parallel=table.parallel,
+    )
+    work = step_work(case.candidates, table.machine, placement, case.question, case.question.depth)
+    return work, range(len(table.machine.devices))
+
+
+def _features(
+    table: EstimateTable, case: Answerable, work: Work, first: Device
+) -> tuple[str, str, bool, bool, bool]:
+    """Kind, engine of the first device, and whether the run is deep, on several GPUs, a batch."""
+    strategy = np.array([int(_chosen(table, case))])
+    placed = Placed(strategy, table.dense_layers, table.expert_layers)
+    kind = KINDS[int(kinds_of(case.candidates, table.machine, placed)[0])]
+    several = int((work.launches[0, :-1] > 0).sum()) > 1
+    vendor = "cpu" if first.kind == "cpu" else first.vendor
+    deep = case.question.depth >= DEEP
+    return kind, f"{vendor}|{first.backend}", deep, several, case.question.users > 1
+
+
+def _is_working(work: Work, d: int) -> bool:
+    return bool(work.launches[0, d] > 0 or work.weight_bytes[0, d].sum() > 0)
+
+
+def _entry(row: int, case: Answerable, device: Device, table: EstimateTable, neutral: Efficiencies) -> Entry:
+    cpu = device.kind == "cpu"
+    vendor = "cpu" if cpu else device.vendor
+    architecture = device.architecture or "*"
+    own = DeviceClass(
+        "cpu" if cpu else "gpu", vendor, device.backend, neutral.family(architecture), architecture
+    )
+    measured = cpu and table.machine.ram_bandwidth_basis == "measured"
+    return Entry(
+        row=row,
+        device_class=own,
+        eta_class=replace(own, family=MEASURED, architecture=MEASURED) if measured else own,
+        bandwidth=device.bandwidth,
+        unit_clock=device.unit_clock,
+        flops=device.unit_clock if cpu else device.flops,
+        cap=device.cap,
+        threads=device.cores if cpu else 0.0,
+        split=cpu and _chosen(table, case) in SPLIT,
+    )
+
+
+def _one(
+    work: Work, d: int, types: tuple[str, ...], groups: tuple[str, ...], group_of: Mapping[str, str]
+) -> Work:
+    join = np.zeros((len(types), len(groups)))
+    for i, kind in enumerate(types):
+        join[i, groups.index(format_group(group_of, kind))] = 1.0
+
+    def part(a: Floats) -> Floats:
+        return np.asarray(a[:, d : d + 1])
+
+    return Work(
+        weight_bytes=part(work.weight_bytes) @ join,
+        expert_bytes=part(work.expert_bytes) @ join,
+        kv_bytes=part(work.kv_bytes),
+        attention_macs=part(work.attention_macs),
+        latent_macs=part(work.latent_macs),
+        launches=part(work.launches),
+        tokens=work.tokens,
+        expert_tokens=work.expert_tokens,
+        dense_params=part(work.dense_params),
+        expert_params=part(work.expert_params),
+        touched_params=part(work.touched_params),
+        gpu_hops=part(work.gpu_hops),
+        host_hops=part(work.host_hops),
+        syncs=part(work.syncs),
+        sync_bytes=part(work.sync_bytes),
+    )
+
+
+def _stack(works: Sequence[Work]) -> Work:
+    def joined(name: str) -> Floats:
+        return np.concatenate([getattr(w, name) for w in works])
+
+    return Work(**{name: joined(name) for name in Work.__dataclass_fields__})
