@@ -279,6 +279,8 @@ def explain_document(e: Explanation) -> Document:
                 "level": d.level,
                 "bandwidth_share": number(d.eta),
                 "rows": d.rows,
+                "devices": d.measured_devices,
+                "measured": d.measured,
                 "source": d.efficiency_source,
             }
             for d in table.machine.devices

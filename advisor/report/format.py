@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from advisor.core.machine import Device
 
 GIB = 1024**3
 WIDTH = 80
@@ -115,3 +119,14 @@ def gib_or_mib(size_bytes: int) -> str:
     if size_bytes >= 1024**2:
         return f"{size_bytes / 1024**2:g} MiB"
     return f"{size_bytes / 1024:g} KiB"
+
+
+def evidence(device: Device) -> str:
+    """How we know what a device reaches: the measurements behind it, and how near they are."""
+    share = f"{percent(device.eta)} of its bandwidth"
+    if not device.rows:
+        return f"{share}: assumed from other devices, none of its kind was measured"
+    of = {"architecture": device.architecture, "family": "its relatives", "vendor": "its vendor's devices"}
+    kind = of.get(device.level) or "all devices"
+    counted = f"{device.rows} measurements on {device.measured_devices} devices ({kind}, {device.backend})"
+    return f"{share}: {counted}, {'this one among them' if device.measured else 'not this one'}"

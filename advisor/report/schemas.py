@@ -208,6 +208,8 @@ def _explain() -> Schema:
                     level=_TEXT,
                     bandwidth_share=_nullable(_POSITIVE),
                     rows=_nullable(_COUNT),
+                    devices=_nullable(_COUNT),
+                    measured=_BOOLEAN,
                     source=_TEXT,
                     **{"class": _nullable(_TEXT)},
                 )

@@ -368,11 +368,7 @@ def _quality_lines(e: Explanation) -> list[str]:
         if not busy or device.name in told:
             continue
         told.add(device.name)
-        rows = f"{device.rows} rows" if device.rows else "rows not stated"
-        text = (
-            f"{device.name}: {f.percent(device.eta)} of its bandwidth ({device.level} level, {rows}). "
-            f"{device.efficiency_source}"
-        )
+        text = f"{device.name}: {f.evidence(device)}; {device.efficiency_source}"
         lines += textwrap.wrap(text, 100, initial_indent="Based on ", subsequent_indent="         ")
     return lines
 

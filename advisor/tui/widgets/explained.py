@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor.report.format import gib, params, speed, tokens
+from advisor.report.format import evidence, gib, params, speed, tokens
 from advisor.tui.glyphs import Glyphs
 from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, fit_line, flow, pad, wrap
 
@@ -134,7 +134,7 @@ def assumption_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
     for device, used in zip(machine.devices, e.table.used_bytes[e.row].tolist(), strict=True):
         if used > 0 and device.efficiency_source:
             lines += wrap(
-                f"{device.name}: {device.efficiency_source}",
+                f"{device.name}: {evidence(device)}",
                 width,
                 MUTED,
                 indent="    ",

@@ -183,6 +183,8 @@ def machine(rig: Rig) -> Machine:
             eta=0.8,
             architecture="ada",
             rows=36,
+            measured_devices=4,
+            backend="cuda",
             efficiency_source="made up for tests",
         )
         for gpu in rig.accelerators
@@ -251,6 +253,7 @@ def _table(candidates: Candidates, rig: Rig, question: Question) -> EstimateTabl
         decode_s=time,
         prefill_s=time * 20,
         spread_log=np.where(whole, 0.1, 0.3),
+        prefill_spread_log=np.full(n, 0.2),
         dense_layers=np.round(fraction * candidates.layers[:, None]),
         expert_layers=np.round(fraction * candidates.expert_layers[:, None]),
         head=np.zeros((n, d)),
@@ -258,6 +261,7 @@ def _table(candidates: Candidates, rig: Rig, question: Question) -> EstimateTabl
         kv_bytes=cache,
         compute_bytes=np.where(used > 0, 0.25 * GIB, 0.0),
         missing_bytes=missing,
+        parallel=np.ones(n),
         tried=(),
     )
 
