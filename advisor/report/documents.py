@@ -106,6 +106,7 @@ def speed_fields(table: EstimateTable, row: int) -> Document:
     fits = bool(table.fits[row])
     speed, low, high = table.speeds_at(row)
     prefill = float(table.prefill_s[row])
+    shortest, longest = float(table.low_prefill_s[row]), float(table.high_prefill_s[row])
 
     def known(value: float) -> float | None:
         return number(value) if fits else None
@@ -116,6 +117,8 @@ def speed_fields(table: EstimateTable, row: int) -> Document:
         "decode_high_tokens_per_s": known(high),
         "system_tokens_per_s": known(speed * table.question.users),
         "prefill_tokens_per_s": known(table.question.prompt / prefill) if prefill > 0 else None,
+        "prefill_low_tokens_per_s": known(table.question.prompt / longest) if prefill > 0 else None,
+        "prefill_high_tokens_per_s": known(table.question.prompt / shortest) if prefill > 0 else None,
         "ttft_s": known(prefill + float(table.decode_s[row])),
     }
 
@@ -236,6 +239,7 @@ def explain_document(e: Explanation) -> Document:
         **score_fields(e.scores, row, fits),
         **speed_fields(table, row),
         "interval": {"coverage": 0.8, "spread_log": number(float(table.spread_log[row]))},
+        "prefill_interval": {"coverage": 0.8, "spread_log": number(float(table.prefill_spread_log[row]))},
         "step_s": number(float(table.decode_s[row])) if fits else None,
         "prefill_s": number(float(table.prefill_s[row])) if fits else None,
         "memory": memory_fields(table, row),

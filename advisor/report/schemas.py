@@ -52,6 +52,8 @@ _SPEED: dict[str, Schema] = {
     "decode_high_tokens_per_s": _nullable(_POSITIVE),
     "system_tokens_per_s": _nullable(_POSITIVE),
     "prefill_tokens_per_s": _nullable(_POSITIVE),
+    "prefill_low_tokens_per_s": _nullable(_POSITIVE),
+    "prefill_high_tokens_per_s": _nullable(_POSITIVE),
     "ttft_s": _nullable(_POSITIVE),
 }
 _MEMORY = _object(
@@ -174,6 +176,7 @@ def _explain() -> Schema:
         parts=_nullable(_PARTS),
         **_SPEED,
         interval=_object(coverage=_POSITIVE, spread_log=_nullable(_AMOUNT)),
+        prefill_interval=_object(coverage=_POSITIVE, spread_log=_nullable(_AMOUNT)),
         step_s=_nullable(_POSITIVE),
         prefill_s=_nullable(_POSITIVE),
         memory=_MEMORY,
