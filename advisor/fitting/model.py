@@ -97,7 +97,7 @@ class Model:
     def rates(self, theta: Floats) -> Rates:
         """What the devices of all entries reach."""
         value = {name: self._coefficient(theta, name) for name in COEFFICIENTS}
-        number = {name: np.exp(theta[self.layout.slots[name].start]) for name in _NUMBERS}
+        number = {name: np.exp(theta[self.layout.slots[name].start]) for name in NUMBERS}
         observations, slots = self.observations, self.layout.slots
         bandwidth, clock = self._bandwidth[:, None], self._unit_clock[:, None]
         cap, threads = self._cap[:, None], self._threads[:, None]
@@ -165,6 +165,3 @@ class Model:
         if level in ("family", "architecture"):
             return np.asarray(getattr(index, level))
         return np.zeros(len(self._engine), dtype=np.int64)
-
-
-_NUMBERS = tuple(NUMBERS)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.core.estimate import EstimateTable, estimate
+from advisor.core.estimate import EstimateTable, estimate, placement_of
 from advisor.core.machine import Device
-from advisor.core.placement import SPLIT, Placement, Strategy
+from advisor.core.placement import SPLIT, Strategy
 from advisor.core.spread import DEEP, KINDS, Placed, kinds_of
 from advisor.core.timing import Work, step_work
 from advisor.fitting.parameters import MEASURED, DeviceClass, Floats, Ints
@@ -85,7 +85,6 @@ def observe(
     entries: list[Entry] = []
     works: list[Work] = []
     speeds, users, years, unfused, device, sync, features = [], [], [], [], [], [], []
-    newest = neutral.number("newest_year")
     group_of: Mapping[str, str] = neutral.raw["format_groups"]
     for name, case in answerable:
         measured = case.case.measured_tokens_per_s
@@ -93,14 +92,15 @@ def observe(
             continue
         table = estimate(case.candidates, case.machine, case.question, neutral, only=case.strategy)
         row = len(ids)
-        work, indices = _work_of(table, case)
-        working = [d for d in indices if _is_working(work, d)]
+        placement = placement_of(table, 0, case.strategy)
+        work = step_work(case.candidates, case.machine, placement, case.question, case.question.depth)
+        working = [d for d in range(len(case.machine.devices)) if _is_working(work, d)]
         if not working:
             continue
         for d in working:
-            entries.append(_entry(row, case, case.machine.devices[d], table, neutral))
+            entries.append(_entry(row, case, case.machine.devices[d], placement.strategy, neutral))
             works.append(_one(work, d, case.candidates.types, groups, group_of))
-            years.append(max(newest - case.question.runtime_year, 0) if case.question.runtime_year else 0.0)
+            years.append(neutral.years_behind(case.question.runtime_year))
             unfused.append(not case.question.flash_attention)
             sync.append(case.machine.sync_bandwidth / neutral.number("link", "sync_share"))
         ids.append(name)
@@ -109,7 +109,7 @@ def observe(
         users.append(case.question.users)
         first = case.machine.devices[working[0]]
         device.append(first.name)
-        features.append(_features(table, case, work, first))
+        features.append(_features(table, case, placement.strategy, work, first))
     return Observations(
         ids=tuple(ids),
         cases=tuple(kept),
@@ -119,7 +119,7 @@ def observe(
         row_of=np.array([e.row for e in entries], dtype=np.int64),
         work=_stack(works),
         groups=groups,
-        years=np.minimum(np.array(years), 3.0),
+        years=np.array(years),
         unfused=np.array(unfused, dtype=bool),
         device=tuple(device),
         features=features_of(features),
@@ -127,32 +127,11 @@ def observe(
     )
 
 
-def _chosen(table: EstimateTable, case: Answerable) -> Strategy:
-    return Strategy(max(int(table.strategy[0]), 0)) if case.strategy is None else case.strategy
-
-
-def _work_of(table: EstimateTable, case: Answerable) -> tuple[Work, range]:
-    placement = Placement(
-        strategy=_chosen(table, case),
-        dense_layers=table.dense_layers,
-        expert_layers=table.expert_layers,
-        head=table.head,
-        weight_bytes=table.weight_bytes,
-        kv_bytes=table.kv_bytes,
-        compute_bytes=table.compute_bytes,
-        missing_bytes=table.missing_bytes,
-        parallel=table.parallel,
-    )
-    work = step_work(case.candidates, table.machine, placement, case.question, case.question.depth)
-    return work, range(len(table.machine.devices))
-
-
 def _features(
-    table: EstimateTable, case: Answerable, work: Work, first: Device
+    table: EstimateTable, case: Answerable, strategy: Strategy, work: Work, first: Device
 ) -> tuple[str, str, bool, bool, bool]:
     """Kind, engine of the first device, and whether the run is deep, on several GPUs, a batch."""
-    strategy = np.array([int(_chosen(table, case))])
-    placed = Placed(strategy, table.dense_layers, table.expert_layers)
+    placed = Placed(np.array([int(strategy)]), table.dense_layers, table.expert_layers)
     kind = KINDS[int(kinds_of(case.candidates, table.machine, placed)[0])]
     several = int((work.launches[0, :-1] > 0).sum()) > 1
     vendor = "cpu" if first.kind == "cpu" else first.vendor
@@ -164,14 +143,14 @@ def _is_working(work: Work, d: int) -> bool:
     return bool(work.launches[0, d] > 0 or work.weight_bytes[0, d].sum() > 0)
 
 
-def _entry(row: int, case: Answerable, device: Device, table: EstimateTable, neutral: Efficiencies) -> Entry:
+def _entry(row: int, case: Answerable, device: Device, strategy: Strategy, neutral: Efficiencies) -> Entry:
     cpu = device.kind == "cpu"
     vendor = "cpu" if cpu else device.vendor
     architecture = device.architecture or "*"
     own = DeviceClass(
         "cpu" if cpu else "gpu", vendor, device.backend, neutral.family(architecture), architecture
     )
-    measured = cpu and table.machine.ram_bandwidth_basis == "measured"
+    measured = cpu and case.machine.ram_bandwidth_basis == "measured"
     return Entry(
         row=row,
         device_class=own,
@@ -181,7 +160,7 @@ def _entry(row: int, case: Answerable, device: Device, table: EstimateTable, neu
         flops=device.unit_clock if cpu else device.flops,
         cap=device.cap,
         threads=device.cores if cpu else 0.0,
-        split=cpu and _chosen(table, case) in SPLIT,
+        split=cpu and strategy in SPLIT,
     )
 
 
