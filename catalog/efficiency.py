@@ -130,6 +130,11 @@ class Efficiencies:
             node = node[key]
         return float(node["value"] if isinstance(node, dict) else node)
 
+    def memory_share(self, *, shared: bool, inline_ecc: bool) -> float:
+        """What memory reaches relative to a discrete card's without error correction."""
+        share = self.number("unified_share") if shared else 1.0
+        return share * (self.number("inline_ecc_share") if inline_ecc else 1.0)
+
     def family(self, architecture: str) -> str:
         """The family that an architecture belongs to; itself if it is not listed."""
         entry = self.raw["architectures"].get(architecture)
@@ -139,6 +144,11 @@ class Efficiencies:
         """Compute units times clock (1/s), from the dense FP16 rate and what a unit does per clock."""
         entry = self.raw["architectures"].get(architecture) or self.raw["architectures"]["*"]
         return fp16_flops / float(entry["fp16_flops_per_unit_clock"])
+
+    def emulates_dot(self, architecture: str, engine: str) -> bool:
+        """Whether an engine's kernels multiply in integers that the architecture has no instruction for."""
+        entry = self.raw["architectures"].get(architecture) or self.raw["architectures"]["*"]
+        return engine in self.raw["integer_dot_engines"]["value"] and not entry.get("integer_dot", True)
 
     def product_rate(self, architecture: str, unit_clock: float) -> float:
         """FLOP/s at which products of quantized weights peak: in FP16, or integers where those are faster."""
@@ -205,10 +215,17 @@ class Efficiencies:
         """What the given formats cost with an engine; an engine without rows takes the average."""
         return _format_costs(self, engine, tuple(types))
 
+    def is_quantized(self, types: Sequence[str]) -> tuple[bool, ...]:
+        """Whether each format is multiplied in integers."""
+        return tuple(format_group(self.raw["format_groups"], t) != SIXTEEN_BIT for t in types)
+
     def _format_row(self, engine: str, group: str) -> Mapping[str, float]:
         table: Mapping[str, Mapping[str, Mapping[str, float]]] = self.raw["format_costs"]
         return table.get(engine, table["*"]).get(group) or table["*"][group]
 
+
+SIXTEEN_BIT = "16-bit"
+"""The group of formats that are floating-point numbers."""
 
 CLASS_VALUES = tuple(
     name

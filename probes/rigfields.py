@@ -134,4 +134,6 @@ ACCELERATOR_FACTS = (
     _text("driver", "driver and version"),
     Field("power_limit_w", "number", minimum=0, maximum=1e6, about="power limit in watts"),
     _text("backend", "cuda, rocm, vulkan, metal or sycl"),
+    _text("memory_type", "GDDR6, HBM3 …"),
+    Field("ecc", "boolean", about="true when error correction of its memory is on"),
 )

@@ -159,6 +159,10 @@ class AcceleratorInfo:
     power_limit_w: Fact[float] = field(default_factory=lambda: unknown("not read"))
     backend: Fact[str] = field(default_factory=lambda: unknown("not chosen"))
     """``cuda``, ``rocm``, ``vulkan``, ``metal`` or ``sycl``: what a runtime would use here."""
+    memory_type: Fact[str] = field(default_factory=lambda: unknown("not read"))
+    """``GDDR6``, ``HBM3`` …"""
+    ecc: Fact[bool] = field(default_factory=lambda: unknown("not read"))
+    """Whether error correction of its memory is switched on."""
 
 
 @dataclass(frozen=True, slots=True)

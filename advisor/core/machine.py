@@ -111,6 +111,12 @@ class Device:
     """Exponent of the soft minimum of its limits."""
     unfused_cost: float = 1.0
     """Time of attention relative to that of a fused ("flash") kernel where it is switched off."""
+    shares_memory: bool = False
+    """Whether a CPU reads the same memory (not of Apple's chips: a class of their own, they all share it)."""
+    inline_ecc: bool = False
+    """Whether error correction takes a part of the bandwidth."""
+    emulates_dot: bool = False
+    """Whether its engine's kernels need an integer product that it lacks."""
     cap: float = math.inf
     """Bytes/s that reads reach at most, whatever the modules give: links between chiplets."""
     column_rate: float = math.inf
@@ -401,14 +407,22 @@ def _gpu_device(
         flops = bandwidth * efficiencies.number("assumed", "flops_per_byte")
         assumptions.append(f"{name}: FP16 rate unknown, {flops / 1e12:.0f} TFLOP/s assumed")
     unit_clock = efficiencies.unit_clock(architecture, flops)
+    shares_memory = unified and vendor != "Apple"
+    inline_ecc = has_inline_ecc(info)
+    if inline_ecc and info.ecc.confidence == "table":
+        assumptions.append(
+            f"{name}: error correction is taken to be on, as shipped; 'nvidia-smi -e 0' and a restart would "
+            f"give back {1 / efficiencies.number('inline_ecc_share') - 1:.0%} of its bandwidth"
+        )
+    share = efficiencies.memory_share(shared=shares_memory, inline_ecc=inline_ecc)
     return Device(
         name=name,
         kind="unified" if unified else "gpu",
         memory_bytes=float(vram),
         usable_bytes=max(0.0, float(usable)),
         bandwidth=bandwidth,
-        eta=entry.eta,
-        eta_kv=entry.eta_kv,
+        eta=entry.eta * share,
+        eta_kv=entry.eta_kv * share,
         launch_s=entry.launch_s_per_tensor,
         unit_clock=unit_clock,
         unit_rate=entry.unit_bytes_per_clock * unit_clock,
@@ -419,6 +433,9 @@ def _gpu_device(
             efficiencies.product_rate(architecture, unit_clock),
             efficiencies.shader_rate(architecture, unit_clock),
         ),
+        shares_memory=shares_memory,
+        inline_ecc=inline_ecc,
+        emulates_dot=efficiencies.emulates_dot(architecture, backend),
         host_link=math.inf if unified else _pcie_bandwidth(info, efficiencies, name, assumptions),
         expert_cost=entry.expert_cost,
         latent_cost=efficiencies.number("latent_attention_cost"),
@@ -439,6 +456,11 @@ def _gpu_device(
         measured=efficiencies.is_measured(name, backend),
         efficiency_source=efficiencies.source_text(entry.source),
     )
+
+
+def has_inline_ecc(info: AcceleratorInfo) -> bool:
+    """Whether error correction is on and its bits lie beside the data: HBM has room of its own for them."""
+    return bool(info.ecc.value) and (info.memory_type.value or "").startswith("GDDR")
 
 
 def _pcie_bandwidth(

@@ -11,13 +11,13 @@ from advisor.fitting.observations import Observations
 from advisor.fitting.parameters import (
     COEFFICIENTS,
     NUMBERS,
-    SIXTEEN_BIT,
     DeviceClass,
     Floats,
     Ints,
     Layout,
     limited,
 )
+from catalog.efficiency import SIXTEEN_BIT
 
 _STEP = 1e-4
 """Step of the numerical derivative in a logarithm."""
@@ -75,6 +75,9 @@ class Model:
         self._cap = np.array([e.cap for e in entries])
         self._threads = np.array([e.threads for e in entries])
         self._split = np.array([e.split for e in entries])
+        self._shares_memory = np.array([e.shares_memory for e in entries])
+        self._inline_ecc = np.array([e.inline_ecc for e in entries])
+        self._emulates_dot = np.array([e.emulates_dot for e in entries])
 
     @property
     def measured(self) -> Floats:
@@ -104,6 +107,10 @@ class Model:
         unfused = np.where(observations.unfused[:, None], value["unfused_attention_cost"], 1.0)
         launch_s = value["launch_s_per_tensor"] + value["barrier_s_per_thread"] * threads
         share = np.where(self._split[:, None], number["split_share"], 1.0)
+        bandwidth = bandwidth * np.where(self._shares_memory[:, None], number["unified_share"], 1.0)
+        bandwidth = bandwidth * np.where(self._inline_ecc[:, None], number["inline_ecc_share"], 1.0)
+        quantized = np.array([g != SIXTEEN_BIT for g in observations.groups])
+        emulated = self._emulates_dot[:, None, None] & quantized
         expert = np.ones((len(clock), 1, len(observations.groups)))
         sixteen = slots["expert16/engine"]
         own = np.exp(theta[sixteen.start : sixteen.start + sixteen.count][self._engine])
@@ -112,7 +119,7 @@ class Model:
             weight_bandwidth=soft_minimum(bandwidth * value["eta"], cap) * share,
             memory_cost=self._cost(theta, "memory"),
             unit_rate=value["unit_bytes_per_clock"] * clock,
-            unit_cost=self._cost(theta, "unit"),
+            unit_cost=self._cost(theta, "unit") * np.where(emulated, number["emulated_dot_cost"], 1.0),
             expert_cost=expert * value["expert_cost"][..., None],
             column_rate=value["column_params_per_clock"] * clock,
             matrix_rate=value["batch_matrix_share"] * self._flops[:, None],

@@ -39,6 +39,10 @@ class Entry:
     """Bytes/s that reads reach at most."""
     threads: float
     """Of a CPU; 0 for a GPU."""
+    shares_memory: bool
+    inline_ecc: bool
+    emulates_dot: bool
+    """As ``Device`` has them."""
     split: bool
     """Whether the device is a CPU that works beside a GPU."""
 
@@ -160,6 +164,9 @@ def _entry(row: int, case: Answerable, device: Device, strategy: Strategy, neutr
         flops=device.unit_clock if cpu else device.flops,
         cap=device.cap,
         threads=device.cores if cpu else 0.0,
+        shares_memory=device.shares_memory,
+        inline_ecc=device.inline_ecc,
+        emulates_dot=device.emulates_dot,
         split=cpu and strategy in SPLIT,
     )
 

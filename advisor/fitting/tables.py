@@ -114,6 +114,9 @@ def document(
         "newest_year": newest_year,
         "latent_attention_cost": number("latent_attention_cost"),
         "split_share": number("split_share"),
+        "unified_share": number("unified_share"),
+        "inline_ecc_share": number("inline_ecc_share"),
+        "emulated_dot_cost": number("emulated_dot_cost"),
         "link": {
             name: number(f"link_{name}") for name in ("gpu_hop_s", "host_hop_s", "sync_s", "sync_share")
         },
