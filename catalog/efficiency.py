@@ -162,13 +162,15 @@ class Efficiencies:
         entry = self.raw["architectures"].get(architecture) or self.raw["architectures"]["*"]
         return unit_clock * float(entry["fp32_flops_per_unit_clock"])
 
-    def prompt_costs(self, engine: str, types: Sequence[str]) -> tuple[float, ...]:
-        """Time per FLOP of a prompt's products in the given formats relative to the reference format."""
+    def prompt_costs(self, engine: str, types: Sequence[str], years: float = 0.0) -> tuple[float, ...]:
+        """Time per FLOP of a prompt's products in the given formats relative to the reference format, with
+        a runtime that is some years behind the newest."""
         table: Mapping[str, Mapping[str, float]] = self.raw["prompt_format_costs"]
         average = table["*"]
         row = table.get(engine, average)
+        growth: Mapping[str, float] = self.raw["prompt_format_growth_per_year"]
         groups = [self.prompt_format_group(t) for t in types]
-        return tuple(float(row.get(group, average[group])) for group in groups)
+        return tuple(float(row.get(group, average[group])) * growth[group] ** years for group in groups)
 
     def prompt_format_group(self, ggml_type: str) -> str:
         """The group of formats that share their cost on prompts."""

@@ -31,6 +31,7 @@ class PromptModel:
 
         self._bandwidth, self._cap, self._link = column("bandwidth"), column("cap"), column("link")
         self._product, self._shader = column("product_rate"), column("shader_rate")
+        self._emulates_dot = column("emulates_dot") > 0
         self._is_cpu = self._own.is_cpu[:, None] > 0
 
     @property
@@ -40,11 +41,12 @@ class PromptModel:
 
     def _costs(self, theta: Floats) -> Floats:
         slots = self.layout.slots
-        columns = []
+        columns, years = [], self.observations.years
         for group in self.observations.groups:
             slot = slots[f"cost/{group}/engine"]
             own = theta[slot.start : slot.start + slot.count][self._engine]
-            columns.append(theta[slots[f"cost/{group}"].start] + own)
+            growth = theta[slots[f"growth/{group}"].start] * years
+            columns.append(theta[slots[f"cost/{group}"].start] + own + growth)
         return np.asarray(np.exp(np.stack(columns, axis=1))[:, None, :])
 
     def rates(self, theta: Floats) -> PromptRates:
@@ -57,10 +59,11 @@ class PromptModel:
         unfused = np.where(seen.unfused[:, None], value["prompt_unfused_cost"], 1.0)
         plain = np.where(self._is_cpu, share * self._product, self._shader)
         same = np.ones_like(aged)
+        emulation = np.where(self._emulates_dot, number["emulated_dot_cost"], 1.0)
         return PromptRates(
             dense_rate=share * self._product * aged,
             cost=self._costs(theta),
-            expert_rate=value["prompt_expert_share"] * plain * aged,
+            expert_rate=value["prompt_expert_share"] * plain * aged / emulation,
             expert_tile=value["prompt_expert_tile"],
             expert_start_s=value["prompt_expert_start_s"] * np.sqrt(REFERENCE_SHADER / self._shader),
             attention_rate=share * value["prompt_attention_share"] * self._shader * aged / unfused,

@@ -39,6 +39,8 @@ class PromptEntry:
     """FLOP/s at which products peak; a CPU's cores times 1e9."""
     shader_rate: float
     """FP32 FLOP/s; for a CPU ``product_rate``."""
+    emulates_dot: bool
+    """As ``Device`` has it."""
     link: float
     """Bytes/s at which the weights arrive; infinite where they lie on the device."""
 
@@ -176,6 +178,7 @@ def _entry(row: int, device: Device, link: float, efficiencies: Efficiencies) ->
         cap=device.cap,
         product_rate=clock if cpu else efficiencies.product_rate(device.architecture, clock),
         shader_rate=clock if cpu else efficiencies.shader_rate(device.architecture, clock),
+        emulates_dot=device.emulates_dot,
         link=link,
     )
 

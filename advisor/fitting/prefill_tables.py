@@ -60,6 +60,9 @@ class PromptTables:
                 }
                 for engine in (*layout.engines, None)
             },
+            "prompt_format_growth_per_year": {
+                group: rounded(layout.number(theta, f"growth/{group}")) for group in layout.groups
+            },
             "prefill_spread_log": self.spread or UNKNOWN_SPREAD,
         }
 
