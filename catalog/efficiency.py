@@ -103,13 +103,9 @@ class Spread:
     """What the spread of ln(measured / predicted) is made of: a base per kind of run, and factors."""
 
     kinds: Mapping[str, float]
-    deep: float
-    several_devices: float
-    batch: float
+    situations: Mapping[str, float]
     engines: Mapping[str, float]
     """By ``vendor|engine``."""
-    unseen_device: float
-    unseen_class: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +174,14 @@ class Efficiencies:
         return own.get(ggml_type) or format_group(self.raw["format_groups"], ggml_type)
 
     @property
-    def prompt_spread(self) -> Spread:
-        return Spread(**self.raw["prefill_spread_log"])
+    def prompt_spreads(self) -> tuple[Spread, ...]:
+        """Of prefill, by distance from the data: device measured, only its class, neither."""
+        return tuple(Spread(**table) for table in self.raw["prefill_spread_log"].values())
 
     @property
-    def spread(self) -> Spread:
-        return Spread(**self.raw["spread_log"])
+    def spreads(self) -> tuple[Spread, ...]:
+        """The same of decoding."""
+        return tuple(Spread(**table) for table in self.raw["spread_log"].values())
 
     def is_measured(self, device: str, backend: str) -> bool:
         """Whether measurements of a device with an engine were in the fit."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from advisor.core.estimate import EstimateTable, estimate, placement_of
 from advisor.core.machine import Device
 from advisor.core.placement import SPLIT, Strategy
-from advisor.core.spread import DEEP, KINDS, Placed, kinds_of
+from advisor.core.spread import DEEP, KINDS, Flags, Placed, engine_of, kinds_of, situations_of
 from advisor.core.timing import Work, step_work
 from advisor.fitting.parameters import MEASURED, DeviceClass, Floats, Ints
 from advisor.fitting.spread import Features, features_of
@@ -113,7 +113,7 @@ def observe(
         users.append(case.question.users)
         first = case.machine.devices[working[0]]
         device.append(first.name)
-        features.append(_features(table, case, placement.strategy, work, first))
+        features.append(_features(table, case, placement.strategy, first))
     return Observations(
         ids=tuple(ids),
         cases=tuple(kept),
@@ -132,15 +132,14 @@ def observe(
 
 
 def _features(
-    table: EstimateTable, case: Answerable, strategy: Strategy, work: Work, first: Device
-) -> tuple[str, str, bool, bool, bool]:
-    """Kind, engine of the first device, and whether the run is deep, on several GPUs, a batch."""
+    table: EstimateTable, case: Answerable, strategy: Strategy, first: Device
+) -> tuple[str, str, Flags]:
+    """Kind, engine of the first device, and situations."""
     placed = Placed(np.array([int(strategy)]), table.dense_layers, table.expert_layers)
     kind = KINDS[int(kinds_of(case.candidates, table.machine, placed)[0])]
-    several = int((work.launches[0, :-1] > 0).sum()) > 1
-    vendor = "cpu" if first.kind == "cpu" else first.vendor
-    deep = case.question.depth >= DEEP
-    return kind, f"{vendor}|{first.backend}", deep, several, case.question.users > 1
+    q = case.question
+    situations = situations_of(table.machine, q, placed, deep=q.depth >= DEEP, batch=q.users > 1)
+    return kind, engine_of(first), situations[0]
 
 
 def _is_working(work: Work, d: int) -> bool:

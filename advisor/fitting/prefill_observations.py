@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from advisor.core.estimate import estimate, placement_of
 from advisor.core.machine import Device
-from advisor.core.placement import Strategy
 from advisor.core.prefill import PromptWork, prompt_work
-from advisor.core.spread import KINDS, Placed, is_deep_prompt, kinds_of
+from advisor.core.spread import KINDS, Placed, engine_of, is_deep_prompt, kinds_of, situations_of
 from advisor.fitting.parameters import DeviceClass, Floats, Ints
 from advisor.fitting.spread import Features, features_of
 from advisor.validation.conditions import LLAMA_CPP
@@ -137,9 +136,8 @@ def observe_prompts(
         device.append(first.name)
         placed = Placed(np.array([int(placement.strategy)]), table.dense_layers, table.expert_layers)
         kind = KINDS[int(kinds_of(case.candidates, machine, placed)[0])]
-        vendor = "cpu" if first.kind == "cpu" else first.vendor
-        several = placement.strategy is not Strategy.CPU and sum(d < len(machine.gpus) for d in working) > 1
-        features.append((kind, f"{vendor}|{first.backend}", is_deep_prompt(q), several, q.users > 1))
+        situations = situations_of(machine, q, placed, deep=is_deep_prompt(q), batch=q.users > 1)
+        features.append((kind, engine_of(first), situations[0]))
     both = np.array(sync, dtype=np.float64).reshape(-1, 2)
     return PromptObservations(
         ids=tuple(ids),

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from advisor.core.spread import KINDS
+from advisor.core.spread import KINDS, SITUATIONS
 from advisor.fitting.parameters import DeviceClass, Floats
 from advisor.fitting.prefill_parameters import PROMPT_COEFFICIENTS, PROMPT_NUMBERS, PromptLayout
+from advisor.fitting.spread import LEVELS
 
 DIGITS = 4
 """Significant digits of what ships."""
@@ -68,11 +69,10 @@ class PromptTables:
 
 
 UNKNOWN_SPREAD: Mapping[str, Any] = {
-    "kinds": dict.fromkeys(KINDS, 0.3),
-    "deep": 1.0,
-    "several_devices": 1.0,
-    "batch": 1.0,
-    "engines": {},
-    "unseen_device": 1.0,
-    "unseen_class": 1.0,
+    level: {
+        "kinds": dict.fromkeys(KINDS, 0.3),
+        "situations": dict.fromkeys(SITUATIONS, 1.0),
+        "engines": {},
+    }
+    for level in LEVELS
 }
