@@ -163,8 +163,8 @@ class Machine:
     ram_bandwidth_basis: str
     """``measured``, ``specified`` or ``assumed``."""
     assumptions: tuple[str, ...]
-    extra_spread: float
-    """Added in quadrature to the interval: a virtual machine shares its memory with others."""
+    virtual: bool
+    """Whether it is a virtual machine, which shares its memory with others."""
 
     @property
     def gpus(self) -> tuple[Device, ...]:
@@ -223,7 +223,6 @@ def build_machine(
     )
     ram_usable = max(0.0, ram_pool - headroom)
     cpu, basis = _cpu_device(rig, efficiencies, family, ram_usable, assumptions, cpu_engine)
-    spread = 0.0
     gpus: list[Device] = []
     for index, info in enumerate(rig.accelerators):
         gpu = _gpu_device(info, efficiencies, ram_usable, assumptions)
@@ -243,9 +242,6 @@ def build_machine(
     worth_using = efficiencies.number("assumed", "integrated_gpu_worth_using")
     gpus = _without_idle_integrated(gpus, cpu, worth_using, assumptions)
     gpus.sort(key=lambda d: (-d.effective_bandwidth, -d.usable_bytes))
-    virtual = rig.system.virtualization.value not in (None, "none")
-    if virtual:
-        spread = efficiencies.number("assumed", "virtual_machine_spread_log")
     return Machine(
         devices=(*gpus, cpu),
         ram_total_bytes=float(ram_total),
@@ -256,7 +252,7 @@ def build_machine(
         sync_bandwidth=_slowest_link(gpus) * efficiencies.number("link", "sync_share"),
         ram_bandwidth_basis=basis,
         assumptions=tuple(assumptions),
-        extra_spread=spread,
+        virtual=rig.system.virtualization.value not in (None, "none"),
     )
 
 

@@ -32,9 +32,18 @@ KINDS = ("gpu_dense", "gpu_moe", "cpu", "split", "cpu_assumed_ram", "split_assum
 """Kinds of runs: all weights on GPUs (dense, mixture of experts), in RAM, or in both; the last two with
 a RAM bandwidth that nobody stated or measured."""
 
-SITUATIONS = ("deep", "several_devices", "batch", "undated", "measured_ram")
-"""What else decides: a long context, several GPUs, several users, a runtime of unknown age, and weights in
-RAM whose bandwidth was measured."""
+SITUATIONS = (
+    "deep",
+    "several_devices",
+    "batch",
+    "server_batch",
+    "undated",
+    "virtual_machine",
+    "measured_ram",
+)
+"""What else decides: a long context, several GPUs, several users (of a runtime made for many, or not), a
+runtime of unknown age, and weights in the RAM of a virtual machine, or in RAM whose bandwidth was measured."""
+_SERVERS = ("vllm", "tensorrt")
 
 Flags = NDArray[np.bool_]
 
@@ -65,11 +74,14 @@ def kinds_of(c: Candidates, machine: Machine, placed: Placed) -> NDArray[np.int6
 def situations_of(machine: Machine, q: Question, placed: Placed, *, deep: bool, batch: bool) -> Flags:
     """Which of ``SITUATIONS`` hold [n, situations]."""
     works = placed.works
+    server = any(device.backend in _SERVERS for device in machine.devices)
     columns = (
         deep,
         works[:, :-1].sum(axis=1) > 1,
-        batch,
+        batch and not server,
+        batch and server,
         q.runtime_year is None,
+        works[:, -1] & machine.virtual,
         works[:, -1] & (machine.ram_bandwidth_basis == "measured"),
     )
     return np.stack([np.broadcast_to(column, len(works)) for column in columns], axis=1)
@@ -116,7 +128,7 @@ def _spread(
         factors = np.array([table.situations[name] for name in SITUATIONS])
         own = own * np.where(situations, factors, 1.0).prod(axis=1)
         spread = np.where(level >= distance, np.maximum(spread, own), spread)
-    return np.asarray(np.hypot(spread, machine.extra_spread))
+    return spread
 
 
 def _distance(device: Device) -> int:

@@ -29,7 +29,7 @@ _SITUATION_WIDTHS = (0.7, 0.4, 0.3)
 _ENGINE_WIDTHS = (0.4, 0.3, 0.2)
 """Prior spreads of the logarithms by level: of the first around no knowledge, of the others around the
 level before."""
-_NEVER_NARROWER = ("undated",)
+_NEVER_NARROWER = ("undated", "virtual_machine")
 _NEVER_WIDER = ("measured_ram",)
 """What lack of knowledge cannot do, and what knowledge cannot."""
 _FLOOR = 0.005
