@@ -42,7 +42,8 @@ SITUATIONS = (
     "measured_ram",
 )
 """What else decides: a long context, several GPUs, several users (of a runtime made for many, or not), a
-runtime of unknown age, and weights in the RAM of a virtual machine, or in RAM whose bandwidth was measured."""
+runtime of unknown age, weights in the RAM of a virtual machine, weights in RAM whose bandwidth was
+measured."""
 _SERVERS = ("vllm", "tensorrt")
 
 Flags = NDArray[np.bool_]
