@@ -204,12 +204,13 @@ class Efficiencies:
             source=row["source"],
         )
 
-    def isa_factor(self, isa: Sequence[str]) -> float:
-        """Per-core speed relative to AVX-512 with VNNI; the first instruction set listed that is there."""
-        for row in self.raw["isa_factor"]:
-            if row["isa"] == "*" or row["isa"] in isa:
-                return float(row["value"])
-        raise CatalogError("efficiencies.json: isa_factor has no entry '*'")
+    def best_isa(self, isa: Sequence[str]) -> str:
+        """The first instruction set of the table that a CPU has; ``*`` if it has none of them."""
+        return next((name for name in self.raw["isa_factors"]["decode"] if name in isa), "*")
+
+    def isa_factor(self, isa: str, *, prompt: bool = False) -> float:
+        """Per-core speed with an instruction set relative to AVX-512 with VNNI."""
+        return float(self.raw["isa_factors"]["prefill" if prompt else "decode"][isa])
 
     def format_costs(self, engine: str, types: Sequence[str]) -> FormatCosts:
         """What the given formats cost with an engine; an engine without rows takes the average."""

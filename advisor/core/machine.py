@@ -43,6 +43,7 @@ class PromptSpeed:
             dense_rate=self.dense_rate * factor,
             expert_rate=self.expert_rate * factor,
             attention_rate=self.attention_rate * factor,
+            expert_start_s=self.expert_start_s * factor**-0.5,
         )
 
 
@@ -117,6 +118,14 @@ class Device:
     """Whether error correction takes a part of the bandwidth."""
     emulates_dot: bool = False
     """Whether its engine's kernels need an integer product that it lacks."""
+    power_share: float = 1.0
+    """Power limit relative to the maker's."""
+    slowed_to: float = 1.0
+    """What the power limit leaves of bandwidth and rates."""
+    prompt_slowed_to: float = 1.0
+    """The same while a prompt is worked on."""
+    isa: str = ""
+    """Of a CPU: the best instruction set for dot products, as ``isa_factors`` lists them."""
     cap: float = math.inf
     """Bytes/s that reads reach at most, whatever the modules give: links between chiplets."""
     column_rate: float = math.inf
@@ -231,7 +240,15 @@ def build_machine(
         share = power_shares[index] if index < len(power_shares) else 1.0
         if share < 1:
             slower = share ** efficiencies.number("power_exponent")
-            gpu = replace(_faster_units(gpu, slower), bandwidth=gpu.bandwidth * slower)
+            prompt_slower = share ** efficiencies.number("prompt", "power_exponent")
+            gpu = replace(
+                _faster_units(gpu, slower),
+                bandwidth=gpu.bandwidth * slower,
+                prompt=gpu.prompt.faster(prompt_slower),
+                power_share=share,
+                slowed_to=slower,
+                prompt_slowed_to=prompt_slower,
+            )
             assumptions.append(f"{gpu.name} is limited to {share:.0%} of its power: {1 - slower:.0%} slower")
         gpus.append(gpu)
         if gpu.level != "architecture":
@@ -299,7 +316,8 @@ def _cpu_device(
     isa = rig.cpu.isa.value or (family.isa if family else None)
     if not isa:
         assumptions.append("instruction sets unknown: AVX2 assumed")
-    core_clock = cores * efficiencies.isa_factor(isa or ("avx2",)) * 1e9
+    best = efficiencies.best_isa(isa or ("avx2",))
+    core_clock = cores * efficiencies.isa_factor(best) * 1e9
     return (
         Device(
             name=rig.cpu.name.value or "CPU",
@@ -315,7 +333,8 @@ def _cpu_device(
             unit_rate=entry.unit_bytes_per_clock * core_clock,
             attention_rate=entry.attention_macs_per_clock * core_clock,
             flops=0.0,
-            prompt=prompt_speed(entry, core_clock, None),
+            prompt=prompt_speed(entry, cores * efficiencies.isa_factor(best, prompt=True) * 1e9, None),
+            isa=best,
             host_link=math.inf,
             expert_cost=entry.expert_cost,
             latent_cost=efficiencies.number("latent_attention_cost"),

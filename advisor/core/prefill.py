@@ -211,7 +211,12 @@ def prompt_rates(
             [p.attention_rate * a / u for p, a, u in zip(prompts, aged, unfused, strict=True)]
         ),
         latent_cost=shared("latent_cost"),
-        memory_bandwidth=per_device([min(d.bandwidth * number("memory_share"), d.cap) for d in devices]),
+        memory_bandwidth=per_device(
+            [
+                min(d.bandwidth / d.slowed_to * d.prompt_slowed_to * number("memory_share"), d.cap)
+                for d in devices
+            ]
+        ),
         state_passes=same("state_passes"),
         activation_passes=same("activation_passes"),
         launch_s=same("launch_s"),

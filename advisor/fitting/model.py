@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from advisor.core.timing import Rates, decode_terms, soft_minimum
 from advisor.fitting.observations import Observations
 from advisor.fitting.parameters import (
     COEFFICIENTS,
+    ISA_FACTORS,
     NUMBERS,
     DeviceClass,
     Floats,
@@ -58,6 +60,18 @@ def coefficient(layout: Layout, theta: Floats, name: str, index: ClassIndex) -> 
     return limited(name, np.exp(total))[:, None]
 
 
+def isa_columns(names: Sequence[str]) -> Ints:
+    """Places of instruction sets in ``ISA_FACTORS``; -1 of a device that is no CPU."""
+    known = list(ISA_FACTORS)
+    return np.array([known.index(name) if name else -1 for name in names], dtype=np.int64)
+
+
+def isa_factors(layout: Layout, theta: Floats, columns: Ints) -> Floats:
+    """What a core does with each instruction set [entries, 1]; 1 where there is none."""
+    values = [float(np.exp(theta[layout.slots[f"isa/{name}"].start])) for name in ISA_FACTORS]
+    return np.array([*values, 1.0])[columns][:, None]
+
+
 class Model:
     """Predictions for observations under a layout of parameters."""
 
@@ -75,6 +89,8 @@ class Model:
         self._cap = np.array([e.cap for e in entries])
         self._threads = np.array([e.threads for e in entries])
         self._split = np.array([e.split for e in entries])
+        self._log_power = np.log([e.power_share for e in entries])
+        self._isa = isa_columns([e.isa for e in entries])
         self._shares_memory = np.array([e.shares_memory for e in entries])
         self._inline_ecc = np.array([e.inline_ecc for e in entries])
         self._emulates_dot = np.array([e.emulates_dot for e in entries])
@@ -102,7 +118,10 @@ class Model:
         value = {name: self._coefficient(theta, name) for name in COEFFICIENTS}
         number = {name: np.exp(theta[self.layout.slots[name].start]) for name in NUMBERS}
         observations, slots = self.observations, self.layout.slots
-        bandwidth, clock = self._bandwidth[:, None], self._unit_clock[:, None]
+        # A power limit slows memory and units; instruction sets are told apart on CPUs.
+        limited_to = np.exp(self._log_power * number["power_exponent"])[:, None]
+        reached = limited_to * isa_factors(self.layout, theta, self._isa)
+        bandwidth, clock = self._bandwidth[:, None] * limited_to, self._unit_clock[:, None] * reached
         cap, threads = self._cap[:, None], self._threads[:, None]
         unfused = np.where(observations.unfused[:, None], value["unfused_attention_cost"], 1.0)
         launch_s = value["launch_s_per_tensor"] + value["barrier_s_per_thread"] * threads
@@ -122,7 +141,7 @@ class Model:
             unit_cost=self._cost(theta, "unit") * np.where(emulated, number["emulated_dot_cost"], 1.0),
             expert_cost=expert * value["expert_cost"][..., None],
             column_rate=value["column_params_per_clock"] * clock,
-            matrix_rate=value["batch_matrix_share"] * self._flops[:, None],
+            matrix_rate=value["batch_matrix_share"] * self._flops[:, None] * reached,
             matrix_columns=value["matrix_columns"],
             expert_tile=value["expert_tile"],
             host_s=value["host_s_per_user"],

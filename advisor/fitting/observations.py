@@ -33,8 +33,12 @@ class Entry:
     """The class that the share of the bandwidth is of: measured RAM has one of its own."""
     bandwidth: float
     unit_clock: float
+    """Units times clock at full power; a CPU's cores times 1e9."""
     flops: float
     """FP16 rate; for a CPU ``unit_clock``."""
+    power_share: float
+    isa: str
+    """As ``Device`` has them."""
     cap: float
     """Bytes/s that reads reach at most."""
     threads: float
@@ -158,9 +162,11 @@ def _entry(row: int, case: Answerable, device: Device, strategy: Strategy, neutr
         row=row,
         device_class=own,
         eta_class=replace(own, family=MEASURED, architecture=MEASURED) if measured else own,
-        bandwidth=device.bandwidth,
-        unit_clock=device.unit_clock,
-        flops=device.unit_clock if cpu else device.flops,
+        bandwidth=device.bandwidth / device.slowed_to,
+        unit_clock=device.cores * 1e9 if cpu else device.unit_clock / device.slowed_to,
+        flops=device.cores * 1e9 if cpu else device.flops / device.slowed_to,
+        power_share=device.power_share,
+        isa=device.isa,
         cap=device.cap,
         threads=device.cores if cpu else 0.0,
         shares_memory=device.shares_memory,

@@ -90,7 +90,27 @@ LIMITS: Mapping[str, float] = {"eta": 1.1, "eta_kv": 1.1}
 """What no device can exceed: a share of the bandwidth, with some room for specifications that are rounded
 and measurements that were low."""
 
+ISA_FACTORS: Mapping[str, float] = {
+    "avx512_vnni": 1.0,
+    "avx512f": 0.9,
+    "avx_vnni": 0.8,
+    "avx2": 0.7,
+    "i8mm": 0.8,
+    "asimddp": 0.6,
+    "avx": 0.35,
+    "*": 0.5,
+}
+"""Prior of a core's speed with an instruction set relative to the first, which is the reference."""
+_ISA_SPREAD = 0.2
+
+
+def isa_priors(spread: float = _ISA_SPREAD) -> dict[str, Prior]:
+    """Numbers for the instruction sets; the reference stays what it is."""
+    return {f"isa/{name}": Prior(value, spread if value < 1 else 1e-6) for name, value in ISA_FACTORS.items()}
+
+
 NUMBERS: Mapping[str, Prior] = {
+    **isa_priors(),
     "latent_attention_cost": Prior(1.0, 1.5),
     "link_gpu_hop_s": Prior(2e-4, 0.5),
     "link_host_hop_s": Prior(1.8e-5, 0.5),
@@ -103,6 +123,8 @@ NUMBERS: Mapping[str, Prior] = {
     "inline_ecc_share": Prior(0.92, 0.05),
     # Arithmetic time of quantized weights where integer products need several instructions.
     "emulated_dot_cost": Prior(3.0, 0.3),
+    # Speed goes with this power of the power limit relative to the maker's.
+    "power_exponent": Prior(0.7, 0.3),
 }
 """Numbers that all classes share."""
 

@@ -38,8 +38,10 @@ class PromptEntry:
     """FLOP/s at which products peak; a CPU's cores times 1e9."""
     shader_rate: float
     """FP32 FLOP/s; for a CPU ``product_rate``."""
+    power_share: float
+    isa: str
     emulates_dot: bool
-    """As ``Device`` has it."""
+    """As ``Device`` has them."""
     link: float
     """Bytes/s at which the weights arrive; infinite where they lie on the device."""
 
@@ -162,7 +164,7 @@ def observe_prompts(
 def _entry(row: int, device: Device, link: float, efficiencies: Efficiencies) -> PromptEntry:
     cpu = device.kind == "cpu"
     architecture = device.architecture or "*"
-    clock = device.unit_clock
+    clock = device.cores * 1e9 if cpu else device.unit_clock / device.slowed_to
     return PromptEntry(
         row=row,
         device_class=DeviceClass(
@@ -172,7 +174,9 @@ def _entry(row: int, device: Device, link: float, efficiencies: Efficiencies) ->
             efficiencies.family(architecture),
             architecture,
         ),
-        bandwidth=device.bandwidth,
+        bandwidth=device.bandwidth / device.slowed_to,
+        power_share=device.power_share,
+        isa=device.isa,
         cap=device.cap,
         product_rate=clock if cpu else efficiencies.product_rate(device.architecture, clock),
         shader_rate=clock if cpu else efficiencies.shader_rate(device.architecture, clock),

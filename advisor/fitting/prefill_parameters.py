@@ -11,7 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from advisor.fitting.parameters import CPU_CLOCKS, Coefficient, Floats, Layout, Prior
+from advisor.fitting.parameters import CPU_CLOCKS, Coefficient, Floats, Layout, Prior, isa_priors
+
+_ISA_SPREAD = 0.3
+"""Products of prompts gain more from wide instruction sets than decoding does."""
 
 PROMPT_COEFFICIENTS: Mapping[str, Coefficient] = {
     # Share of the rate of products that a prompt reaches (CPU: FLOP per core and nanosecond).
@@ -36,6 +39,7 @@ PROMPT_COEFFICIENTS: Mapping[str, Coefficient] = {
 }
 
 PROMPT_NUMBERS: Mapping[str, Prior] = {
+    **isa_priors(_ISA_SPREAD),
     "memory_share": Prior(0.75, 0.1),
     "dense_p": Prior(2.5, 0.15),
     "expert_p": Prior(5.0, 0.15),
@@ -43,11 +47,12 @@ PROMPT_NUMBERS: Mapping[str, Prior] = {
     "pipeline_gain": Prior(0.4, 0.4),
     "link_share": Prior(1.1, 0.2),
     "emulated_dot_cost": Prior(2.0, 0.3),
+    "power_exponent": Prior(0.7, 0.3),
 }
 """Numbers that all classes share: the share of the memory's bandwidth that streaming reaches, the exponents
 of its soft maximum with computing, the time of a FLOP on latents, the share of a pipeline's gain,
-what streaming from RAM reaches of the link, and the time of experts where integer products need several
-instructions."""
+what streaming from RAM reaches of the link, the time of experts where integer products need several
+instructions, and the power of the power limit that rates go with."""
 
 _FORMAT_SPREAD = 0.15
 _ENGINE_FORMAT_SPREAD = 0.25

@@ -49,11 +49,15 @@ class PromptTables:
             for name in PROMPT_COEFFICIENTS
         }
 
+    def number(self, name: str) -> float:
+        """A number that all classes share, as it ships."""
+        return rounded(self.layout.number(self.theta, name))
+
     def sections(self) -> dict[str, Any]:
         """The document's sections about prefill."""
         layout, theta = self.layout, self.theta
         return {
-            "prompt": {name: rounded(layout.number(theta, name)) for name in PROMPT_NUMBERS},
+            "prompt": {name: self.number(name) for name in PROMPT_NUMBERS if not name.startswith("isa/")},
             "prompt_format_costs": {
                 engine or "*": {
                     group: rounded(layout.format_cost(theta, "cost", group, engine))
