@@ -277,7 +277,7 @@ def _linux(source: str) -> SystemInfo:
 
 
 def _join(findings: Findings) -> Rig:
-    from probes.probe import max_channels
+    from probes.probe import cpu_family
     from probes.rigchecks import without_contradictions
     from probes.unified import settle_unified
 
@@ -306,7 +306,7 @@ def _join(findings: Findings) -> Rig:
             records,
             cpu_name=cpu.name.value,
             sockets=cpu.sockets.value,
-            max_channels_per_socket=max_channels(cpu.name.value),
+            family=cpu_family(cpu.name.value),
             total_bytes=total,
         )
         memories.insert(0, from_dmi)

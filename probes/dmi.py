@@ -108,7 +108,8 @@ class ProcessorSocket:
 class DmiRecords:
     """Everything read from one source.
 
-    ``complete`` is ``False`` when the source is known to have been cut off.
+    ``complete`` is ``False`` when the source is known to have been cut off; ``lists_empty_slots`` is
+    ``False`` for Windows' classes, which list modules only.
     """
 
     source: str
@@ -121,6 +122,7 @@ class DmiRecords:
     board_vendor: str | None = None
     board: str | None = None
     complete: bool = True
+    lists_empty_slots: bool = True
 
     @property
     def sockets(self) -> int | None:

@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from catalog.types import CpuFamily
 from probes.cgroup import CgroupLimits, read_limits
 from probes.channels import MemoryLayout, analyse_memory, bandwidth_bytes_per_s, unknown_layout
 from probes.dmi import DmiRecords, plausible_mts
@@ -142,6 +143,8 @@ def _plausible(layout: MemoryLayout, total: int | None, complete: bool) -> tuple
             bandwidth_bytes_per_s=unknown(because),
             installed_bytes=unknown(because),
             bus_bits=None,
+            notes=tuple(n for n in layout.notes if n not in {a.text for a in layout.advice}),
+            advice=(),
         ), [because]
     gap = installed - total
     if gap > max(_RESERVED_BYTES, installed * 0.05):
@@ -186,6 +189,7 @@ def _info(
         slots=slots,
         limit_bytes=limit,
         modules=layout.modules,
+        advice=layout.advice,
     )
 
 
@@ -197,7 +201,11 @@ def _psutil_totals() -> tuple[int, int]:
 
 
 def probe_memory(
-    root: Path, cpu: CpuInfo, system: SystemInfo, max_channels_per_socket: int | None
+    root: Path,
+    cpu: CpuInfo,
+    system: SystemInfo,
+    max_channels_per_socket: int | None = None,
+    family: CpuFamily | None = None,
 ) -> tuple[MemoryInfo, tuple[str, ...]]:
     """The RAM under ``root`` and notes on what could not be found; never raises.
 
@@ -205,7 +213,8 @@ def probe_memory(
         root: ``/`` for this machine or the folder of a captured tree.
         cpu: for the number of sockets and the chips with a wide LPDDR bus.
         system: in a virtual machine the module list is not used.
-        max_channels_per_socket: 64-bit channels of the CPU family, from the catalog, if known.
+        max_channels_per_socket: 64-bit channels of the CPU family, if known; else the family's.
+        family: the CPU family of the catalog, if known.
     """
     total_bytes, available_bytes = meminfo(root)
     source = "/proc/meminfo"
@@ -237,6 +246,7 @@ def probe_memory(
                 cpu_name=cpu.name.value,
                 sockets=cpu.sockets.value,
                 max_channels_per_socket=max_channels_per_socket,
+                family=family,
             )
         layout, doubts = _plausible(layout, total_bytes, complete)
         layout = _with_drivers(layout, read_edac(root), _kfd_mts(root))
@@ -260,6 +270,7 @@ def memory_from_dmi(
     sockets: int | None = None,
     max_channels_per_socket: int | None = None,
     total_bytes: int | None = None,
+    family: CpuFamily | None = None,
 ) -> tuple[MemoryInfo, tuple[str, ...]]:
     """The RAM that captured firmware records describe, and notes; see ``probe_memory``.
 
@@ -270,6 +281,7 @@ def memory_from_dmi(
         cpu_name=cpu_name,
         sockets=sockets,
         max_channels_per_socket=max_channels_per_socket,
+        family=family,
     )
     layout, doubts = _plausible(layout, total_bytes, records.complete)
     because = f"not in {records.source}"

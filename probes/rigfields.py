@@ -112,6 +112,13 @@ MODULE_FIELDS = (
     _count("rank", "ranks", maximum=64),
 )
 
+ADVICE_FIELDS = (
+    _text("kind", "such as empty_channels, xmp_off, modules_share_channels", required=True),
+    _text("text", "for people, with the gain in figures", required=True),
+    _rate("bandwidth_bytes_per_s", "theoretical bandwidth now"),
+    _rate("possible_bandwidth_bytes_per_s", "theoretical bandwidth after the change"),
+)
+
 PCIE_FIELDS = (
     Field("generation", "number", minimum=0, maximum=20, about="PCIe generation under load"),
     _count("lanes", "lanes in use", maximum=256),

@@ -102,6 +102,32 @@ class MemoryModule:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryAdvice:
+    """What would make the RAM faster, or why it is not: ``kind`` is one of ``ADVICE_KINDS``.
+
+    ``bandwidth_bytes_per_s`` is the theoretical bandwidth now, ``possible_bandwidth_bytes_per_s`` the one
+    after the change; both ``None`` where nothing can be gained or the gain is not known.
+    """
+
+    kind: str
+    text: str
+    bandwidth_bytes_per_s: float | None = None
+    possible_bandwidth_bytes_per_s: float | None = None
+
+
+ADVICE_KINDS = (
+    "empty_channels",
+    "uneven_channels",
+    "xmp_off",
+    "modules_share_channels",
+    "slowest_module",
+    "firmware_setting",
+    "cpu_limit",
+    "set_by_maker",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryInfo:
     """System RAM.
 
@@ -122,6 +148,7 @@ class MemoryInfo:
     limit_bytes: Fact[int] = field(default_factory=lambda: unknown("no cgroup limit"))
     """Memory limit of the control group, when there is one."""
     modules: tuple[MemoryModule, ...] = ()
+    advice: tuple[MemoryAdvice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,9 +186,9 @@ def markdown(results: list[Result], found: int, expected: int) -> str:
     lines = [
         "# What the probes make of captured machines",
         "",
-        "Written by `python tests/benchmarks/fixtures_table.py FOLDER --write tests/fixtures_results.md` over "
-        f"{len(results)} captures of other people's machines; each file was read alone, with the code of "
-        "`probe --from`. The permissively licensed ones are in `tests/fixtures`.",
+        "Written by `python tests/benchmarks/fixtures_table.py FOLDER --write tests/fixtures_results.md` "
+        f"over {len(results)} captures of other people's machines; each file was read alone, with the code "
+        "of `probe --from`. The permissively licensed ones are in `tests/fixtures`.",
         "",
         f"**{found} of {expected} expected bandwidths found ({found / max(1, expected):.0%}), "
         f"{count['unknown']} unknown, {count['wrong']} wrong, {count['crash']} crashes.** "

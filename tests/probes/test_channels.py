@@ -83,7 +83,7 @@ def test_most_captures_need_no_table_of_cpus() -> None:
         for row in rows
         if "DL360" not in row["file"]
     ]
-    assert sum(known) >= 0.8 * len(rows)
+    assert sum(known) >= 0.75 * len(rows)
 
 
 def test_same_channel_letter_on_two_controllers_is_two_channels() -> None:
@@ -283,7 +283,7 @@ def test_a_fake_mac_table_gives_no_channels() -> None:
 
 def test_unequal_channels_are_flagged() -> None:
     layout = analyse_memory(records(slot("ChannelA-DIMM0", gib=8), slot("ChannelB-DIMM0", gib=16)))
-    assert any("only the matching part is interleaved" in note for note in layout.notes)
+    assert any("only the matching part, 16 GiB, is interleaved" in note for note in layout.notes)
 
 
 def test_xmp_advice_goes_to_desktops_and_not_to_soldered_memory() -> None:
@@ -342,7 +342,8 @@ def test_an_empty_table_is_unknown_with_a_reason() -> None:
         ("DDR5", 5600, 6000, (6000, "configured")),
         ("DDR4", 3200, 2933, (2933, "configured")),
         ("DDR4", 3200, None, (3200, "rated")),
-        ("LPDDR4", 4266, 2133, (2133, "configured")),
+        ("LPDDR4", 4266, 2133, (4266, "unclear")),
+        ("LPDDR5", 6400, 4800, (4800, "configured")),
         (None, None, None, (None, "unknown")),
     ],
 )

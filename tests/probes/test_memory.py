@@ -55,10 +55,8 @@ def test_udevs_record_is_enough_for_everybody(tmp_path: Path) -> None:
     assert memory.slots.value == 2
     assert memory.measured_bandwidth_bytes_per_s.source == "not measured"
     assert [m.channel for m in memory.modules] == ["P0/A", "P0/B"]
-    assert notes == (
-        "memory runs at 5200 MT/s although the modules are rated 5600: "
-        "enable XMP or EXPO in the firmware setup, if the CPU allows it",
-    )
+    assert notes == ("rated 5600, running 5200 MT/s: held there by the CPU's limit or a firmware setting",)
+    assert [a.kind for a in memory.advice] == ["cpu_limit"]
 
 
 def test_the_binary_table_goes_before_udevs_record(tmp_path: Path) -> None:
