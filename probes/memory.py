@@ -1,8 +1,8 @@
 """System RAM: how much there is, how it is built, and what it could deliver.
 
 Sources, in order: the SMBIOS table (root only), udev's record of it (everybody, systemd 248 and later),
-the kernel's ECC drivers, the AMD GPU driver's copy of the memory speed.  A hypervisor's module list is
-never used: it is made up.
+the kernel's ECC drivers, the AMD GPU driver's copy of the memory speed, the firmware's HMAT.  A hypervisor's
+module list is never used: it is made up.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from probes.channels import MemoryLayout, analyse_memory, bandwidth_bytes_per_s,
 from probes.dmi import DmiRecords, plausible_mts
 from probes.edac import EdacMap, read_edac
 from probes.files import MAX_TEXT_BYTES, children, exists, meminfo, read_text
+from probes.hmat import SOURCE as HMAT_SOURCE
+from probes.hmat import Hmat, read_hmat
 from probes.smbios import parse_smbios
 from probes.system import dmi_name
 from probes.types import CpuInfo, Fact, MemoryInfo, RigError, SystemInfo, unknown
@@ -100,10 +102,17 @@ def _kfd_mts(root: Path) -> int | None:
     return None
 
 
-def _with_drivers(layout: MemoryLayout, edac: EdacMap | None, kfd_mts: int | None) -> MemoryLayout:
-    """Gaps of ``layout`` filled from the ECC and GPU drivers."""
+def _with_drivers(
+    layout: MemoryLayout,
+    edac: EdacMap | None,
+    kfd_mts: int | None,
+    hmat: Hmat | None,
+    most_channels: int | None,
+) -> MemoryLayout:
+    """Gaps of ``layout`` filled from the ECC and GPU drivers and from the firmware's performance table."""
     if edac is not None and layout.channels.value is None:
-        layout = replace(layout, channels=Fact(edac.channels, "EDAC driver", "reported"))
+        count = min(edac.channels, most_channels or edac.channels)
+        layout = replace(layout, channels=Fact(count, "EDAC driver", "reported"))
         if layout.type.value is None and edac.type is not None:
             layout = replace(layout, type=Fact(edac.type, "EDAC driver", "reported"))
         if layout.installed_bytes.value is None:
@@ -122,7 +131,21 @@ def _with_drivers(layout: MemoryLayout, edac: EdacMap | None, kfd_mts: int | Non
                 "derived",
             ),
         )
+    if layout.bandwidth_bytes_per_s.value is None and hmat is not None:
+        rate = Fact(hmat.bandwidth_bytes_per_s, f"{HMAT_SOURCE}, {hmat.nodes} node(s)", "reported")
+        layout = replace(layout, bandwidth_bytes_per_s=rate)
     return layout
+
+
+def _hmat_note(layout: MemoryLayout, hmat: Hmat | None) -> list[str]:
+    """A note where the firmware's own figure is far from channels x rate."""
+    rate = layout.bandwidth_bytes_per_s.value
+    if hmat is None or rate is None or 0.6 <= hmat.bandwidth_bytes_per_s / rate <= 1.25:
+        return []
+    return [
+        f"{HMAT_SOURCE} states {hmat.bandwidth_bytes_per_s / 1e9:.0f} GB/s, channels and speed give "
+        f"{rate / 1e9:.0f} GB/s: `rig-advisor probe --measure` decides."
+    ]
 
 
 def _plausible(layout: MemoryLayout, total: int | None, complete: bool) -> tuple[MemoryLayout, list[str]]:
@@ -249,8 +272,12 @@ def probe_memory(
                 family=family,
             )
         layout, doubts = _plausible(layout, total_bytes, complete)
-        layout = _with_drivers(layout, read_edac(root), _kfd_mts(root))
-        notes += [*layout.notes, *doubts]
+        channels = max_channels_per_socket or (family.channels if family else None)
+        n_sockets = cpu.sockets.value
+        most = channels * n_sockets if channels and n_sockets else None
+        hmat = read_hmat(root)
+        layout = _with_drivers(layout, read_edac(root), _kfd_mts(root), hmat, most)
+        notes += [*layout.notes, *doubts, *_hmat_note(layout, hmat)]
         if records is None and layout.bandwidth_bytes_per_s.value is None:
             notes.append(f"memory modules, channels and speed are unknown: {because}")
         elif layout.channels.value is None and not doubts:
@@ -261,6 +288,36 @@ def probe_memory(
             f"{total_bytes / _GIB:.3g} GiB RAM"
         )
     return _info(total, available, limit, layout, because), tuple(notes)
+
+
+_MEASUREMENT_SLACK = 1.05
+"""What a measurement may be above the theory before the theory is wrong: clocks run slightly fast, and a
+short run has some noise."""
+
+
+def without_refuted_theory(memory: MemoryInfo) -> tuple[MemoryInfo, tuple[str, ...]]:
+    """Theoretical figures withdrawn where more was measured than they allow.
+
+    A measurement is a lower bound.  Above the theory, the theory is wrong: usually by two, because a channel
+    or the data rate was missed.
+    """
+    theory, measured = memory.bandwidth_bytes_per_s, memory.measured_bandwidth_bytes_per_s
+    if theory.value is None or measured.value is None:
+        return memory, ()
+    if measured.value <= theory.value * _MEASUREMENT_SLACK:
+        return memory, ()
+    because = (
+        f"{measured.value / 1e9:.1f} GB/s were measured, more than the {theory.value / 1e9:.1f} GB/s of "
+        f"{theory.source}: a channel or the data rate was missed"
+    )
+    kept = memory.channels.confidence == "reported" and memory.mts.confidence != "reported"
+    return replace(
+        memory,
+        bandwidth_bytes_per_s=unknown(because),
+        channels=memory.channels if kept else unknown(because),
+        mts=unknown(because) if kept else memory.mts,
+        advice=(),
+    ), (f"theoretical memory bandwidth left out: {because}.",)
 
 
 def memory_from_dmi(

@@ -142,6 +142,11 @@ def probe_rig(
     if here and (measure or use_cache):
         memory, measured_notes = _measured(cpu, memory, measure, use_cache, on_step)
         notes.extend(measured_notes)
+        if memory.measured_bandwidth_bytes_per_s.known:
+            from probes.memory import without_refuted_theory
+
+            memory, refuted = without_refuted_theory(memory)
+            notes.extend(refuted)
     else:
         _tell(on_step, "bandwidth", "skipped")
     notes.extend(_unknown_notes(cpu, memory, system))
