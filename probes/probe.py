@@ -145,8 +145,10 @@ def probe_rig(
         if memory.measured_bandwidth_bytes_per_s.known:
             from probes.memory import without_refuted_theory
 
+            stale = {advice.text for advice in memory.advice}
             memory, refuted = without_refuted_theory(memory)
-            notes.extend(refuted)
+            if refuted:
+                notes = [*(n for n in notes if n not in stale), *refuted]
     else:
         _tell(on_step, "bandwidth", "skipped")
     notes.extend(_unknown_notes(cpu, memory, system))

@@ -69,6 +69,10 @@ def probe_text(rig: Rig) -> str:
     lines = [text_table(columns, rows)]
     if not rig.accelerators:
         lines.append("no GPU found")
-    if rig.notes:
-        lines += ["", *(f"· {note}" for note in rig.notes)]
+    advice = [a.text for a in memory.advice]
+    if advice:
+        lines += ["", "memory:", *(f"→ {text}" for text in advice)]
+    notes = [note for note in rig.notes if note not in advice]
+    if notes:
+        lines += ["", *(f"· {note}" for note in notes)]
     return "\n".join(lines)
