@@ -26,7 +26,9 @@ _CHANNEL = re.compile(r"CHANNEL[-_ ]?(?!DIMM)([A-P]|\d{1,2})")
 _CH = re.compile(r"(?<![A-Z])CH(?:AN)?[-_ ]?([A-P]|\d{1,2})(?![A-Z0-9])")
 _C_D = re.compile(r"(?<![A-Z0-9])C(\d{1,2})_?D\d{1,2}(?!\d)")
 """Inspur and Quanta servers: ``CPU0_C1D0``."""
-_SOCKET = re.compile(r"(?<![A-Z])(?:(?:CPU|PROC|PROCESSOR|SOCKET)[-_ ]?(\d{1,2})(?!\d)|P(\d{1,2})(?=[-_ /]))")
+_SOCKET = re.compile(
+    r"(?<![A-Z])(?:(?:CPU|PROC|PROCESSOR|SOCKET)[-_ ]?(\d{1,2})(?!\d)|P(\d{1,2})(?=[-_ /]|$))"
+)
 _NODE_SOCKET = re.compile(r"(?<![A-Z])NODE(\d{1,2})[_ ]DIMM")
 """Fujitsu: ``Node1_Dimm5``, one node per CPU; a ``NODE`` before anything else is no socket."""
 _LETTER_SLOT = re.compile(r"(?:DIMM|DDR\d)[-_ ]?(?:P\d[-_ ])?([A-Z])[-_ ]?(\d{0,2})(?![A-Z0-9])")

@@ -177,7 +177,7 @@ def _rate(
         if channels is None or then * _SLOWER <= mts:
             return [MemoryAdvice("modules_share_channels", f"{text}fewer, larger modules run faster")]
         now, best = _bandwidth(channels, mts), _bandwidth(channels, then)
-        text += f"one module per channel, of twice the size, can run at {then}: {_gain(now, best)}"
+        text += f"one larger module per channel can run at {then}: {_gain(now, best)}"
         return [MemoryAdvice("modules_share_channels", text, now, best)]
     if fixed:
         if official is None or channels is None:

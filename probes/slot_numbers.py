@@ -162,7 +162,8 @@ def _number_letter_keys(
     part = 2 if letters else 1
     names = {(socket_label(s), m[part]) for s in slots if (m := found[id(s)]) is not None}
     most = max(Counter(socket for socket, _ in names).values())
-    if max_channels is not None and most > max_channels:
+    told_apart = None not in {socket for socket, _ in names}
+    if max_channels is not None and told_apart and most > max_channels:
         return None
     if not letters and (most != max_channels or most < 3):
         return None  # boards with two channels use the same names the other way round
@@ -201,9 +202,10 @@ def spread(
     ways = _ways_of_counting(slots, populated, channels) if slot_count == len(slots) else None
     most = min(modules, channels) if ways is None else min(modules, channels, max(ways))
     if slot_count is not None:
-        per_channel = -(-slot_count // channels)
-        fits_on_fewer = -(-modules // per_channel) < channels
-        if slot_count <= channels or not fits_on_fewer or (ways is not None and len(ways) == 1):
+        fewest_slots, most_slots = max(1, slot_count // channels), -(-slot_count // channels)
+        empty = max(0, slot_count - modules)
+        least = max(-(-modules // most_slots), channels - empty // fewest_slots)
+        if slot_count <= channels or least >= most or (ways is not None and len(ways) == 1):
             return Spread(most, True)
     if modules <= channels or modules % channels == 0:
         return Spread(most, False)
