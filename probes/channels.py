@@ -77,10 +77,15 @@ def analyse_memory(
     populated = tuple(s for s in slots if s.size_bytes != 0)
     array_slots = sum(a.slots or 0 for a in records.arrays if a.use in (None, "System Memory"))
     slot_count = max(array_slots, len(slots)) or None
-    hypervisor = hypervisor_from_names(records.vendor, records.product)
+    makers = ((records.vendor, records.product), *((d.manufacturer, d.part_number) for d in populated))
+    hypervisor = next((h for maker in makers if (h := hypervisor_from_names(*maker))), None)
     if not populated:
         reason = "no memory slot in the table" if not slots else "the table lists no populated slot"
         return unknown_layout(slot_count, reason)
+    plain = tuple(d for d in populated if not (infer_type(d) or "").startswith("HBM"))
+    stacked = sum(d.size_bytes or 0 for d in populated) - sum(d.size_bytes or 0 for d in plain)
+    if plain and stacked:  # Xeon Max: high-bandwidth memory on the package beside the modules
+        slots, populated = tuple(s for s in slots if s in plain or s.size_bytes == 0), plain
     kind = _memory_type(populated)
     if hypervisor is not None:
         return unknown_layout(slot_count, f"virtual machine ({hypervisor}): its module list is made up")
@@ -97,6 +102,8 @@ def analyse_memory(
     counted = slot_count if records.lists_empty_slots or array_slots else None
     completed: Sequence[MemoryDevice] = populated
     notes: list[str] = list(speed_notes)
+    if plain and stacked:
+        notes.append(f"{stacked / 1024**3:.4g} GiB of HBM on the package are not counted as RAM modules")
     if records.vendor is not None and records.vendor.casefold().startswith(_FAKE_VENDORS):
         bus = Bus(None, because="the firmware table is that of another machine (OpenCore)")
         keys = ()
