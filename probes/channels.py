@@ -38,6 +38,8 @@ class MemoryLayout:
     bus_bits: int | None
     notes: tuple[str, ...]
     advice: tuple[MemoryAdvice, ...] = ()
+    max_channels: int | None = None
+    """Channels that the CPUs have, over all sockets; of soldered memory, those that the board has."""
 
 
 def bandwidth_bytes_per_s(bus_bits: int, mts: int) -> float:
@@ -136,13 +138,16 @@ def analyse_memory(
                 f"{bus.bits} bits at {mts.value} MT/s ({source})",
                 _worst("derived", bus.confidence, mts.confidence),
             )
+    most = None if limit is None else limit * n_sockets
+    if most is not None and channels.value is not None and is_lpddr(kind):
+        most = channels.value  # soldered: the board has no more
     advice = advise(
         populated,
         keys,
         kind=kind,
         channels=channels.value if records.complete else None,
         mts=mts.value if mts.confidence == "reported" else None,
-        total_channels=None if limit is None else limit * n_sockets,
+        total_channels=most,
         family=family,
         sockets=n_sockets,
         free_slots=None if counted is None else counted - len(populated),
@@ -166,6 +171,7 @@ def analyse_memory(
         bus_bits=bus.bits,
         notes=(*notes, *(a.text for a in advice)),
         advice=advice,
+        max_channels=most,
     )
 
 

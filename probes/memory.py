@@ -198,6 +198,9 @@ def _info(
     total: Fact[int], available: Fact[int], limit: Fact[int], layout: MemoryLayout, because: str
 ) -> MemoryInfo:
     slots: Fact[int] = unknown(because or "no module list")
+    most: Fact[int] = unknown("the CPU's channels are not known")
+    if layout.max_channels is not None:
+        most = Fact(layout.max_channels, "catalog: the CPU's family", "table")
     if layout.slots is not None:
         slots = Fact(layout.slots, "firmware table", "reported")
     return MemoryInfo(
@@ -210,6 +213,7 @@ def _info(
         measured_bandwidth_bytes_per_s=unknown("not measured"),
         installed_bytes=layout.installed_bytes,
         slots=slots,
+        max_channels=most,
         limit_bytes=limit,
         modules=layout.modules,
         advice=layout.advice,

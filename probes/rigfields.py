@@ -95,6 +95,7 @@ MEMORY_FACTS = (
     _rate("measured_bandwidth_bytes_per_s", "read bandwidth measured on this machine", required=True),
     _bytes("installed_bytes", "sum of the modules"),
     _count("slots", "memory slots", maximum=4096),
+    _count("max_channels", "64-bit channels that the CPUs have, over all sockets", maximum=4096),
     _bytes("limit_bytes", "memory limit of the control group"),
 )
 
