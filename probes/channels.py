@@ -20,6 +20,9 @@ from probes.rates import common_speed, is_lpddr
 from probes.types import Confidence, Fact, MemoryAdvice, MemoryModule, unknown
 from probes.virtual import hypervisor_from_names
 
+MAX_SLOTS = 4096
+"""More than any machine has; firmware writes 0xFFFF where it does not know."""
+
 _FAKE_VENDORS = ("acidanthera",)
 """OpenCore writes the SMBIOS table of another machine."""
 
@@ -78,6 +81,8 @@ def analyse_memory(
     slots = ram_slots(records)
     populated = tuple(s for s in slots if s.size_bytes != 0)
     array_slots = sum(a.slots or 0 for a in records.arrays if a.use in (None, "System Memory"))
+    if array_slots > MAX_SLOTS:
+        array_slots = 0  # a filler
     slot_count = max(array_slots, len(slots)) or None
     makers = ((records.vendor, records.product), *((d.manufacturer, d.part_number) for d in populated))
     hypervisor = next((h for maker in makers if (h := hypervisor_from_names(*maker))), None)

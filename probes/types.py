@@ -146,7 +146,7 @@ class MemoryInfo:
     installed_bytes: Fact[int] = field(default_factory=lambda: unknown("no module list"))
     slots: Fact[int] = field(default_factory=lambda: unknown("no module list"))
     max_channels: Fact[int] = field(default_factory=lambda: unknown("the CPU's channels are not known"))
-    """64-bit channels that the CPUs have, populated or not, over all sockets; of soldered memory, the board's."""
+    """64-bit channels that the CPUs have, populated or not; of soldered memory, those of the board."""
     limit_bytes: Fact[int] = field(default_factory=lambda: unknown("no cgroup limit"))
     """Memory limit of the control group, when there is one."""
     modules: tuple[MemoryModule, ...] = ()
