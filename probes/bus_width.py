@@ -46,6 +46,7 @@ def channel_keys(
     vendor: str | None,
     product: str | None,
     max_channels_per_socket: int | None,
+    whole: bool = True,
 ) -> SlotKeys:
     """The channel of each populated slot, or no keys where the names do not tell.
 
@@ -54,6 +55,7 @@ def channel_keys(
         vendor: system (or board) vendor, for the numbering rules of makers.
         product: product name.
         max_channels_per_socket: what the CPU family has at most, in 64-bit channels, if known.
+        whole: whether ``slots`` has the empty ones too.
     """
     populated = [s for s in slots if s.size_bytes != 0]
     if not populated:
@@ -67,12 +69,13 @@ def channel_keys(
         vendor=vendor or "",
         product=product or "",
         max_channels=max_channels_per_socket,
+        whole=whole,
     )
     if found is not None:
         return found
     if (vendor or "").casefold().startswith("dell") and "poweredge" in (product or "").casefold():
         return SlotKeys((), "Dell slot numbers")  # the letter is the socket: never a channel
-    return lettered_keys(slots, populated) or SlotKeys((), "slot numbers only")
+    return lettered_keys(slots, populated, whole=whole) or SlotKeys((), "slot numbers only")
 
 
 def lpddr_bus(

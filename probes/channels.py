@@ -102,7 +102,13 @@ def analyse_memory(
     source = records.source
     limit = max_channels_per_socket or (family.channels if family else None)
     mts, speed_notes = common_speed(populated, kind, source, family)
-    found = channel_keys(slots, vendor=records.vendor, product=records.product, max_channels_per_socket=limit)
+    found = channel_keys(
+        slots,
+        vendor=records.vendor,
+        product=records.product,
+        max_channels_per_socket=limit,
+        whole=records.lists_empty_slots,
+    )
     labels = {label for label in map(socket_label, slots) if label is not None}
     n_sockets = sockets or records.sockets or max(1, len(labels))
     keys = found.keys

@@ -91,9 +91,10 @@ def named_channel(device: MemoryDevice) -> ChannelKey | None:
     return None
 
 
-def _letter(device: MemoryDevice) -> str | None:
+def _letter(device: MemoryDevice, whole: bool) -> str | None:
+    """``A1`` alone is a channel only where all slots are seen: on PowerEdge the letter is the socket."""
     text = device.locator.upper()
-    match = _LETTER_SLOT.search(text) or _BARE_LETTER.fullmatch(text)
+    match = _LETTER_SLOT.search(text) or (_BARE_LETTER.fullmatch(text) if whole else None)
     return None if match is None else match[1]
 
 
@@ -113,10 +114,13 @@ def named_keys(populated: Sequence[MemoryDevice]) -> SlotKeys | None:
     return SlotKeys(tuple(keys), "channel names")
 
 
-def lettered_keys(slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevice]) -> SlotKeys | None:
+def lettered_keys(
+    slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevice], *, whole: bool
+) -> SlotKeys | None:
     """``DIMM_A1``: letter = channel, if the letters of all slots, empty ones included, look like that.
 
     Boards with two sockets may name the slots of both alike; the bank name then tells them apart.
+    ``whole`` is false where the empty slots are not listed.
     """
     names = Counter((slot.locator, socket_label(slot)) for slot in slots)
     groups = Counter((slot.locator, socket_label(slot), slot.bank) for slot in slots)
@@ -129,7 +133,7 @@ def lettered_keys(slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevic
 
     shape: Counter[tuple[str | None, str]] = Counter()
     for slot in slots:
-        letter = _letter(slot)
+        letter = _letter(slot, whole)
         if letter is not None:
             shape[group(slot), letter] += 1
     letters = {letter for _, letter in shape}
@@ -137,7 +141,7 @@ def lettered_keys(slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevic
         return None
     keys: list[ChannelKey] = []
     for device in populated:
-        letter = _letter(device)
+        letter = _letter(device, whole)
         if letter is None:
             return None
         keys.append(ChannelKey(group(device), letter))

@@ -39,13 +39,19 @@ def effective_mts(
     if configured_mts is None:
         if rated_mts is None:
             return None, "unknown"
-        return (_doubled(rated_mts, None), "clock") if rated_mts < floor else (rated_mts, "rated")
+        return _clock(rated_mts, None, floor) if rated_mts < floor else (rated_mts, "rated")
     half_of_rated = rated_mts is not None and abs(configured_mts * 2 - rated_mts) <= 2
     if half_of_rated and kind is not None and kind.startswith("LPDDR"):
         return rated_mts, "unclear"
     if configured_mts < floor or (half_of_rated and kind in ("DDR2", "DDR3", "DDR4")):
-        return _doubled(configured_mts, rated_mts), "clock"
+        return _clock(configured_mts, rated_mts, floor)
     return configured_mts, "configured"
+
+
+def _clock(clock_mhz: int, rated_mts: int | None, floor_mts: int) -> tuple[int | None, str]:
+    """Twice a clock, unless that too is below what the type can do: then the type or the speed is wrong."""
+    rate = _doubled(clock_mhz, rated_mts)
+    return (rate, "clock") if rate >= floor_mts else (None, "unknown")
 
 
 def _doubled(clock_mhz: int, rated_mts: int | None) -> int:

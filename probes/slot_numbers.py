@@ -24,6 +24,7 @@ from probes.locators import MAX_SLOTS_PER_CHANNEL, ChannelKey, SlotKeys, socket_
 _DELL = re.compile(r"(?:DIMM[-_ ]?)?([A-H])(\d{1,2})")
 _HPE = re.compile(r"PROC ?(\d{1,2}) DIMM ?(\d{1,2})[A-L]?(?: .*)?")
 _LENOVO = re.compile(r"(?:DIMM|SLOT)[-_ ]?(\d{1,2})")
+_LENOVO_SERVER = re.compile(r"thinksystem|system x", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:DIMM|XMM|SLOT|MEMORY|/D|^[A-Z])[-_ #]?(\d{1,2})(?![0-9A-Z])")
 _HUAWEI = re.compile(r"DIMM(\d)(\d)([0-2])(?: .*)?")
 _NUMBER_LETTER = re.compile(r"DIMM[-_ ]?(\d{1,2})([A-H])(?![A-Z0-9])")
@@ -121,24 +122,39 @@ def maker_keys(
     vendor: str,
     product: str,
     max_channels: int | None,
+    whole: bool,
 ) -> SlotKeys | None:
-    """Channel keys by the maker's way of counting, ``None`` where there is no rule or it does not fit."""
+    """Channel keys by the maker's way of counting, ``None`` where there is no rule or it does not fit.
+
+    ``whole`` is false where ``slots`` lacks the empty ones: only rules that need not count them are used.
+    """
     maker = vendor.casefold()
     if maker.startswith("dell") and "poweredge" in product.casefold():
         return dell_keys(slots, populated, max_channels)
     if maker.startswith(("hp", "hewlett")):
+        if not whole:
+            return _pair_keys(populated) if re.search(r"Gen10(?! Plus v2)", product) else None
         if max_channels is None and "Gen10" in product:
             places = _places(slots, _hpe_place) or {}
             # Gen10 has pairs on every model: 12 slots on six channels, 16 on eight.
             max_channels = {12: 6, 16: 8}.get(max(map(len, places.values()), default=0))
         return block_keys(slots, populated, _hpe_place, max_channels, "HPE slot numbers")
-    if maker.startswith(("lenovo", "ibm")) and re.search(r"thinksystem|system x", product, re.IGNORECASE):
+    if (
+        whole
+        and maker.startswith(("lenovo", "ibm"))
+        and re.search(r"thinksystem|system x", product, re.IGNORECASE)
+    ):
         return block_keys(slots, populated, _lenovo_place, max_channels, "Lenovo slot numbers")
     if maker.startswith(("huawei", "xfusion")):
         return _huawei_keys(slots, populated)
-    if maker.startswith(("fujitsu", "supermicro")):
+    if maker.startswith("fujitsu") or (whole and maker.startswith("supermicro")):
         return _number_letter_keys(slots, populated, maker.startswith("fujitsu"), max_channels)
     return None
+
+
+def _pair_keys(populated: Sequence[MemoryDevice]) -> SlotKeys | None:
+    """ProLiant Gen10 servers: slots 1 and 2, 3 and 4, … of a CPU share a channel on every model."""
+    return _keys(populated, _hpe_place, lambda _, number: (number - 1) // 2, "HPE slot numbers")
 
 
 def _huawei_keys(slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevice]) -> SlotKeys | None:

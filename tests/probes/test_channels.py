@@ -363,6 +363,8 @@ def test_an_empty_table_is_unknown_with_a_reason() -> None:
         ("DDR4", 3200, None, (3200, "rated")),
         ("LPDDR4", 4266, 2133, (4266, "unclear")),
         ("LPDDR5", 6400, 4800, (4800, "configured")),
+        ("DDR5", None, 1333, (None, "unknown")),
+        ("DDR4", 3200, 400, (None, "unknown")),
         (None, None, None, (None, "unknown")),
     ],
 )

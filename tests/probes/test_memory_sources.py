@@ -109,6 +109,16 @@ def test_slots_of_windows_may_come_from_a_file_of_their_own(tmp_path: Path) -> N
     assert (rig.memory.channels.value, rig.memory.channels.confidence) == (2, "derived")
 
 
+def test_servers_on_windows_are_not_read_by_rules_that_need_the_empty_slots(tmp_path: Path) -> None:
+    xeon = CIM_CPU | {"Name": "Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz", "SocketDesignation": "Proc 1"}
+    hpe = {"Manufacturer": "HPE", "Model": "ProLiant DL380 Gen10", "TotalPhysicalMemory": "205000000000"}
+    modules = [cim_module(f"PROC 1 DIMM {n}", "", SMBIOSMemoryType=26) for n in (3, 4, 5, 6, 7, 8)]
+    pairs = read(tmp_path, "hpe.json", json.dumps([*modules, xeon, hpe])).memory.channels
+    assert (pairs.value, pairs.confidence) == (3, "derived")
+    dell = [cim_module(f"{c}{n}", "", SMBIOSMemoryType=26) for c in "AB" for n in (1, 2, 3)]
+    assert read(tmp_path, "dell.json", json.dumps(dell)).memory.channels.value is None
+
+
 def test_old_windows_has_another_code_for_the_type(tmp_path: Path) -> None:
     module = cim_module("DIMM0", "BANK0", MemoryType=24, Speed=1600)
     del module["SMBIOSMemoryType"], module["ConfiguredClockSpeed"]
