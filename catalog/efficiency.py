@@ -103,13 +103,9 @@ class Spread:
     """What the spread of ln(measured / predicted) is made of: a base per kind of run, and factors."""
 
     kinds: Mapping[str, float]
-    deep: float
-    several_devices: float
-    batch: float
+    situations: Mapping[str, float]
     engines: Mapping[str, float]
     """By ``vendor|engine``."""
-    unseen_device: float
-    unseen_class: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +126,11 @@ class Efficiencies:
             node = node[key]
         return float(node["value"] if isinstance(node, dict) else node)
 
+    def memory_share(self, *, shared: bool, inline_ecc: bool) -> float:
+        """What memory reaches relative to a discrete card's without error correction."""
+        share = self.number("unified_share") if shared else 1.0
+        return share * (self.number("inline_ecc_share") if inline_ecc else 1.0)
+
     def family(self, architecture: str) -> str:
         """The family that an architecture belongs to; itself if it is not listed."""
         entry = self.raw["architectures"].get(architecture)
@@ -139,6 +140,11 @@ class Efficiencies:
         """Compute units times clock (1/s), from the dense FP16 rate and what a unit does per clock."""
         entry = self.raw["architectures"].get(architecture) or self.raw["architectures"]["*"]
         return fp16_flops / float(entry["fp16_flops_per_unit_clock"])
+
+    def emulates_dot(self, architecture: str, engine: str) -> bool:
+        """Whether an engine's kernels multiply in integers that the architecture has no instruction for."""
+        entry = self.raw["architectures"].get(architecture) or self.raw["architectures"]["*"]
+        return engine in self.raw["integer_dot_engines"]["value"] and not entry.get("integer_dot", True)
 
     def product_rate(self, architecture: str, unit_clock: float) -> float:
         """FLOP/s at which products of quantized weights peak: in FP16, or integers where those are faster."""
@@ -152,13 +158,15 @@ class Efficiencies:
         entry = self.raw["architectures"].get(architecture) or self.raw["architectures"]["*"]
         return unit_clock * float(entry["fp32_flops_per_unit_clock"])
 
-    def prompt_costs(self, engine: str, types: Sequence[str]) -> tuple[float, ...]:
-        """Time per FLOP of a prompt's products in the given formats relative to the reference format."""
+    def prompt_costs(self, engine: str, types: Sequence[str], years: float = 0.0) -> tuple[float, ...]:
+        """Time per FLOP of a prompt's products in the given formats relative to the reference format, with
+        a runtime that is some years behind the newest."""
         table: Mapping[str, Mapping[str, float]] = self.raw["prompt_format_costs"]
         average = table["*"]
         row = table.get(engine, average)
+        growth: Mapping[str, float] = self.raw["prompt_format_growth_per_year"]
         groups = [self.prompt_format_group(t) for t in types]
-        return tuple(float(row.get(group, average[group])) for group in groups)
+        return tuple(float(row.get(group, average[group])) * growth[group] ** years for group in groups)
 
     def prompt_format_group(self, ggml_type: str) -> str:
         """The group of formats that share their cost on prompts."""
@@ -166,12 +174,14 @@ class Efficiencies:
         return own.get(ggml_type) or format_group(self.raw["format_groups"], ggml_type)
 
     @property
-    def prompt_spread(self) -> Spread:
-        return Spread(**self.raw["prefill_spread_log"])
+    def prompt_spreads(self) -> tuple[Spread, ...]:
+        """Of prefill, by distance from the data: device measured, only its class, neither."""
+        return tuple(Spread(**table) for table in self.raw["prefill_spread_log"].values())
 
     @property
-    def spread(self) -> Spread:
-        return Spread(**self.raw["spread_log"])
+    def spreads(self) -> tuple[Spread, ...]:
+        """The same of decoding."""
+        return tuple(Spread(**table) for table in self.raw["spread_log"].values())
 
     def is_measured(self, device: str, backend: str) -> bool:
         """Whether measurements of a device with an engine were in the fit."""
@@ -194,21 +204,29 @@ class Efficiencies:
             source=row["source"],
         )
 
-    def isa_factor(self, isa: Sequence[str]) -> float:
-        """Per-core speed relative to AVX-512 with VNNI; the first instruction set listed that is there."""
-        for row in self.raw["isa_factor"]:
-            if row["isa"] == "*" or row["isa"] in isa:
-                return float(row["value"])
-        raise CatalogError("efficiencies.json: isa_factor has no entry '*'")
+    def best_isa(self, isa: Sequence[str]) -> str:
+        """The first instruction set of the table that a CPU has; ``*`` if it has none of them."""
+        return next((name for name in self.raw["isa_factors"]["decode"] if name in isa), "*")
+
+    def isa_factor(self, isa: str, *, prompt: bool = False) -> float:
+        """Per-core speed with an instruction set relative to AVX-512 with VNNI."""
+        return float(self.raw["isa_factors"]["prefill" if prompt else "decode"][isa])
 
     def format_costs(self, engine: str, types: Sequence[str]) -> FormatCosts:
         """What the given formats cost with an engine; an engine without rows takes the average."""
         return _format_costs(self, engine, tuple(types))
 
+    def is_quantized(self, types: Sequence[str]) -> tuple[bool, ...]:
+        """Whether each format is multiplied in integers."""
+        return tuple(format_group(self.raw["format_groups"], t) != SIXTEEN_BIT for t in types)
+
     def _format_row(self, engine: str, group: str) -> Mapping[str, float]:
         table: Mapping[str, Mapping[str, Mapping[str, float]]] = self.raw["format_costs"]
         return table.get(engine, table["*"]).get(group) or table["*"][group]
 
+
+SIXTEEN_BIT = "16-bit"
+"""The group of formats that are floating-point numbers."""
 
 CLASS_VALUES = tuple(
     name

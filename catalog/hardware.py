@@ -118,6 +118,7 @@ def read_accelerators() -> tuple[Accelerator, ...]:
             column["source"],
             [text or None for text in column["note"]],
             [float(text) if text else None for text in column["fp8_tflops"]],
+            [text == "on" for text in column["ecc"]],
         )
     )
 

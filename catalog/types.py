@@ -244,6 +244,8 @@ class Accelerator:
     note: str | None = None
     fp8_tflops: float | None = None
     """Dense FP8 rate, recorded for the frontier chips."""
+    ecc: bool = False
+    """Whether the board ships with error correction on that costs bandwidth (GDDR; HBM has room for it)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_CAPTURE_BYTES = 64 * 1024**2
 
+_CIM_KEY = re.compile(r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)\s*[=:]", re.MULTILINE)
+
 UNDERSTOOD = (
     "a raw SMBIOS table or dmidecode --dump-bin file",
     "dmidecode text",
@@ -250,7 +252,9 @@ def _read_lines(text: str, findings: Findings) -> None:
         from probes.macos import document_from_text
 
         add_mac(document_from_text(text), findings)
-    elif re.search(r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors)\s*[=:]", text, re.MULTILINE):
+    elif re.search(
+        r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)\s*[=:]", text, re.MULTILINE
+    ):
         from probes.capture_json import add_windows
         from probes.windows_cim import wmic_document
 
@@ -277,7 +281,7 @@ def _linux(source: str) -> SystemInfo:
 
 
 def _join(findings: Findings) -> Rig:
-    from probes.probe import max_channels
+    from probes.probe import cpu_family
     from probes.rigchecks import without_contradictions
     from probes.unified import settle_unified
 
@@ -291,10 +295,11 @@ def _join(findings: Findings) -> Rig:
         name = findings.rigs[0].name
     if findings.records:
         from probes.cpu import cpu_from_dmi
+        from probes.dmi import joined_records
         from probes.memory import memory_from_dmi
         from probes.virtual import hypervisor_from_names
 
-        records = max(findings.records, key=lambda r: (r.complete, len(r.devices)))
+        records = joined_records(findings.records)
         hypervisor = hypervisor_from_names(records.vendor, records.product)
         # Processor and memory records may come from different files.
         from_firmware = first_known(map(cpu_from_dmi, findings.records), unknown_cpu(nowhere))
@@ -306,7 +311,7 @@ def _join(findings: Findings) -> Rig:
             records,
             cpu_name=cpu.name.value,
             sockets=cpu.sockets.value,
-            max_channels_per_socket=max_channels(cpu.name.value),
+            family=cpu_family(cpu.name.value),
             total_bytes=total,
         )
         memories.insert(0, from_dmi)

@@ -64,7 +64,7 @@ def add_windows(document: object, findings: Findings) -> None:
     from probes.windows_cim import windows_from_cim
 
     windows = windows_from_cim(document)
-    if windows.records.devices or windows.records.processors:
+    if windows.records.devices or windows.records.processors or windows.records.arrays:
         findings.records.append(windows.records)
     if windows.total_bytes is not None:
         total = Fact(windows.total_bytes, windows.records.source, "reported")

@@ -2,31 +2,27 @@
 
     bandwidth = bus bits / 8 * MT/s * 1e6        [bytes/s]
 
-The bus is kept in bits: a DDR channel is 64 whatever the firmware's width field says (72 with ECC, 2 x 32
-sub-channels on DDR5), an LPDDR bus is the sum of its devices' widths, held to what the CPU has.  Where
-neither the names nor the CPU's limits decide, the answer is unknown.
+The bus is kept in bits (``bus_width``); where neither the names nor the CPU's limits decide, the answer is
+unknown.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from catalog.types import CpuFamily
+from probes.bus_width import Bus, channel_keys, cut_bus, ddr_bus, lpddr_bus
 from probes.dmi import DmiRecords, MemoryDevice, infer_type, ram_slots
-from probes.locators import ChannelKey, SlotKeys, channel_keys, socket_label
-from probes.rates import common_speed, is_lpddr, slower_than_rated
-from probes.types import Confidence, Fact, MemoryModule, unknown
+from probes.locators import ChannelKey, socket_label
+from probes.memory_advice import advise
+from probes.rates import common_speed, is_lpddr
+from probes.types import Confidence, Fact, MemoryAdvice, MemoryModule, unknown
 from probes.virtual import hypervisor_from_names
 
-CLIENT_LPDDR_BITS = 128
-"""LPDDR bus of client chips: 1,842 of about 2,400 machines with LPDDR5 (linuxhw/DMI, January 2025); the
-exceptions are named by ``_WIDE_LPDDR``."""
+MAX_SLOTS = 4096
+"""More than any machine has; firmware writes 0xFFFF where it does not know."""
 
-_WIDE_LPDDR = re.compile(
-    r"Ryzen AI Max|\bGB10\b|\bM\d+ (?:Pro|Max|Ultra)\b|Orin|Thor|Xavier|Grace", re.IGNORECASE
-)
 _FAKE_VENDORS = ("acidanthera",)
 """OpenCore writes the SMBIOS table of another machine."""
 
@@ -44,16 +40,9 @@ class MemoryLayout:
     bandwidth_bytes_per_s: Fact[float]
     bus_bits: int | None
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Bus:
-    """Width of the populated bus; ``bits`` is ``None`` when unknown and ``because`` then says why."""
-
-    bits: int | None
-    confidence: Confidence = "unknown"
-    because: str = ""
-    notes: tuple[str, ...] = ()
+    advice: tuple[MemoryAdvice, ...] = ()
+    max_channels: int | None = None
+    """Channels that the CPUs have, over all sockets; of soldered memory, those that the board has."""
 
 
 def bandwidth_bytes_per_s(bus_bits: int, mts: int) -> float:
@@ -72,140 +61,13 @@ def _memory_type(populated: Sequence[MemoryDevice]) -> str | None:
     return kinds.pop() if len(kinds) == 1 else None
 
 
-def _lpddr_bus(
-    populated: Sequence[MemoryDevice], sockets: int, max_channels: int | None, cpu_name: str | None
-) -> _Bus:
-    widths = [d.data_bits for d in populated if d.data_bits is not None]
-    claimed = sum(widths) if len(widths) == len(populated) else None
-    limit = None if max_channels is None else max_channels * 64 * sockets
-    if limit is not None:
-        if claimed is None or claimed < 64:
-            shown = "no widths" if claimed is None else f"a bus of {claimed} bits"
-            note = f"the firmware claims {shown} for soldered memory; taken as the CPU's {limit}-bit bus"
-            return _Bus(limit, "table", notes=(note,))
-        if claimed > limit:
-            note = f"the firmware's widths add up to {claimed} bits, the CPU has {limit}"
-            return _Bus(limit, "derived", notes=(note,))
-        if claimed < limit:
-            note = f"the firmware's widths add up to {claimed} bits, the CPU could have {limit}: measure"
-            return _Bus(claimed, "guess", notes=(note,))
-        return _Bus(claimed, "reported")
-    if claimed is None or claimed < 64:
-        return _Bus(None, because="the firmware's LPDDR widths are not credible and the CPU's are not known")
-    if claimed <= CLIENT_LPDDR_BITS:
-        return _Bus(claimed, "derived")
-    if _WIDE_LPDDR.search(cpu_name or ""):
-        if max(widths) <= 32 and claimed in (256, 512):
-            return _Bus(claimed, "derived")
-        return _Bus(None, because="the firmware's LPDDR widths are not credible for this chip")
-    note = (
-        f"the firmware's widths add up to {claimed} bits; taken as {CLIENT_LPDDR_BITS}, as client chips have"
-    )
-    return _Bus(CLIENT_LPDDR_BITS, "guess", notes=(note,))
-
-
-def _by_keys(keys: Sequence[ChannelKey], sockets: int, limit: int | None) -> tuple[int, bool]:
-    """Distinct channels, held to the CPU's number per socket; and whether that took some away."""
-    per_socket = Counter(key.socket for key in set(keys))
-    total = sum(per_socket.values())
-    if limit is None:
-        return total, False
-    if None in per_socket or len(per_socket) > sockets:
-        held = min(total, limit * max(sockets, len(per_socket) - (None in per_socket)))
-    else:
-        held = sum(min(n, limit) for n in per_socket.values())
-    return held, held < total
-
-
-def _ddr_bus(
-    slots: Sequence[MemoryDevice],
-    populated: Sequence[MemoryDevice],
-    found: SlotKeys,
-    sockets: int,
-    limit: int | None,
-) -> _Bus:
-    if any("CAMM" in (d.form_factor or "") for d in populated):
-        if limit is None or len(populated) > 1:
-            return _Bus(None, because="a CAMM module may carry one channel or two")
-        return _Bus(min(2, limit) * 64, "derived")
-    if found.keys:
-        count, held = _by_keys(found.keys, sockets, limit)
-        if held:
-            note = f"the slot names give more channels than the CPU has ({count}): held to the CPU's"
-            return _Bus(count * 64, "derived", notes=(note,))
-        return _Bus(count * 64, "reported" if found.exact else "derived")
-    if len(populated) == 1:
-        return _Bus(64, "derived")
-    if limit is None:
-        return _Bus(
-            None,
-            because=f"the slot names do not tell channels ({found.grammar}) and the CPU's are not known",
-        )
-    # Number-only names: modules are taken as spread over the channels, which is what manuals ask for.
-    labels = [socket_label(d) for d in populated]
-    if None not in labels and len(set(labels)) <= sockets:
-        count = sum(min(n, limit) for n in Counter(labels).values())
-    else:
-        count = min(len(populated), limit * sockets)
-    if len(slots) <= limit * sockets:
-        return _Bus(count * 64, "derived")
-    note = (
-        "the slot names do not tell channels: the modules are assumed to be spread over as many as possible; "
-        "check the manual, or measure"
-    )
-    return _Bus(count * 64, "guess", notes=(note,))
-
-
-def _advice(
-    populated: Sequence[MemoryDevice], keys: Sequence[ChannelKey], channels: int, total: int | None
-) -> tuple[str, ...]:
-    notes = []
-    if total is not None and channels < total:
-        plural = "is" if channels == 1 else "are"
-        notes.append(
-            f"{channels} of {total} memory channels {plural} populated: filling the others would raise the "
-            f"bandwidth up to {total / channels:.3g} times"
-        )
-    per_channel: Counter[ChannelKey] = Counter()
-    for key, device in zip(keys, populated, strict=False):
-        per_channel[key] += device.size_bytes or 0
-    sizes = sorted(set(per_channel.values()))
-    if len(sizes) > 1:
-        gib = ", ".join(f"{size / 1024**3:.4g}" for size in sizes)
-        notes.append(f"channels hold different amounts ({gib} GiB): only the matching part is interleaved")
-    return tuple(notes)
-
-
-def _mirror_sockets(
-    records: DmiRecords, populated: Sequence[MemoryDevice], sockets: int | None
-) -> tuple[MemoryDevice, ...] | None:
-    """The modules of a record that was cut, completed by symmetry: all sockets are filled like the first.
-
-    ``None`` where that does not hold: the cut is in the first socket, or what is seen of the others differs.
-    """
-    by_socket: dict[str, list[MemoryDevice]] = {}
-    for device in records.devices:
-        label = socket_label(device)
-        if label is None:
-            return None
-        by_socket.setdefault(label, []).append(device)
-    count = max(sockets or 0, len(by_socket))
-    if count < 2 or len(by_socket) < 2:
-        return None
-    groups = list(by_socket.values())
-    first = groups[0]
-    for other in groups[1:]:
-        if [d.size_bytes for d in other] != [d.size_bytes for d in first[: len(other)]]:
-            return None
-    return tuple(d for d in first if d in populated) * count
-
-
 def analyse_memory(
     records: DmiRecords,
     *,
     cpu_name: str | None = None,
     sockets: int | None = None,
     max_channels_per_socket: int | None = None,
+    family: CpuFamily | None = None,
 ) -> MemoryLayout:
     """Modules, channels, data rate and theoretical bandwidth of the slots in ``records``.
 
@@ -213,16 +75,24 @@ def analyse_memory(
         records: slots and product names, from any of the three readers.
         cpu_name: brand string; separates the few chips with a wide LPDDR bus from the rest.
         sockets: populated CPU sockets; taken from the records or the slot names when not given.
-        max_channels_per_socket: 64-bit channels that the CPU family has, from the catalog, if known.
+        max_channels_per_socket: 64-bit channels that the CPU family has, if known; else the family's.
+        family: the CPU family of the catalog, for its channels and official rates, if known.
     """
     slots = ram_slots(records)
     populated = tuple(s for s in slots if s.size_bytes != 0)
     array_slots = sum(a.slots or 0 for a in records.arrays if a.use in (None, "System Memory"))
+    if array_slots > MAX_SLOTS:
+        array_slots = 0  # a filler
     slot_count = max(array_slots, len(slots)) or None
-    hypervisor = hypervisor_from_names(records.vendor, records.product)
+    makers = ((records.vendor, records.product), *((d.manufacturer, d.part_number) for d in populated))
+    hypervisor = next((h for maker in makers if (h := hypervisor_from_names(*maker))), None)
     if not populated:
         reason = "no memory slot in the table" if not slots else "the table lists no populated slot"
         return unknown_layout(slot_count, reason)
+    plain = tuple(d for d in populated if not (infer_type(d) or "").startswith("HBM"))
+    stacked = sum(d.size_bytes or 0 for d in populated) - sum(d.size_bytes or 0 for d in plain)
+    if plain and stacked:  # Xeon Max: high-bandwidth memory on the package beside the modules
+        slots, populated = tuple(s for s in slots if s in plain or s.size_bytes == 0), plain
     kind = _memory_type(populated)
     if hypervisor is not None:
         return unknown_layout(slot_count, f"virtual machine ({hypervisor}): its module list is made up")
@@ -230,33 +100,35 @@ def analyse_memory(
         return unknown_layout(slot_count, "the table gives neither type nor speed of the memory")
 
     source = records.source
-    mts, speed_notes = common_speed(populated, kind, source)
+    limit = max_channels_per_socket or (family.channels if family else None)
+    mts, speed_notes = common_speed(populated, kind, source, family)
     found = channel_keys(
         slots,
         vendor=records.vendor,
         product=records.product,
-        max_channels_per_socket=max_channels_per_socket,
+        max_channels_per_socket=limit,
+        whole=records.lists_empty_slots,
     )
     labels = {label for label in map(socket_label, slots) if label is not None}
     n_sockets = sockets or records.sockets or max(1, len(labels))
     keys = found.keys
+    counted = slot_count if records.lists_empty_slots or array_slots else None
     completed: Sequence[MemoryDevice] = populated
     notes: list[str] = list(speed_notes)
+    if plain and stacked:
+        notes.append(f"{stacked / 1024**3:.4g} GiB of HBM on the package are not counted as RAM modules")
     if records.vendor is not None and records.vendor.casefold().startswith(_FAKE_VENDORS):
-        bus = _Bus(None, because="the firmware table is that of another machine (OpenCore)")
+        bus = Bus(None, because="the firmware table is that of another machine (OpenCore)")
         keys = ()
     elif not records.complete:
-        bus, completed = _cut_bus(records, populated, found, sockets, max_channels_per_socket)
-    elif is_lpddr(kind):
-        bus = _lpddr_bus(populated, n_sockets, max_channels_per_socket, cpu_name)
+        bus, completed = cut_bus(records, populated, found, sockets, limit)
+    elif is_lpddr(kind) or _on_chips(populated):
+        bus = lpddr_bus(populated, n_sockets, limit, cpu_name)
     elif kind is not None and kind.startswith("HBM"):
-        bus = _Bus(None, because="stacked memory: its channels are not in the slot list")
+        bus = Bus(None, because="stacked memory: its channels are not in the slot list")
     else:
-        bus = _ddr_bus(slots, populated, found, n_sockets, max_channels_per_socket)
+        bus = ddr_bus(slots, populated, found, n_sockets, limit, counted)
     notes += bus.notes
-    if mts.value is not None and mts.confidence == "reported":
-        crowded = len(populated) > len(set(keys)) > 0
-        notes += slower_than_rated(populated, kind, mts.value, crowded=crowded, server=n_sockets > 1)
 
     channels: Fact[int]
     bandwidth: Fact[float]
@@ -277,9 +149,20 @@ def analyse_memory(
                 f"{bus.bits} bits at {mts.value} MT/s ({source})",
                 _worst("derived", bus.confidence, mts.confidence),
             )
-        if not is_lpddr(kind) and channels.value is not None and records.complete:
-            limit = None if max_channels_per_socket is None else max_channels_per_socket * n_sockets
-            notes += _advice(populated, keys, channels.value, limit)
+    most = None if limit is None else limit * n_sockets
+    if most is not None and channels.value is not None and is_lpddr(kind):
+        most = channels.value  # soldered: the board has no more
+    advice = advise(
+        populated,
+        keys,
+        kind=kind,
+        channels=channels.value if records.complete else None,
+        mts=mts.value if mts.confidence == "reported" else None,
+        total_channels=most,
+        family=family,
+        sockets=n_sockets,
+        free_slots=None if counted is None else counted - len(populated),
+    )
     installed = sum(d.size_bytes or 0 for d in completed)
     sizes_known = all(d.size_bytes is not None for d in populated)
     return MemoryLayout(
@@ -297,33 +180,17 @@ def analyse_memory(
         mts=mts,
         bandwidth_bytes_per_s=bandwidth,
         bus_bits=bus.bits,
-        notes=tuple(notes),
+        notes=(*notes, *(a.text for a in advice)),
+        advice=advice,
+        max_channels=most,
     )
 
 
-def _cut_bus(
-    records: DmiRecords,
-    populated: Sequence[MemoryDevice],
-    found: SlotKeys,
-    sockets: int | None,
-    limit: int | None,
-) -> tuple[_Bus, Sequence[MemoryDevice]]:
-    """The bus of a record that was cut off, if its first socket is whole and stands for the others."""
-    because = (
-        f"{records.source} is cut off ({len(populated)} modules seen): run as root, or give dmidecode output"
+def _on_chips(populated: Sequence[MemoryDevice]) -> bool:
+    """Soldered memory listed by chip although called DDR: the sum of the widths is the bus."""
+    return all(
+        d.data_bits in (8, 16, 32) and "DIMM" not in (d.form_factor or "DIMM").upper() for d in populated
     )
-    mirrored = _mirror_sockets(records, populated, sockets)
-    if mirrored is None or not found.keys or any(k.socket is None for k in found.keys):
-        return _Bus(None, because=because), populated
-    first = found.keys[0].socket
-    per_socket = len({k for k in found.keys if k.socket == first})
-    count = len(mirrored) // max(1, sum(k.socket == first for k in found.keys))
-    note = (
-        f"{records.source} is cut off: {len(populated)} modules seen, {len(mirrored)} taken from the first "
-        f"socket's on {count} sockets"
-    )
-    held = per_socket if limit is None else min(per_socket, limit)
-    return _Bus(held * count * 64, "derived", notes=(note,)), mirrored
 
 
 def _modules(populated: Sequence[MemoryDevice], keys: Sequence[ChannelKey]) -> tuple[MemoryModule, ...]:

@@ -6,7 +6,8 @@ that interprets them lives elsewhere.  Serial numbers and asset tags have no fie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 MIN_MODULE_BYTES = 64 * 1024**2
 """Smaller devices are firmware flash that some BIOSes list as memory, not RAM."""
@@ -108,7 +109,8 @@ class ProcessorSocket:
 class DmiRecords:
     """Everything read from one source.
 
-    ``complete`` is ``False`` when the source is known to have been cut off.
+    ``complete`` is ``False`` when the source is known to have been cut off; ``lists_empty_slots`` is
+    ``False`` for Windows' classes, which list modules only.
     """
 
     source: str
@@ -121,6 +123,7 @@ class DmiRecords:
     board_vendor: str | None = None
     board: str | None = None
     complete: bool = True
+    lists_empty_slots: bool = True
 
     @property
     def sockets(self) -> int | None:
@@ -142,6 +145,17 @@ class DmiRecords:
         if vendor and not name.casefold().startswith(vendor.casefold().split()[0]):
             return f"{vendor} {name}"
         return name
+
+
+def joined_records(found: Sequence[DmiRecords]) -> DmiRecords:
+    """The records that say most of the memory; the number of slots and names may come from the others."""
+    records = max(found, key=lambda r: (r.complete, len(r.devices)))
+    return replace(
+        records,
+        arrays=records.arrays or next((r.arrays for r in found if r.arrays), ()),
+        vendor=records.vendor or next((r.vendor for r in found if r.vendor), None),
+        product=records.product or next((r.product for r in found if r.product), None),
+    )
 
 
 def clean(text: str) -> str:

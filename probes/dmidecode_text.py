@@ -7,6 +7,7 @@ Field names and units changed over the years (``Configured Clock Speed`` became 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 
 from probes.dmi import (
@@ -22,7 +23,8 @@ from probes.dmi import (
 from probes.types import RigError
 
 _HANDLE = re.compile(r"Handle 0x([0-9A-Fa-f]{1,8}), DMI type (\d{1,3})")
-_FIELD = re.compile(r"\s+([^:]+?):(?:\s+(.*?))?\s*")
+_FIELD = re.compile(r"\s*([^:]{1,80}?):(?:\s+(.*?))?\s*")
+"""Indented by a tab; people paste it with blanks, or with none."""
 _SIZE = re.compile(r"(\d{1,12}) ?(bytes|[kKMGT]i?B)")
 _UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _RATE = re.compile(r"(\d{1,6}) ?(?:MT/s|MHz)")
@@ -46,6 +48,8 @@ def _blocks(text: str) -> Iterator[tuple[int, int | None, dict[str, str]]]:
     kind: int | None = None
     handle: int | None = None
     fields: dict[str, str] = {}
+    if re.search(r"^Handle 0x", text, re.MULTILINE) is None:
+        text = textwrap.dedent(text)  # pasted as a block of code
     for line in text.splitlines():
         header = _HANDLE.match(line)
         title = _TITLES.get(line.strip()) if line[:1].strip() else None

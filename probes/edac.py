@@ -11,7 +11,9 @@ from pathlib import Path
 
 from probes.files import children, read_int, read_line
 
-_PLACE = re.compile(r"channel (\d{1,2}) slot (\d{1,2})")
+_CHANNEL = re.compile(r"(?:branch (\d{1,2}) )?(?:csrow \d{1,2} )?channel (\d{1,2})\b")
+"""``channel 0 slot 1`` (Intel servers), ``csrow 2 channel 1`` (AMD, where a module of two ranks has two
+rows), ``branch 0 channel 1 slot 0`` (FB-DIMM); ``memory 3`` (ghes_edac) counts modules only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class EdacMap:
     """Populated channels and modules as the memory controllers see them."""
 
     channels: int
-    modules: int
+    entries: int
+    """Modules, or rows of chips where the driver lists those."""
     total_bytes: int
     type: str | None
 
@@ -31,23 +34,23 @@ def _type(text: str | None) -> str | None:
 
 
 def read_edac(root: Path) -> EdacMap | None:
-    """The channel map; ``None`` without a driver, or where it counts rows instead of channels and slots."""
-    places: set[tuple[int, str]] = set()
+    """The channel map; ``None`` without a driver, or where it does not name channels."""
+    places: set[tuple[int, str | None, str]] = set()
     kinds: set[str | None] = set()
-    modules = megabytes = 0
+    entries = megabytes = 0
     for controller, folder in children(root / "sys/devices/system/edac/mc", "mc"):
         for _, dimm in children(folder, "dimm"):
             size = read_int(dimm / "size")
             if not size or size < 0:
                 continue
-            place = _PLACE.search(read_line(dimm / "dimm_location") or "")
+            place = _CHANNEL.search(read_line(dimm / "dimm_location") or "")
             if place is None:
                 return None
-            places.add((controller, place[1]))
+            places.add((controller, place[1], place[2]))
             kinds.add(_type(read_line(dimm / "dimm_mem_type")))
-            modules += 1
+            entries += 1
             megabytes += size
-    if not modules:
+    if not entries:
         return None
     kind = kinds.pop() if len(kinds) == 1 else None
-    return EdacMap(len(places), modules, megabytes * 1024**2, kind)
+    return EdacMap(len(places), entries, megabytes * 1024**2, kind)

@@ -72,6 +72,8 @@ class GpuReading:
     pcie_reason: str = "not reported"
     driver: str | None = None
     power_limit_w: float | None = None
+    ecc: bool | None = None
+    """Whether error correction of its memory is switched on."""
     backend: str | None = None
     architecture: str | None = None
     """Class derived from the compute capability or gfx target, used when the catalog has no entry."""
@@ -258,6 +260,8 @@ def accelerator_from_reading(
         driver=fact(reading.driver, reading.source, "reported", "not read"),
         power_limit_w=fact(reading.power_limit_w, reading.source, "reported", "not read"),
         backend=fact(reading.backend, reading.source, "derived", "no working driver"),
+        memory_type=_memory_type(entry, table, no_entry),
+        ecc=_ecc(reading, entry, table, no_entry),
     )
     return info, tuple(notes)
 
@@ -265,6 +269,21 @@ def accelerator_from_reading(
 def fact(value: T | None, source: str, confidence: Confidence, reason: str) -> Fact[T]:
     """A known fact, or an unknown one with ``reason`` when ``value`` is ``None``."""
     return unknown(reason) if value is None else Fact(value, source, confidence)
+
+
+def _memory_type(entry: Accelerator | None, table: Confidence, no_entry: str) -> Fact[str]:
+    if entry is None:
+        return unknown(no_entry)
+    if entry.memory_type in (None, "system"):
+        return unknown("it uses the machine's RAM" if entry.memory_type else "not in the catalog")
+    return Fact(entry.memory_type, "catalog", table)
+
+
+def _ecc(reading: GpuReading, entry: Accelerator | None, table: Confidence, no_entry: str) -> Fact[bool]:
+    """What the driver says, else how the board is shipped."""
+    if reading.ecc is not None:
+        return Fact(reading.ecc, reading.source, "reported")
+    return Fact(entry.ecc, "catalog: as shipped", table) if entry else unknown(no_entry)
 
 
 def _name_fact(reading: GpuReading, entry: Accelerator | None) -> Fact[str]:

@@ -251,6 +251,8 @@ def _accelerator(
         driver=unknown(NO_MACHINE),
         power_limit_w=Fact(card.tdp_w, source, "table") if card.tdp_w else unknown("not in the catalog"),
         backend=_backend(card),
+        memory_type=_memory_type(card),
+        ecc=Fact(card.ecc, f"{source}: as shipped", "table"),
     )
 
 
@@ -290,6 +292,12 @@ def _nvlink(card: Accelerator, count: int) -> Fact[float]:
     if not _OWN_FABRIC.search(card.name):
         return unknown("NVLink needs a bridge: add it with what-if link nvlink")
     return Fact(card.nvlink_gbs / 2 * 1e9, f"catalog: {card.source}, half of both directions", "derived")
+
+
+def _memory_type(card: Accelerator) -> Fact[str]:
+    if card.memory_type in (None, "system"):
+        return unknown("it uses the machine's RAM" if card.memory_type else "not in the catalog")
+    return Fact(card.memory_type, f"catalog: {card.source}", "table")
 
 
 def _backend(card: Accelerator) -> Fact[str]:

@@ -26,13 +26,15 @@ _CHANNEL = re.compile(r"CHANNEL[-_ ]?(?!DIMM)([A-P]|\d{1,2})")
 _CH = re.compile(r"(?<![A-Z])CH(?:AN)?[-_ ]?([A-P]|\d{1,2})(?![A-Z0-9])")
 _C_D = re.compile(r"(?<![A-Z0-9])C(\d{1,2})_?D\d{1,2}(?!\d)")
 """Inspur and Quanta servers: ``CPU0_C1D0``."""
-_SOCKET = re.compile(r"(?<![A-Z])(?:(?:CPU|PROC|PROCESSOR|SOCKET)[-_ ]?(\d{1,2})(?!\d)|P(\d{1,2})(?=[-_ ]))")
-_LETTER_SLOT = re.compile(r"(?:SO-?)?DIMM[-_ ]?(?:P\d[-_ ])?([A-Z])(\d{0,2})(?![A-Z0-9])")
+_SOCKET = re.compile(
+    r"(?<![A-Z])(?:(?:CPU|PROC|PROCESSOR|SOCKET)[-_ ]?(\d{1,2})(?!\d)|P(\d{1,2})(?=[-_ /]|$))"
+)
+_NODE_SOCKET = re.compile(r"(?<![A-Z])NODE(\d{1,2})[_ ]DIMM")
+"""Fujitsu: ``Node1_Dimm5``, one node per CPU; a ``NODE`` before anything else is no socket."""
+_LETTER_SLOT = re.compile(r"(?:DIMM|DDR\d)[-_ ]?(?:P\d[-_ ])?([A-Z])[-_ ]?(\d{0,2})(?![A-Z0-9])")
 _BARE_LETTER = re.compile(r"(?:(?:CPU|P)\d[-_ ])?([A-Z])(\d{1,2})(?:[-_]DIMM\d)?")
-_DELL_SLOT = re.compile(r"([A-H])(\d{1,2})")
-_HPE_SLOT = re.compile(r"PROC ?(\d{1,2}) DIMM ?(\d{1,2})(?: .*)?")
 
-_MAX_SLOTS_PER_CHANNEL = 3
+MAX_SLOTS_PER_CHANNEL = 3
 """DDR3 and DDR4 registered boards stop at three; more slots under one letter mean another grammar."""
 
 
@@ -66,7 +68,8 @@ def socket_label(device: MemoryDevice) -> str | None:
         match = _SOCKET.search(text)
         if match is not None:
             return match[1] or match[2]
-    return None
+    match = _NODE_SOCKET.search(device.locator.upper())
+    return None if match is None else match[1]
 
 
 def named_channel(device: MemoryDevice) -> ChannelKey | None:
@@ -88,13 +91,15 @@ def named_channel(device: MemoryDevice) -> ChannelKey | None:
     return None
 
 
-def _letter(device: MemoryDevice) -> str | None:
+def _letter(device: MemoryDevice, whole: bool) -> str | None:
+    """``A1`` alone is a channel only where all slots are seen: on PowerEdge the letter is the socket."""
     text = device.locator.upper()
-    match = _LETTER_SLOT.search(text) or _BARE_LETTER.fullmatch(text)
+    match = _LETTER_SLOT.search(text) or (_BARE_LETTER.fullmatch(text) if whole else None)
     return None if match is None else match[1]
 
 
-def _named(populated: Sequence[MemoryDevice]) -> SlotKeys | None:
+def named_keys(populated: Sequence[MemoryDevice]) -> SlotKeys | None:
+    """Keys of modules whose slot or bank names all spell out a channel, each in a way of its own."""
     places = Counter((d.array, d.locator, d.bank) for d in populated)
     repeated = Counter((d.array, socket_label(d), d.locator) for d in populated)
     keys: list[ChannelKey] = []
@@ -109,10 +114,13 @@ def _named(populated: Sequence[MemoryDevice]) -> SlotKeys | None:
     return SlotKeys(tuple(keys), "channel names")
 
 
-def _lettered(slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevice]) -> SlotKeys | None:
+def lettered_keys(
+    slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevice], *, whole: bool
+) -> SlotKeys | None:
     """``DIMM_A1``: letter = channel, if the letters of all slots, empty ones included, look like that.
 
     Boards with two sockets may name the slots of both alike; the bank name then tells them apart.
+    ``whole`` is false where the empty slots are not listed.
     """
     names = Counter((slot.locator, socket_label(slot)) for slot in slots)
     groups = Counter((slot.locator, socket_label(slot), slot.bank) for slot in slots)
@@ -125,103 +133,16 @@ def _lettered(slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevice]) 
 
     shape: Counter[tuple[str | None, str]] = Counter()
     for slot in slots:
-        letter = _letter(slot)
+        letter = _letter(slot, whole)
         if letter is not None:
             shape[group(slot), letter] += 1
     letters = {letter for _, letter in shape}
-    if not shape or max(shape.values()) > _MAX_SLOTS_PER_CHANNEL or (len(letters) < 2 and len(slots) > 1):
+    if not shape or max(shape.values()) > MAX_SLOTS_PER_CHANNEL or (len(letters) < 2 and len(slots) > 1):
         return None
     keys: list[ChannelKey] = []
     for device in populated:
-        letter = _letter(device)
+        letter = _letter(device, whole)
         if letter is None:
             return None
         keys.append(ChannelKey(group(device), letter))
     return SlotKeys(tuple(keys), "slot letters")
-
-
-def _dell(
-    slots: Sequence[MemoryDevice], populated: Sequence[MemoryDevice], max_channels: int | None
-) -> SlotKeys | None:
-    """PowerEdge ``A1 … A16, B1 …``: letter = socket; the first slots of all channels come first."""
-    if max_channels is None:
-        return None
-    per_socket: Counter[str] = Counter()
-    for slot in slots:
-        match = _DELL_SLOT.fullmatch(slot.locator.upper())
-        if match is None:
-            return None
-        per_socket[match[1]] += 1
-    if any(n % max_channels for n in per_socket.values()):
-        return None
-    keys = []
-    for device in populated:
-        match = _DELL_SLOT.fullmatch(device.locator.upper())
-        if match is None:
-            return None
-        keys.append(ChannelKey(match[1], str((int(match[2]) - 1) % max_channels)))
-    return SlotKeys(tuple(keys), "Dell slot numbers", exact=False)
-
-
-def _hpe(
-    slots: Sequence[MemoryDevice],
-    populated: Sequence[MemoryDevice],
-    product: str,
-    max_channels: int | None,
-) -> SlotKeys | None:
-    """ProLiant ``PROC 1 DIMM 3``: neighbouring slots share a channel (pairs on Gen10 and Gen10 Plus)."""
-    per_socket: Counter[str] = Counter()
-    for slot in slots:
-        match = _HPE_SLOT.fullmatch(slot.locator.upper())
-        if match is None:
-            return None
-        per_socket[match[1]] += 1
-    count = max(per_socket.values(), default=0)
-    if max_channels is not None:
-        if count % max_channels or not 1 <= count // max_channels <= _MAX_SLOTS_PER_CHANNEL:
-            return None
-        share = count // max_channels
-    elif "Gen10" in product and count in (12, 16):
-        share = 2
-    else:
-        return None
-    keys = []
-    for device in populated:
-        match = _HPE_SLOT.fullmatch(device.locator.upper())
-        if match is None:
-            return None
-        keys.append(ChannelKey(match[1], str((int(match[2]) - 1) // share)))
-    return SlotKeys(tuple(keys), "HPE slot numbers", exact=False)
-
-
-def channel_keys(
-    slots: Sequence[MemoryDevice],
-    *,
-    vendor: str | None,
-    product: str | None,
-    max_channels_per_socket: int | None,
-) -> SlotKeys:
-    """The channel of each populated slot, or no keys where the names do not tell.
-
-    Args:
-        slots: all RAM slots, empty ones included: they show which grammar the board uses.
-        vendor: system vendor, for the numbering rules of Dell and HPE servers.
-        product: product name.
-        max_channels_per_socket: what the CPU family has at most, in 64-bit channels, if known.
-    """
-    populated = [s for s in slots if s.size_bytes != 0]
-    if not populated:
-        return SlotKeys((), "no populated slot")
-    found = _named(populated)
-    if found is not None:
-        return found
-    maker = (vendor or "").casefold()
-    if maker.startswith("dell") and "poweredge" in (product or "").casefold():
-        found = _dell(slots, populated, max_channels_per_socket)
-        return found or SlotKeys((), "Dell slot numbers")
-    if maker.startswith(("hp", "hewlett")):
-        found = _hpe(slots, populated, product or "", max_channels_per_socket)
-        if found is not None:
-            return found
-    found = _lettered(slots, populated)
-    return found or SlotKeys((), "slot numbers only")

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from probes.channels import bandwidth_bytes_per_s
+from probes.channels import MemoryLayout, bandwidth_bytes_per_s
 from probes.gpu import GIB, GpuProbe, GpuReading, accelerator_from_reading, match_catalog
+from probes.macos_memory import items_from_text, mac_modules
 from probes.types import CpuInfo, Fact, MemoryInfo, RigError, SystemInfo, unknown
 
 SOURCE = "system_profiler"
@@ -76,7 +77,17 @@ def mac_from_system_profiler(document: object) -> MacFindings:
     if virtual:
         notes = (f"{chip or 'macOS'}: a virtual machine has no certain share of GPU and memory bandwidth.",)
         gpus = GpuProbe(notes=notes)
-    elif silicon:
+    elif not silicon:
+        layout = mac_modules(
+            document.get("SPMemoryDataType"),
+            SOURCE,
+            _text(hardware, "machine_model"),
+            cpu.sockets.value,
+        )
+        if layout is not None:
+            info, notes = _with_modules(info, layout), layout.notes
+            gpus = GpuProbe(notes=notes)
+    else:
         info, gpus = _silicon(chip, _text(apple, "sppci_cores"), size, info)
     return MacFindings(system, cpu, info, gpus)
 
@@ -98,10 +109,30 @@ def document_from_text(text: str) -> dict[str, list[dict[str, Any]]]:
         hardware["number_processors"] = "proc " + ":".join(n for n in cores.groups() if n)
     section = text.partition("\nMemory:")[2]
     kind = re.search(r"^\s*Type:\s*(\S+)", section, re.MULTILINE)
+    packages = line("Number of Processors")
+    if packages.isdecimal() and not line("Chip"):
+        hardware["number_processors"] = int(packages)
+    modules = items_from_text(text)
+    memory: list[dict[str, Any]] = [{"_items": modules}] if modules else []
     return {
         "SPHardwareDataType": [hardware],
-        "SPMemoryDataType": [{"dimm_type": kind[1]}] if kind else [],
+        "SPMemoryDataType": memory or ([{"dimm_type": kind[1]}] if kind else []),
     }
+
+
+def _with_modules(memory: MemoryInfo, layout: MemoryLayout) -> MemoryInfo:
+    slots: Fact[int] = unknown("no module list")
+    return replace(
+        memory,
+        type=layout.type,
+        channels=layout.channels,
+        mts=layout.mts,
+        bandwidth_bytes_per_s=layout.bandwidth_bytes_per_s,
+        installed_bytes=layout.installed_bytes,
+        slots=slots if layout.slots is None else Fact(layout.slots, SOURCE, "reported"),
+        modules=layout.modules,
+        advice=layout.advice,
+    )
 
 
 def _silicon(chip: str, cores: str, size: int | None, memory: MemoryInfo) -> tuple[MemoryInfo, GpuProbe]:

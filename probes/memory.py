@@ -1,8 +1,8 @@
 """System RAM: how much there is, how it is built, and what it could deliver.
 
 Sources, in order: the SMBIOS table (root only), udev's record of it (everybody, systemd 248 and later),
-the kernel's ECC drivers, the AMD GPU driver's copy of the memory speed.  A hypervisor's module list is
-never used: it is made up.
+the kernel's ECC drivers, the AMD GPU driver's copy of the memory speed, the firmware's HMAT.  A hypervisor's
+module list is never used: it is made up.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from catalog.types import CpuFamily
 from probes.cgroup import CgroupLimits, read_limits
 from probes.channels import MemoryLayout, analyse_memory, bandwidth_bytes_per_s, unknown_layout
 from probes.dmi import DmiRecords, plausible_mts
 from probes.edac import EdacMap, read_edac
 from probes.files import MAX_TEXT_BYTES, children, exists, meminfo, read_text
+from probes.hmat import SOURCE as HMAT_SOURCE
+from probes.hmat import Hmat, read_hmat
 from probes.smbios import parse_smbios
 from probes.system import dmi_name
 from probes.types import CpuInfo, Fact, MemoryInfo, RigError, SystemInfo, unknown
@@ -99,10 +102,17 @@ def _kfd_mts(root: Path) -> int | None:
     return None
 
 
-def _with_drivers(layout: MemoryLayout, edac: EdacMap | None, kfd_mts: int | None) -> MemoryLayout:
-    """Gaps of ``layout`` filled from the ECC and GPU drivers."""
+def _with_drivers(
+    layout: MemoryLayout,
+    edac: EdacMap | None,
+    kfd_mts: int | None,
+    hmat: Hmat | None,
+    most_channels: int | None,
+) -> MemoryLayout:
+    """Gaps of ``layout`` filled from the ECC and GPU drivers and from the firmware's performance table."""
     if edac is not None and layout.channels.value is None:
-        layout = replace(layout, channels=Fact(edac.channels, "EDAC driver", "reported"))
+        count = min(edac.channels, most_channels or edac.channels)
+        layout = replace(layout, channels=Fact(count, "EDAC driver", "reported"))
         if layout.type.value is None and edac.type is not None:
             layout = replace(layout, type=Fact(edac.type, "EDAC driver", "reported"))
         if layout.installed_bytes.value is None:
@@ -121,7 +131,21 @@ def _with_drivers(layout: MemoryLayout, edac: EdacMap | None, kfd_mts: int | Non
                 "derived",
             ),
         )
+    if layout.bandwidth_bytes_per_s.value is None and hmat is not None:
+        rate = Fact(hmat.bandwidth_bytes_per_s, f"{HMAT_SOURCE}, {hmat.nodes} node(s)", "reported")
+        layout = replace(layout, bandwidth_bytes_per_s=rate)
     return layout
+
+
+def _hmat_note(layout: MemoryLayout, hmat: Hmat | None) -> list[str]:
+    """A note where the firmware's own figure is far from channels x rate."""
+    rate = layout.bandwidth_bytes_per_s.value
+    if hmat is None or rate is None or 0.6 <= hmat.bandwidth_bytes_per_s / rate <= 1.25:
+        return []
+    return [
+        f"{HMAT_SOURCE} states {hmat.bandwidth_bytes_per_s / 1e9:.0f} GB/s, channels and speed give "
+        f"{rate / 1e9:.0f} GB/s: `rig-advisor probe --measure` decides."
+    ]
 
 
 def _plausible(layout: MemoryLayout, total: int | None, complete: bool) -> tuple[MemoryLayout, list[str]]:
@@ -142,6 +166,8 @@ def _plausible(layout: MemoryLayout, total: int | None, complete: bool) -> tuple
             bandwidth_bytes_per_s=unknown(because),
             installed_bytes=unknown(because),
             bus_bits=None,
+            notes=tuple(n for n in layout.notes if n not in {a.text for a in layout.advice}),
+            advice=(),
         ), [because]
     gap = installed - total
     if gap > max(_RESERVED_BYTES, installed * 0.05):
@@ -172,6 +198,9 @@ def _info(
     total: Fact[int], available: Fact[int], limit: Fact[int], layout: MemoryLayout, because: str
 ) -> MemoryInfo:
     slots: Fact[int] = unknown(because or "no module list")
+    most: Fact[int] = unknown("the CPU's channels are not known")
+    if layout.max_channels is not None:
+        most = Fact(layout.max_channels, "catalog: the CPU's family", "table")
     if layout.slots is not None:
         slots = Fact(layout.slots, "firmware table", "reported")
     return MemoryInfo(
@@ -184,8 +213,10 @@ def _info(
         measured_bandwidth_bytes_per_s=unknown("not measured"),
         installed_bytes=layout.installed_bytes,
         slots=slots,
+        max_channels=most,
         limit_bytes=limit,
         modules=layout.modules,
+        advice=layout.advice,
     )
 
 
@@ -197,7 +228,11 @@ def _psutil_totals() -> tuple[int, int]:
 
 
 def probe_memory(
-    root: Path, cpu: CpuInfo, system: SystemInfo, max_channels_per_socket: int | None
+    root: Path,
+    cpu: CpuInfo,
+    system: SystemInfo,
+    max_channels_per_socket: int | None = None,
+    family: CpuFamily | None = None,
 ) -> tuple[MemoryInfo, tuple[str, ...]]:
     """The RAM under ``root`` and notes on what could not be found; never raises.
 
@@ -205,7 +240,8 @@ def probe_memory(
         root: ``/`` for this machine or the folder of a captured tree.
         cpu: for the number of sockets and the chips with a wide LPDDR bus.
         system: in a virtual machine the module list is not used.
-        max_channels_per_socket: 64-bit channels of the CPU family, from the catalog, if known.
+        max_channels_per_socket: 64-bit channels of the CPU family, if known; else the family's.
+        family: the CPU family of the catalog, if known.
     """
     total_bytes, available_bytes = meminfo(root)
     source = "/proc/meminfo"
@@ -237,10 +273,15 @@ def probe_memory(
                 cpu_name=cpu.name.value,
                 sockets=cpu.sockets.value,
                 max_channels_per_socket=max_channels_per_socket,
+                family=family,
             )
         layout, doubts = _plausible(layout, total_bytes, complete)
-        layout = _with_drivers(layout, read_edac(root), _kfd_mts(root))
-        notes += [*layout.notes, *doubts]
+        channels = max_channels_per_socket or (family.channels if family else None)
+        n_sockets = cpu.sockets.value
+        most = channels * n_sockets if channels and n_sockets else None
+        hmat = read_hmat(root)
+        layout = _with_drivers(layout, read_edac(root), _kfd_mts(root), hmat, most)
+        notes += [*layout.notes, *doubts, *_hmat_note(layout, hmat)]
         if records is None and layout.bandwidth_bytes_per_s.value is None:
             notes.append(f"memory modules, channels and speed are unknown: {because}")
         elif layout.channels.value is None and not doubts:
@@ -253,6 +294,36 @@ def probe_memory(
     return _info(total, available, limit, layout, because), tuple(notes)
 
 
+_MEASUREMENT_SLACK = 1.05
+"""What a measurement may be above the theory before the theory is wrong: clocks run slightly fast, and a
+short run has some noise."""
+
+
+def without_refuted_theory(memory: MemoryInfo) -> tuple[MemoryInfo, tuple[str, ...]]:
+    """Theoretical figures withdrawn where more was measured than they allow.
+
+    A measurement is a lower bound.  Above the theory, the theory is wrong: usually by two, because a channel
+    or the data rate was missed.
+    """
+    theory, measured = memory.bandwidth_bytes_per_s, memory.measured_bandwidth_bytes_per_s
+    if theory.value is None or measured.value is None:
+        return memory, ()
+    if measured.value <= theory.value * _MEASUREMENT_SLACK:
+        return memory, ()
+    because = (
+        f"{measured.value / 1e9:.1f} GB/s were measured, more than the {theory.value / 1e9:.1f} GB/s of "
+        f"{theory.source}: a channel or the data rate was missed"
+    )
+    kept = memory.channels.confidence == "reported" and memory.mts.confidence != "reported"
+    return replace(
+        memory,
+        bandwidth_bytes_per_s=unknown(because),
+        channels=memory.channels if kept else unknown(because),
+        mts=unknown(because) if kept else memory.mts,
+        advice=(),
+    ), (f"theoretical memory bandwidth left out: {because}.",)
+
+
 def memory_from_dmi(
     records: DmiRecords,
     *,
@@ -260,6 +331,7 @@ def memory_from_dmi(
     sockets: int | None = None,
     max_channels_per_socket: int | None = None,
     total_bytes: int | None = None,
+    family: CpuFamily | None = None,
 ) -> tuple[MemoryInfo, tuple[str, ...]]:
     """The RAM that captured firmware records describe, and notes; see ``probe_memory``.
 
@@ -270,6 +342,7 @@ def memory_from_dmi(
         cpu_name=cpu_name,
         sockets=sockets,
         max_channels_per_socket=max_channels_per_socket,
+        family=family,
     )
     layout, doubts = _plausible(layout, total_bytes, records.complete)
     because = f"not in {records.source}"

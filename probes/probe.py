@@ -18,6 +18,7 @@ from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, SystemInfo
 from probes.unknowns import unknown_cpu, unknown_memory, unknown_system
 
 if TYPE_CHECKING:
+    from catalog.types import CpuFamily
     from probes.bandwidth import BandwidthMeasurement
 
 T = TypeVar("T")
@@ -141,6 +142,13 @@ def probe_rig(
     if here and (measure or use_cache):
         memory, measured_notes = _measured(cpu, memory, measure, use_cache, on_step)
         notes.extend(measured_notes)
+        if memory.measured_bandwidth_bytes_per_s.known:
+            from probes.memory import without_refuted_theory
+
+            stale = {advice.text for advice in memory.advice}
+            memory, refuted = without_refuted_theory(memory)
+            if refuted:
+                notes = [*(n for n in notes if n not in stale), *refuted]
     else:
         _tell(on_step, "bandwidth", "skipped")
     notes.extend(_unknown_notes(cpu, memory, system))
@@ -195,7 +203,7 @@ def _desktop(
             windows.records,
             cpu_name=cpu.name.value,
             sockets=cpu.sockets.value,
-            max_channels_per_socket=max_channels(cpu.name.value),
+            family=cpu_family(cpu.name.value),
             total_bytes=memory.total_bytes.value,
         )
         memory = first_known((from_dmi,), memory)
@@ -206,29 +214,28 @@ def _desktop(
     return system, cpu, memory, windows.gpus
 
 
-def max_channels(cpu_name: str | None) -> int | None:
-    """64-bit channels per socket of a CPU's family, ``None`` when the catalog does not know it."""
+def cpu_family(cpu_name: str | None) -> CpuFamily | None:
+    """The CPU's family in the catalog, ``None`` when the catalog does not know it."""
     if not cpu_name:
         return None
     from catalog.hardware import match_cpu_family
 
-    family = match_cpu_family(cpu_name)
-    return family.channels if family else None
+    return match_cpu_family(cpu_name)
 
 
 def _memory(root: Path, cpu: CpuInfo, system: SystemInfo) -> tuple[MemoryInfo, tuple[str, ...]]:
     from probes.memory import probe_memory
 
-    channels: int | None = None
+    family: CpuFamily | None = None
     notes: tuple[str, ...] = ()
     if system.virtualization.value in (None, "none"):  # a virtual machine's module list is not used
         from catalog.types import CatalogError
 
         try:
-            channels = max_channels(cpu.name.value)
+            family = cpu_family(cpu.name.value)
         except CatalogError as error:
             notes = (f"the CPU's memory channels are not looked up: {error}",)
-    memory, more = probe_memory(root, cpu, system, channels)
+    memory, more = probe_memory(root, cpu, system, family=family)
     return memory, (*notes, *more)
 
 

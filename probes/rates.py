@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from catalog.types import CpuFamily
 from probes.dmi import MemoryDevice
 from probes.types import Fact, unknown
 
@@ -31,17 +32,26 @@ def effective_mts(
     """The data rate that a module runs at, and how it was found.
 
     Returns ``(mts, how)`` with ``how`` one of ``configured``, ``clock`` (the firmware wrote the clock, which
-    is half the rate), ``rated`` (no configured speed: an upper bound) and ``unknown``.
+    is half the rate), ``rated`` (no configured speed: an upper bound), ``unclear`` (LPDDR at half its rating:
+    the clock, or a power-saving step) and ``unknown``.
     """
     floor = JEDEC_FLOOR_MTS.get(kind or "", 0)
     if configured_mts is None:
         if rated_mts is None:
             return None, "unknown"
-        return (_doubled(rated_mts, None), "clock") if rated_mts < floor else (rated_mts, "rated")
+        return _clock(rated_mts, None, floor) if rated_mts < floor else (rated_mts, "rated")
     half_of_rated = rated_mts is not None and abs(configured_mts * 2 - rated_mts) <= 2
+    if half_of_rated and kind is not None and kind.startswith("LPDDR"):
+        return rated_mts, "unclear"
     if configured_mts < floor or (half_of_rated and kind in ("DDR2", "DDR3", "DDR4")):
-        return _doubled(configured_mts, rated_mts), "clock"
+        return _clock(configured_mts, rated_mts, floor)
     return configured_mts, "configured"
+
+
+def _clock(clock_mhz: int, rated_mts: int | None, floor_mts: int) -> tuple[int | None, str]:
+    """Twice a clock, unless that too is below what the type can do: then the type or the speed is wrong."""
+    rate = _doubled(clock_mhz, rated_mts)
+    return (rate, "clock") if rate >= floor_mts else (None, "unknown")
 
 
 def _doubled(clock_mhz: int, rated_mts: int | None) -> int:
@@ -54,14 +64,28 @@ def _doubled(clock_mhz: int, rated_mts: int | None) -> int:
 
 
 def common_speed(
-    populated: Sequence[MemoryDevice], kind: str | None, source: str
+    populated: Sequence[MemoryDevice], kind: str | None, source: str, family: CpuFamily | None = None
 ) -> tuple[Fact[int], tuple[str, ...]]:
-    """The data rate of all modules, the slowest one's because they run together, and notes on it."""
+    """The data rate of all modules, the slowest one's because they run together, and notes on it.
+
+    Where the firmware gives only ratings, server CPUs hold the modules to their official limit.
+    """
     rates = [effective_mts(kind, d.rated_mts, d.configured_mts) for d in populated]
     known = [(rate, how) for rate, how in rates if rate is not None]
     if not known:
         return unknown("the firmware gives no memory speed"), ()
     mts, how = min(known)
+    if how == "unclear":
+        return unknown(
+            f"the firmware gives {mts} MT/s rated and half of it configured: the clock, or a lower rate"
+        ), ()
+    if how == "rated" and family is not None and family.platform in ("server", "arm-server"):
+        official = family.max_mts if kind == family.memory_type.split("/")[0] else mts
+        if mts > official:
+            note = (
+                f"the firmware gives only the modules' rating ({mts} MT/s); {family.name} runs at {official}"
+            )
+            return Fact(official, f"{source}, rated speed; held to the CPU's limit", "derived"), (note,)
     if how == "rated":
         note = f"the firmware gives only the modules' rating ({mts} MT/s): the speed they run at may be lower"
         return Fact(mts, f"{source}, rated speed", "derived"), (note,)
@@ -71,30 +95,3 @@ def common_speed(
         )
         return Fact(mts, f"{source}, clock doubled", "derived"), (note,)
     return Fact(mts, f"{source}, configured speed", "reported"), ()
-
-
-def slower_than_rated(
-    populated: Sequence[MemoryDevice], kind: str | None, mts: int, *, crowded: bool, server: bool
-) -> tuple[str, ...]:
-    """A note when memory runs below its rating, with the likely cause.
-
-    Args:
-        populated: the modules.
-        kind: their type.
-        mts: the rate they run at.
-        crowded: several modules share a channel.
-        server: the machine has more than one socket; ECC modules count as a server too.
-    """
-    rated = min((d.rated_mts for d in populated if d.rated_mts is not None), default=None)
-    if rated is None or mts >= rated * 0.98:
-        return ()
-    ecc = any((d.total_bits or 0) > 64 and d.data_bits == 64 for d in populated)
-    if is_lpddr(kind):
-        why = "soldered memory, set by the maker"
-    elif crowded:
-        why = "with several modules per channel CPUs lower the speed; fewer, larger modules run faster"
-    elif server or ecc:
-        why = "held there by the CPU's limit or a firmware setting"
-    else:
-        why = "enable XMP or EXPO in the firmware setup, if the CPU allows it"
-    return (f"memory runs at {mts} MT/s although the modules are rated {rated}: {why}",)

@@ -95,6 +95,7 @@ MEMORY_FACTS = (
     _rate("measured_bandwidth_bytes_per_s", "read bandwidth measured on this machine", required=True),
     _bytes("installed_bytes", "sum of the modules"),
     _count("slots", "memory slots", maximum=4096),
+    _count("max_channels", "64-bit channels that the CPUs have, over all sockets", maximum=4096),
     _bytes("limit_bytes", "memory limit of the control group"),
 )
 
@@ -110,6 +111,13 @@ MODULE_FIELDS = (
     _text("part_number", "part number"),
     _text("manufacturer", "maker"),
     _count("rank", "ranks", maximum=64),
+)
+
+ADVICE_FIELDS = (
+    _text("kind", "such as empty_channels, xmp_off, modules_share_channels", required=True),
+    _text("text", "for people, with the gain in figures", required=True),
+    _rate("bandwidth_bytes_per_s", "theoretical bandwidth now"),
+    _rate("possible_bandwidth_bytes_per_s", "theoretical bandwidth after the change"),
 )
 
 PCIE_FIELDS = (
@@ -134,4 +142,6 @@ ACCELERATOR_FACTS = (
     _text("driver", "driver and version"),
     Field("power_limit_w", "number", minimum=0, maximum=1e6, about="power limit in watts"),
     _text("backend", "cuda, rocm, vulkan, metal or sycl"),
+    _text("memory_type", "GDDR6, HBM3 …"),
+    Field("ecc", "boolean", about="true when error correction of its memory is on"),
 )

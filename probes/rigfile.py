@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TypeVar
 from probes.rigchecks import contradictions
 from probes.rigfields import (
     ACCELERATOR_FACTS,
+    ADVICE_FIELDS,
     CACHE_FIELDS,
     CPU_FACTS,
     MAX_ITEMS,
@@ -38,6 +39,7 @@ from probes.types import (
     Cache,
     CpuInfo,
     Fact,
+    MemoryAdvice,
     MemoryInfo,
     MemoryModule,
     NumaNode,
@@ -75,6 +77,7 @@ def rig_to_document(rig: Rig) -> dict[str, Any]:
         "memory": {
             **_facts_out(rig.memory, MEMORY_FACTS, "memory"),
             "modules": [_record_out(m, MODULE_FIELDS, "memory.modules") for m in rig.memory.modules],
+            "advice": [_record_out(a, ADVICE_FIELDS, "memory.advice") for a in rig.memory.advice],
         },
         "accelerators": [
             _facts_out(gpu, ACCELERATOR_FACTS, f"accelerators[{i}]") for i, gpu in enumerate(rig.accelerators)
@@ -255,14 +258,19 @@ def _cpu(item: object) -> CpuInfo:
 
 def _memory(item: object) -> MemoryInfo:
     memory = _object(item, "memory")
-    facts = _facts_in(memory, MEMORY_FACTS, "memory", also=("modules",))
+    facts = _facts_in(memory, MEMORY_FACTS, "memory", also=("modules", "advice"))
     facts.setdefault("available_bytes", unknown("not in the document"))
     absent = {f.name: None for f in MODULE_FIELDS if not f.required}
     modules = [
         MemoryModule(**{**absent, **_record_in(m, MODULE_FIELDS, f"memory.modules[{i}]")})
         for i, m in enumerate(_array(memory.get("modules", []), "memory.modules"))
     ]
-    return MemoryInfo(**facts, modules=tuple(modules))
+    nothing = {f.name: None for f in ADVICE_FIELDS if not f.required}
+    advice = [
+        MemoryAdvice(**{**nothing, **_record_in(a, ADVICE_FIELDS, f"memory.advice[{i}]")})
+        for i, a in enumerate(_array(memory.get("advice", []), "memory.advice"))
+    ]
+    return MemoryInfo(**facts, modules=tuple(modules), advice=tuple(advice))
 
 
 def _facts_in(

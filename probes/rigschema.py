@@ -10,6 +10,7 @@ from typing import Any
 
 from probes.rigfields import (
     ACCELERATOR_FACTS,
+    ADVICE_FIELDS,
     CACHE_FIELDS,
     CPU_FACTS,
     MAX_ITEMS,
@@ -41,7 +42,11 @@ def rig_schema() -> dict[str, Any]:
                     caches=_array(_record(CACHE_FIELDS)),
                     numa=_array(_record(NUMA_FIELDS)),
                 ),
-                "memory": _facts(MEMORY_FACTS, modules=_array(_record(MODULE_FIELDS))),
+                "memory": _facts(
+                    MEMORY_FACTS,
+                    modules=_array(_record(MODULE_FIELDS)),
+                    advice=_array(_record(ADVICE_FIELDS)),
+                ),
                 "accelerators": _array(_facts(ACCELERATOR_FACTS)),
                 "notes": {
                     **_array(_text()),

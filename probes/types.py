@@ -102,6 +102,32 @@ class MemoryModule:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryAdvice:
+    """What would make the RAM faster, or why it is not: ``kind`` is one of ``ADVICE_KINDS``.
+
+    ``bandwidth_bytes_per_s`` is the theoretical bandwidth now, ``possible_bandwidth_bytes_per_s`` the one
+    after the change; both ``None`` where nothing can be gained or the gain is not known.
+    """
+
+    kind: str
+    text: str
+    bandwidth_bytes_per_s: float | None = None
+    possible_bandwidth_bytes_per_s: float | None = None
+
+
+ADVICE_KINDS = (
+    "empty_channels",
+    "uneven_channels",
+    "xmp_off",
+    "modules_share_channels",
+    "slowest_module",
+    "firmware_setting",
+    "cpu_limit",
+    "set_by_maker",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryInfo:
     """System RAM.
 
@@ -119,9 +145,12 @@ class MemoryInfo:
     measured_bandwidth_bytes_per_s: Fact[float]
     installed_bytes: Fact[int] = field(default_factory=lambda: unknown("no module list"))
     slots: Fact[int] = field(default_factory=lambda: unknown("no module list"))
+    max_channels: Fact[int] = field(default_factory=lambda: unknown("the CPU's channels are not known"))
+    """64-bit channels that the CPUs have, populated or not; of soldered memory, those of the board."""
     limit_bytes: Fact[int] = field(default_factory=lambda: unknown("no cgroup limit"))
     """Memory limit of the control group, when there is one."""
     modules: tuple[MemoryModule, ...] = ()
+    advice: tuple[MemoryAdvice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +188,10 @@ class AcceleratorInfo:
     power_limit_w: Fact[float] = field(default_factory=lambda: unknown("not read"))
     backend: Fact[str] = field(default_factory=lambda: unknown("not chosen"))
     """``cuda``, ``rocm``, ``vulkan``, ``metal`` or ``sycl``: what a runtime would use here."""
+    memory_type: Fact[str] = field(default_factory=lambda: unknown("not read"))
+    """``GDDR6``, ``HBM3`` …"""
+    ecc: Fact[bool] = field(default_factory=lambda: unknown("not read"))
+    """Whether error correction of its memory is switched on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Windows machines, from ``Get-CimInstance … | ConvertTo-Json`` (or ``wmic … /value``).
 
-Understood are Win32_PhysicalMemory, Win32_Processor, Win32_VideoController and Win32_ComputerSystem,
-in any nesting.  ``AdapterRAM`` is a 32-bit field: a card with 4 GiB or more shows 4293918720 or 0.
+Understood are Win32_PhysicalMemory, Win32_PhysicalMemoryArray, Win32_Processor, Win32_VideoController and
+Win32_ComputerSystem, in any nesting, one object or a list.  ``AdapterRAM`` is a 32-bit field: a card with
+4 GiB or more shows 4293918720 or 0.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from probes.dmi import DmiRecords, MemoryDevice, ProcessorSocket, meaningful, plausible_bits, plausible_mts
+from probes.dmi import (
+    DmiRecords,
+    MemoryArray,
+    MemoryDevice,
+    ProcessorSocket,
+    meaningful,
+    plausible_bits,
+    plausible_mts,
+)
 from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, merge
 from probes.smbios import MEMORY_TYPES
 from probes.types import RigError
@@ -19,6 +28,12 @@ from probes.types import RigError
 SOURCE = "Win32 CIM classes"
 ADAPTER_RAM_CAP = 4_293_918_720
 """4 GiB less 1 MiB: what a 32-bit AdapterRAM shows for any larger memory."""
+
+_OLD_TYPES = {20: "DDR", 21: "DDR2", 22: "DDR2 FB-DIMM", 24: "DDR3", 26: "DDR4"}
+"""``MemoryType`` of CIM_PhysicalMemory (DMTF); systems before Windows 10 have no ``SMBIOSMemoryType``."""
+
+_FORM_FACTORS = {8: "DIMM", 12: "SODIMM"}
+"""``FormFactor`` of CIM_Chip (DMTF); not the codes of SMBIOS."""
 
 _SOFTWARE = re.compile(r"basic (display|render)|remote|virtual|parsec|citrix|hyper-v", re.IGNORECASE)
 _VENDORS = {"10DE": "NVIDIA", "1002": "AMD", "8086": "Intel"}
@@ -56,7 +71,8 @@ def _is_memory(item: Mapping[str, Any]) -> bool:
 def is_cim(document: object) -> bool:
     """Whether parsed JSON holds one of the classes."""
     return any(
-        _is_memory(i) or "AdapterRAM" in i or "NumberOfLogicalProcessors" in i for i in objects(document)
+        _is_memory(i) or not {"AdapterRAM", "NumberOfLogicalProcessors", "MemoryDevices"}.isdisjoint(i)
+        for i in objects(document)
     )
 
 
@@ -97,7 +113,8 @@ def windows_from_cim(document: object) -> WindowsFindings:
     processors = [i for i in items if "NumberOfLogicalProcessors" in i and "NumberOfCores" in i]
     videos = [i for i in items if "AdapterRAM" in i]
     computers = [i for i in items if "TotalPhysicalMemory" in i]
-    if not (modules or processors or videos or computers):
+    arrays = [i for i in items if "MemoryDevices" in i and i.get("Use", 3) in (3, "3")]
+    if not (modules or processors or videos or computers or arrays):
         raise RigError(
             "Windows JSON: none of Win32_PhysicalMemory, Win32_Processor, Win32_VideoController is in it; "
             "capture with `Get-CimInstance Win32_PhysicalMemory | ConvertTo-Json`"
@@ -106,6 +123,16 @@ def windows_from_cim(document: object) -> WindowsFindings:
     records = DmiRecords(
         source=SOURCE,
         devices=tuple(_device(m) for m in modules),
+        arrays=tuple(
+            MemoryArray(
+                use="System Memory",
+                slots=_number(a, "MemoryDevices"),
+                max_capacity_bytes=(_number(a, "MaxCapacityEx") or _number(a, "MaxCapacity") or 0) * 1024
+                or None,
+            )
+            for a in arrays
+        ),
+        lists_empty_slots=False,
         processors=tuple(
             ProcessorSocket(
                 socket=_text(p, "SocketDesignation") or "",
@@ -123,19 +150,24 @@ def windows_from_cim(document: object) -> WindowsFindings:
 
 
 def _device(item: Mapping[str, Any]) -> MemoryDevice:
-    """A module; ``SMBIOSMemoryType`` has SMBIOS codes, ``Speed`` is rated, ``ConfiguredClockSpeed`` real."""
+    """A module; ``SMBIOSMemoryType`` has SMBIOS codes, ``Speed`` is rated, ``ConfiguredClockSpeed`` real.
+
+    ``Attributes`` is the number of ranks.
+    """
     kind = _number(item, "SMBIOSMemoryType")
     return MemoryDevice(
         locator=_text(item, "DeviceLocator") or "",
         bank=_text(item, "BankLabel") or "",
         size_bytes=_number(item, "Capacity"),
-        type=MEMORY_TYPES.get(kind) if kind else None,
+        type=MEMORY_TYPES.get(kind or 0) or _OLD_TYPES.get(_number(item, "MemoryType") or 0),
+        form_factor=_FORM_FACTORS.get(_number(item, "FormFactor") or 0),
         total_bits=plausible_bits(_number(item, "TotalWidth")),
         data_bits=plausible_bits(_number(item, "DataWidth")),
         rated_mts=plausible_mts(_number(item, "Speed")),
         configured_mts=plausible_mts(_number(item, "ConfiguredClockSpeed")),
         manufacturer=_text(item, "Manufacturer"),
         part_number=_text(item, "PartNumber"),
+        rank=_number(item, "Attributes"),
     )
 
 

@@ -52,7 +52,9 @@ def probe_windows(timeout_s: float = 15.0) -> LiveWindows:
             records = parse_smbios(table)
         except RigError:
             records = None
-    classes = ("Win32_VideoController",) if records else ("Win32_VideoController", "Win32_PhysicalMemory")
+    classes: tuple[str, ...] = ("Win32_VideoController",)
+    if records is None:
+        classes += ("Win32_PhysicalMemory", "Win32_PhysicalMemoryArray", "Win32_Processor")
     script = "; ".join(f"Get-CimInstance {name}" for name in classes)
     try:
         done = subprocess.run(

@@ -42,6 +42,19 @@ def token_count(text: str) -> int:
     return int(match.group(1)) * _SCALE[match.group(2).lower()]
 
 
+def runtime_year(text: str) -> float:
+    """The decimal year of a build of llama.cpp (``b9049``, ``9049``) or of a month (``2026-05``)."""
+    month = re.fullmatch(r"(20\d\d)-(0[1-9]|1[0-2])", text.strip())
+    if month:
+        return int(month.group(1)) + (int(month.group(2)) - 0.5) / 12
+    build = re.fullmatch(r"b?(\d{4,6})", text.strip())
+    if not build:
+        raise argparse.ArgumentTypeError(f"{text!r} is no runtime version; write a build (b9049) or 2026-05")
+    from advisor.validation.conditions import build_year
+
+    return build_year(int(build.group(1)))
+
+
 def build_parser() -> Parser:
     """The parser of ``rig-advisor``."""
     parser = Parser(
@@ -164,6 +177,13 @@ def _question(parser: argparse.ArgumentParser) -> None:
     )
     add("--prompt", type=token_count, metavar="N", default=default, help="tokens of the prompt that is timed")
     add("--runtime", metavar="R", default=default, help="llama.cpp")
+    add(
+        "--runtime-version",
+        type=runtime_year,
+        metavar="V",
+        default=default,
+        help="build of the runtime (b9049) or when it was made (2026-05): a known one narrows the intervals",
+    )
 
 
 class _Change(argparse.Action):

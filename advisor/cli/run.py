@@ -77,6 +77,7 @@ def question_of(arguments: argparse.Namespace) -> Question:
             ("runtime", "runtime"),
             ("depth_tokens", "depth"),
             ("prompt_tokens", "prompt"),
+            ("runtime_year", "runtime_version"),
         )
         if hasattr(arguments, name)
     }

@@ -88,6 +88,19 @@ class EstimateTable:
         """Time to first token: prefill and one step [n]."""
         return self.prefill_s + self.decode_s
 
+    @property
+    def ttft_spread_log(self) -> Floats:
+        """Standard deviation of ln(measured / predicted) of the time to first token [n]: of its two parts,
+        by their share in it."""
+        prefill, step = self.prefill_s * self.prefill_spread_log, self.decode_s * self.spread_log
+        return np.asarray(np.hypot(prefill, step) / self.ttft_s)
+
+    def ttft_at(self, row: int) -> tuple[float, float, float]:
+        """Time to first token of one row with the ends of its interval: (expected, low, high) seconds."""
+        time = float(self.ttft_s[row])
+        factor = math.exp(Z80 * float(self.ttft_spread_log[row]))
+        return time, time / factor, time * factor
+
     def speeds_at(self, row: int) -> tuple[float, float, float]:
         """Decode speed of one row with the ends of its interval: (expected, low, high) tokens/s."""
         speed = 1.0 / float(self.decode_s[row])

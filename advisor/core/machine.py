@@ -43,6 +43,7 @@ class PromptSpeed:
             dense_rate=self.dense_rate * factor,
             expert_rate=self.expert_rate * factor,
             attention_rate=self.attention_rate * factor,
+            expert_start_s=self.expert_start_s * factor**-0.5,
         )
 
 
@@ -111,6 +112,20 @@ class Device:
     """Exponent of the soft minimum of its limits."""
     unfused_cost: float = 1.0
     """Time of attention relative to that of a fused ("flash") kernel where it is switched off."""
+    shares_memory: bool = False
+    """Whether a CPU reads the same memory (not of Apple's chips: a class of their own, they all share it)."""
+    inline_ecc: bool = False
+    """Whether error correction takes a part of the bandwidth."""
+    emulates_dot: bool = False
+    """Whether its engine's kernels need an integer product that it lacks."""
+    power_share: float = 1.0
+    """Power limit relative to the maker's."""
+    slowed_to: float = 1.0
+    """What the power limit leaves of bandwidth and rates."""
+    prompt_slowed_to: float = 1.0
+    """The same while a prompt is worked on."""
+    isa: str = ""
+    """Of a CPU: the best instruction set for dot products, as ``isa_factors`` lists them."""
     cap: float = math.inf
     """Bytes/s that reads reach at most, whatever the modules give: links between chiplets."""
     column_rate: float = math.inf
@@ -157,8 +172,8 @@ class Machine:
     ram_bandwidth_basis: str
     """``measured``, ``specified`` or ``assumed``."""
     assumptions: tuple[str, ...]
-    extra_spread: float
-    """Added in quadrature to the interval: a virtual machine shares its memory with others."""
+    virtual: bool
+    """Whether it is a virtual machine, which shares its memory with others."""
 
     @property
     def gpus(self) -> tuple[Device, ...]:
@@ -217,7 +232,6 @@ def build_machine(
     )
     ram_usable = max(0.0, ram_pool - headroom)
     cpu, basis = _cpu_device(rig, efficiencies, family, ram_usable, assumptions, cpu_engine)
-    spread = 0.0
     gpus: list[Device] = []
     for index, info in enumerate(rig.accelerators):
         gpu = _gpu_device(info, efficiencies, ram_usable, assumptions)
@@ -226,7 +240,15 @@ def build_machine(
         share = power_shares[index] if index < len(power_shares) else 1.0
         if share < 1:
             slower = share ** efficiencies.number("power_exponent")
-            gpu = replace(_faster_units(gpu, slower), bandwidth=gpu.bandwidth * slower)
+            prompt_slower = share ** efficiencies.number("prompt", "power_exponent")
+            gpu = replace(
+                _faster_units(gpu, slower),
+                bandwidth=gpu.bandwidth * slower,
+                prompt=gpu.prompt.faster(prompt_slower),
+                power_share=share,
+                slowed_to=slower,
+                prompt_slowed_to=prompt_slower,
+            )
             assumptions.append(f"{gpu.name} is limited to {share:.0%} of its power: {1 - slower:.0%} slower")
         gpus.append(gpu)
         if gpu.level != "architecture":
@@ -237,9 +259,6 @@ def build_machine(
     worth_using = efficiencies.number("assumed", "integrated_gpu_worth_using")
     gpus = _without_idle_integrated(gpus, cpu, worth_using, assumptions)
     gpus.sort(key=lambda d: (-d.effective_bandwidth, -d.usable_bytes))
-    virtual = rig.system.virtualization.value not in (None, "none")
-    if virtual:
-        spread = efficiencies.number("assumed", "virtual_machine_spread_log")
     return Machine(
         devices=(*gpus, cpu),
         ram_total_bytes=float(ram_total),
@@ -250,7 +269,7 @@ def build_machine(
         sync_bandwidth=_slowest_link(gpus) * efficiencies.number("link", "sync_share"),
         ram_bandwidth_basis=basis,
         assumptions=tuple(assumptions),
-        extra_spread=spread,
+        virtual=rig.system.virtualization.value not in (None, "none"),
     )
 
 
@@ -297,7 +316,8 @@ def _cpu_device(
     isa = rig.cpu.isa.value or (family.isa if family else None)
     if not isa:
         assumptions.append("instruction sets unknown: AVX2 assumed")
-    core_clock = cores * efficiencies.isa_factor(isa or ("avx2",)) * 1e9
+    best = efficiencies.best_isa(isa or ("avx2",))
+    core_clock = cores * efficiencies.isa_factor(best) * 1e9
     return (
         Device(
             name=rig.cpu.name.value or "CPU",
@@ -313,7 +333,8 @@ def _cpu_device(
             unit_rate=entry.unit_bytes_per_clock * core_clock,
             attention_rate=entry.attention_macs_per_clock * core_clock,
             flops=0.0,
-            prompt=prompt_speed(entry, core_clock, None),
+            prompt=prompt_speed(entry, cores * efficiencies.isa_factor(best, prompt=True) * 1e9, None),
+            isa=best,
             host_link=math.inf,
             expert_cost=entry.expert_cost,
             latent_cost=efficiencies.number("latent_attention_cost"),
@@ -401,14 +422,22 @@ def _gpu_device(
         flops = bandwidth * efficiencies.number("assumed", "flops_per_byte")
         assumptions.append(f"{name}: FP16 rate unknown, {flops / 1e12:.0f} TFLOP/s assumed")
     unit_clock = efficiencies.unit_clock(architecture, flops)
+    shares_memory = unified and vendor != "Apple"
+    inline_ecc = has_inline_ecc(info)
+    if inline_ecc and info.ecc.confidence == "table":
+        assumptions.append(
+            f"{name}: error correction is taken to be on, as shipped; 'nvidia-smi -e 0' and a restart would "
+            f"give back {1 / efficiencies.number('inline_ecc_share') - 1:.0%} of its bandwidth"
+        )
+    share = efficiencies.memory_share(shared=shares_memory, inline_ecc=inline_ecc)
     return Device(
         name=name,
         kind="unified" if unified else "gpu",
         memory_bytes=float(vram),
         usable_bytes=max(0.0, float(usable)),
         bandwidth=bandwidth,
-        eta=entry.eta,
-        eta_kv=entry.eta_kv,
+        eta=entry.eta * share,
+        eta_kv=entry.eta_kv * share,
         launch_s=entry.launch_s_per_tensor,
         unit_clock=unit_clock,
         unit_rate=entry.unit_bytes_per_clock * unit_clock,
@@ -419,6 +448,9 @@ def _gpu_device(
             efficiencies.product_rate(architecture, unit_clock),
             efficiencies.shader_rate(architecture, unit_clock),
         ),
+        shares_memory=shares_memory,
+        inline_ecc=inline_ecc,
+        emulates_dot=efficiencies.emulates_dot(architecture, backend),
         host_link=math.inf if unified else _pcie_bandwidth(info, efficiencies, name, assumptions),
         expert_cost=entry.expert_cost,
         latent_cost=efficiencies.number("latent_attention_cost"),
@@ -439,6 +471,11 @@ def _gpu_device(
         measured=efficiencies.is_measured(name, backend),
         efficiency_source=efficiencies.source_text(entry.source),
     )
+
+
+def has_inline_ecc(info: AcceleratorInfo) -> bool:
+    """Whether error correction is on and its bits lie beside the data: HBM has room of its own for them."""
+    return bool(info.ecc.value) and (info.memory_type.value or "").startswith("GDDR")
 
 
 def _pcie_bandwidth(

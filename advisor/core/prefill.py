@@ -18,7 +18,7 @@ from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import Machine
 from advisor.core.placement import Placement, Strategy
 from advisor.core.question import Question
-from advisor.core.timing import ACTIVATION_BYTES, REDUCES_PER_LAYER, RING_CROSSINGS, ROUTING_OVERLAP
+from advisor.core.timing import ACTIVATION_BYTES, REDUCES_PER_LAYER, RING_CROSSINGS
 from catalog.efficiency import Efficiencies
 from catalog.ggml import ggml_types
 
@@ -117,7 +117,7 @@ def prompt_work(c: Candidates, placement: Placement, q: Question, prompts: int =
     tokens = length * prompts
     batches = np.ceil(tokens / q.ubatch)
     batch = tokens / batches
-    touched = 1 - (1 - c.n_experts_active / c.n_experts) ** (batch**ROUTING_OVERLAP)
+    touched = 1 - (1 - c.n_experts_active / c.n_experts) ** (batch**PROMPT_OVERLAP)
     parallel = placement.parallel[:, None]
     dense_share = placement.dense_layers / c.layers[:, None] / parallel
     expert_share = placement.expert_layers / np.maximum(c.expert_layers, 1)[:, None] / parallel
@@ -156,6 +156,10 @@ def prompt_work(c: Candidates, placement: Placement, q: Question, prompts: int =
     )  # fmt: skip
 
 
+PROMPT_OVERLAP = 0.6
+"""Tokens of a prompt touch as many experts as n^0.6 independent ones: they resemble each other more than
+those of different users (``timing.ROUTING_OVERLAP``).  With it, experts that are streamed to a GPU arrive no
+faster than their link allows."""
 _EXPERT_SCALE = np.sqrt(128.0)
 """Starts grow with the square root of the number of experts, and are counted as matrices of 128."""
 
@@ -198,15 +202,21 @@ def prompt_rates(
 
     return PromptRates(
         dense_rate=per_device([p.dense_rate * a for p, a in zip(prompts, aged, strict=True)]),
-        cost=np.array([efficiencies.prompt_costs(d.backend, types) for d in devices])[None],
-        expert_rate=per_device([p.expert_rate * a for p, a in zip(prompts, aged, strict=True)]),
+        cost=np.array([efficiencies.prompt_costs(d.backend, types, years) for d in devices])[None],
+        expert_rate=per_device([p.expert_rate * a for p, a in zip(prompts, aged, strict=True)])
+        / per_device([number("emulated_dot_cost") if d.emulates_dot else 1.0 for d in devices]),
         expert_tile=same("expert_tile"),
         expert_start_s=same("expert_start_s"),
         attention_rate=per_device(
             [p.attention_rate * a / u for p, a, u in zip(prompts, aged, unfused, strict=True)]
         ),
         latent_cost=shared("latent_cost"),
-        memory_bandwidth=per_device([min(d.bandwidth * number("memory_share"), d.cap) for d in devices]),
+        memory_bandwidth=per_device(
+            [
+                min(d.bandwidth / d.slowed_to * d.prompt_slowed_to * number("memory_share"), d.cap)
+                for d in devices
+            ]
+        ),
         state_passes=same("state_passes"),
         activation_passes=same("activation_passes"),
         launch_s=same("launch_s"),

@@ -1,8 +1,9 @@
 """How far an estimate may be off: the spread of ln(measured / predicted).
 
-The factors are fitted to residuals of measurements that the fit had not seen (``advisor.fitting``):
-what kind of run it is, with which engine, how deep the cache is, how many devices and users; and how
-far the case is from the data: a device that was measured, one whose class was, or neither.
+The factors are fitted to residuals of measurements that the fit had not seen (``advisor.fitting``), once
+for each distance from the data: a device that was measured with other models, one of whose class others
+were, or neither.  A spread is that of the kind of run, times a factor of the engine, times one for each
+``SITUATIONS`` that holds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.candidates import Candidates, Floats
-from advisor.core.machine import Machine
+from advisor.core.machine import Device, Machine
 from advisor.core.placement import SPLIT, Strategy
 from advisor.core.question import Question
 from catalog.efficiency import Efficiencies, Spread
@@ -31,6 +32,22 @@ KINDS = ("gpu_dense", "gpu_moe", "cpu", "split", "cpu_assumed_ram", "split_assum
 """Kinds of runs: all weights on GPUs (dense, mixture of experts), in RAM, or in both; the last two with
 a RAM bandwidth that nobody stated or measured."""
 
+SITUATIONS = (
+    "deep",
+    "several_devices",
+    "batch",
+    "server_batch",
+    "undated",
+    "virtual_machine",
+    "measured_ram",
+)
+"""What else decides: a long context, several GPUs, several users (of a runtime made for many, or not), a
+runtime of unknown age, weights in the RAM of a virtual machine, weights in RAM whose bandwidth was
+measured."""
+_SERVERS = ("vllm", "tensorrt")
+
+Flags = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -39,6 +56,11 @@ class Placed:
     strategy: NDArray[np.int64]
     dense_layers: Floats
     expert_layers: Floats
+
+    @property
+    def works(self) -> Flags:
+        """Whether a device holds layers [n, devices]."""
+        return np.asarray((self.dense_layers + self.expert_layers) > 0)
 
 
 def kinds_of(c: Candidates, machine: Machine, placed: Placed) -> NDArray[np.int64]:
@@ -50,18 +72,41 @@ def kinds_of(c: Candidates, machine: Machine, placed: Placed) -> NDArray[np.int6
     return np.asarray(np.where(split, 3 + assumed, kind), dtype=np.int64)
 
 
+def situations_of(machine: Machine, q: Question, placed: Placed, *, deep: bool, batch: bool) -> Flags:
+    """Which of ``SITUATIONS`` hold [n, situations]."""
+    works = placed.works
+    server = any(device.backend in _SERVERS for device in machine.devices)
+    columns = (
+        deep,
+        works[:, :-1].sum(axis=1) > 1,
+        batch and not server,
+        batch and server,
+        q.runtime_year is None,
+        works[:, -1] & machine.virtual,
+        works[:, -1] & (machine.ram_bandwidth_basis == "measured"),
+    )
+    return np.stack([np.broadcast_to(column, len(works)) for column in columns], axis=1)
+
+
+def engine_of(device: Device) -> str:
+    """``vendor|engine``, as factors of engines are keyed."""
+    return f"{'cpu' if device.kind == 'cpu' else device.vendor}|{device.backend}"
+
+
 def spread_log(
     c: Candidates, machine: Machine, q: Question, placed: Placed, efficiencies: Efficiencies
 ) -> Floats:
     """Standard deviation of ln(measured / predicted) [n]."""
-    return _spread(c, machine, placed, efficiencies.spread, deep=q.depth >= DEEP, batch=q.users > 1)
+    situations = situations_of(machine, q, placed, deep=q.depth >= DEEP, batch=q.users > 1)
+    return _spread(c, machine, placed, efficiencies.spreads, situations)
 
 
 def prefill_spread_log(
     c: Candidates, machine: Machine, q: Question, placed: Placed, efficiencies: Efficiencies
 ) -> Floats:
     """The same of a prompt's speed [n]."""
-    return _spread(c, machine, placed, efficiencies.prompt_spread, deep=is_deep_prompt(q), batch=False)
+    situations = situations_of(machine, q, placed, deep=is_deep_prompt(q), batch=False)
+    return _spread(c, machine, placed, efficiencies.prompt_spreads, situations)
 
 
 def is_deep_prompt(q: Question) -> bool:
@@ -70,34 +115,25 @@ def is_deep_prompt(q: Question) -> bool:
 
 
 def _spread(
-    c: Candidates,
-    machine: Machine,
-    placed: Placed,
-    table: Spread,
-    *,
-    deep: bool,
-    batch: bool,
+    c: Candidates, machine: Machine, placed: Placed, tables: tuple[Spread, ...], situations: Flags
 ) -> Floats:
-    per_kind = np.array([table.kinds[kind] for kind in KINDS])
-    spread = per_kind[kinds_of(c, machine, placed)]
-    works = (placed.dense_layers + placed.expert_layers) > 0
-    several = works[:, :-1].sum(axis=1) > 1
-    factors = np.array([_device_factor(machine, i, table) for i in range(works.shape[1])])
-    # The least known device that takes part decides.
-    spread = spread * np.where(works, factors, 0.0).max(axis=1, initial=1e-9)
-    spread = spread * np.where(several, table.several_devices, 1.0)
-    if deep:
-        spread = spread * table.deep
-    if batch:
-        spread = spread * table.batch
-    return np.asarray(np.hypot(spread, machine.extra_spread))
+    """By the table of the least known device that takes part; never narrower than that of a known one."""
+    works, kinds = placed.works, kinds_of(c, machine, placed)
+    levels = np.array([_distance(device) for device in machine.devices])
+    level = np.where(works, levels, 0).max(axis=1, initial=0)
+    spread = np.zeros(len(works))
+    for distance, table in enumerate(tables):
+        engines = np.array([table.engines.get(engine_of(d), 1.0) for d in machine.devices])
+        own = np.array([table.kinds[kind] for kind in KINDS])[kinds]
+        own = own * np.where(works, engines, 0.0).max(axis=1, initial=1e-9)
+        factors = np.array([table.situations[name] for name in SITUATIONS])
+        own = own * np.where(situations, factors, 1.0).prod(axis=1)
+        spread = np.where(level >= distance, np.maximum(spread, own), spread)
+    return spread
 
 
-def _device_factor(machine: Machine, index: int, table: Spread) -> float:
-    """An engine's factor, wider for a device and wider still for a class without measurements."""
-    device = machine.devices[index]
-    vendor = "cpu" if device.kind == "cpu" else device.vendor
-    factor = table.engines.get(f"{vendor}|{device.backend}", 1.0)
+def _distance(device: Device) -> int:
+    """0 if the device was measured, 1 if others of its class were, else 2."""
     if device.measured:
-        return factor
-    return factor * (table.unseen_device if device.level == "architecture" else table.unseen_class)
+        return 0
+    return 1 if device.level == "architecture" else 2

@@ -131,6 +131,7 @@ def rates_of(
         return np.asarray(values, dtype=np.float64)[None, :]
 
     costs = [efficiencies.format_costs(d.backend, types) for d in devices]
+    emulation = np.where(efficiencies.is_quantized(types), efficiencies.number("emulated_dot_cost"), 1.0)
     unfused = [1.0 if q.flash_attention else d.unfused_cost for d in devices]
     years = efficiencies.years_behind(q.runtime_year)
     share = efficiencies.number("split_share") if split else 1.0
@@ -140,7 +141,12 @@ def rates_of(
         * per_device([share if d.kind == "cpu" else 1.0 for d in devices]),
         memory_cost=np.array([c.memory for c in costs])[None],
         unit_rate=per_device([d.unit_rate for d in devices]),
-        unit_cost=np.array([c.unit for c in costs])[None],
+        unit_cost=np.array(
+            [
+                np.array(c.unit) * (emulation if d.emulates_dot else 1.0)
+                for c, d in zip(costs, devices, strict=True)
+            ]
+        )[None],
         expert_cost=np.array([c.expert for c in costs])[None]
         * per_device([d.expert_cost for d in devices])[..., None],
         column_rate=per_device([d.column_rate for d in devices]),

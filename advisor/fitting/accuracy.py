@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.core.spread import Z80
 from advisor.fitting.observations import Observations
 from advisor.fitting.parameters import Floats
 from advisor.fitting.prefill import PromptFolds
 from advisor.fitting.prefill_observations import PromptObservations
 from advisor.fitting.run import Folds, Result
-from advisor.fitting.spread import Features
+from advisor.fitting.spread import Features, Table, coverage, spread_of
 from advisor.validation.conditions import LLAMA_CPP
 from advisor.validation.speed import Answerable
 
@@ -48,12 +47,12 @@ class Evidence:
     unseen_model: Floats
     spread: Floats
     """Of a device in the collection [rows]."""
-    wider: float
-    """Factor of the spread of one that is not."""
+    wider: Floats
+    """Of one that is not [rows]."""
 
 
 def _evidence(
-    seen: Observations | PromptObservations, folds: Folds | PromptFolds, table: Mapping[str, Any]
+    seen: Observations | PromptObservations, folds: Folds | PromptFolds, table: Mapping[str, Table]
 ) -> Evidence:
     return Evidence(
         seen.cases,
@@ -62,7 +61,7 @@ def _evidence(
         folds.unseen_device,
         folds.unseen_model,
         spread_of(table, seen.features),
-        float(table["unseen_device"]),
+        spread_of(table, seen.features, level=1),
     )
 
 
@@ -182,7 +181,7 @@ def _table(
     masks: Mapping[str, Mask], evidence: Evidence, targets: Mapping[str, tuple[str, float, float, float]]
 ) -> list[str]:
     names = np.array(evidence.device)
-    spread, wider = evidence.spread, evidence.spread * evidence.wider
+    spread, wider = evidence.spread, evidence.wider
     lines = [
         "| case | rows | devices | left-out device: median error | within 25 % | off by more than 2× | bias "
         "| inside | left-out model: median error | within 25 % | inside |",
@@ -195,9 +194,9 @@ def _table(
         lines.append(
             f"| {name}{goal} | {len(a)} | {len(set(names[mask].tolist()))} "
             f"| {np.median(error):.1%} | {near:.0%} | {far:.1%} | {np.median(a):+.1%} "
-            f"| {np.mean(np.abs(a) <= Z80 * wider[mask]):.0%} "
+            f"| {coverage(a, wider[mask]):.0%} "
             f"| {np.median(_errors(b)):.1%} | {np.mean(_errors(b) <= 0.25):.0%} "
-            f"| {np.mean(np.abs(b) <= Z80 * spread[mask]):.0%} |"
+            f"| {coverage(b, spread[mask]):.0%} |"
         )
     return lines
 
@@ -215,15 +214,6 @@ def _goal(target: tuple[str, float, float, float] | None, median: float, near: f
 def _errors(residuals: Floats) -> Floats:
     """|predicted / measured - 1|."""
     return np.asarray(np.abs(np.expm1(residuals)))
-
-
-def spread_of(table: Mapping[str, Any], features: Features) -> Floats:
-    """The spread of every row if its device is in the collection [rows]."""
-    kinds = np.array([table["kinds"][kind] for kind in features.kind])
-    engines = np.array([table["engines"].get(engine, 1.0) for engine in features.engine])
-    deep = np.where(features.deep > 0, table["deep"], 1.0)
-    several = np.where(features.several > 0, table["several_devices"], 1.0)
-    return np.asarray(kinds * engines * deep * several * np.where(features.batch > 0, table["batch"], 1.0))
 
 
 def _naive(result: Result, folds: Folds) -> list[str]:

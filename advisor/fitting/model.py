@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,15 @@ from advisor.core.timing import Rates, decode_terms, soft_minimum
 from advisor.fitting.observations import Observations
 from advisor.fitting.parameters import (
     COEFFICIENTS,
+    ISA_FACTORS,
     NUMBERS,
-    SIXTEEN_BIT,
     DeviceClass,
     Floats,
     Ints,
     Layout,
     limited,
 )
+from catalog.efficiency import SIXTEEN_BIT
 
 _STEP = 1e-4
 """Step of the numerical derivative in a logarithm."""
@@ -58,6 +60,18 @@ def coefficient(layout: Layout, theta: Floats, name: str, index: ClassIndex) -> 
     return limited(name, np.exp(total))[:, None]
 
 
+def isa_columns(names: Sequence[str]) -> Ints:
+    """Places of instruction sets in ``ISA_FACTORS``; -1 of a device that is no CPU."""
+    known = list(ISA_FACTORS)
+    return np.array([known.index(name) if name else -1 for name in names], dtype=np.int64)
+
+
+def isa_factors(layout: Layout, theta: Floats, columns: Ints) -> Floats:
+    """What a core does with each instruction set [entries, 1]; 1 where there is none."""
+    values = [float(np.exp(theta[layout.slots[f"isa/{name}"].start])) for name in ISA_FACTORS]
+    return np.array([*values, 1.0])[columns][:, None]
+
+
 class Model:
     """Predictions for observations under a layout of parameters."""
 
@@ -75,6 +89,11 @@ class Model:
         self._cap = np.array([e.cap for e in entries])
         self._threads = np.array([e.threads for e in entries])
         self._split = np.array([e.split for e in entries])
+        self._log_power = np.log([e.power_share for e in entries])
+        self._isa = isa_columns([e.isa for e in entries])
+        self._shares_memory = np.array([e.shares_memory for e in entries])
+        self._inline_ecc = np.array([e.inline_ecc for e in entries])
+        self._emulates_dot = np.array([e.emulates_dot for e in entries])
 
     @property
     def measured(self) -> Floats:
@@ -99,11 +118,18 @@ class Model:
         value = {name: self._coefficient(theta, name) for name in COEFFICIENTS}
         number = {name: np.exp(theta[self.layout.slots[name].start]) for name in NUMBERS}
         observations, slots = self.observations, self.layout.slots
-        bandwidth, clock = self._bandwidth[:, None], self._unit_clock[:, None]
+        # A power limit slows memory and units; instruction sets are told apart on CPUs.
+        limited_to = np.exp(self._log_power * number["power_exponent"])[:, None]
+        reached = limited_to * isa_factors(self.layout, theta, self._isa)
+        bandwidth, clock = self._bandwidth[:, None] * limited_to, self._unit_clock[:, None] * reached
         cap, threads = self._cap[:, None], self._threads[:, None]
         unfused = np.where(observations.unfused[:, None], value["unfused_attention_cost"], 1.0)
         launch_s = value["launch_s_per_tensor"] + value["barrier_s_per_thread"] * threads
         share = np.where(self._split[:, None], number["split_share"], 1.0)
+        bandwidth = bandwidth * np.where(self._shares_memory[:, None], number["unified_share"], 1.0)
+        bandwidth = bandwidth * np.where(self._inline_ecc[:, None], number["inline_ecc_share"], 1.0)
+        quantized = np.array([g != SIXTEEN_BIT for g in observations.groups])
+        emulated = self._emulates_dot[:, None, None] & quantized
         expert = np.ones((len(clock), 1, len(observations.groups)))
         sixteen = slots["expert16/engine"]
         own = np.exp(theta[sixteen.start : sixteen.start + sixteen.count][self._engine])
@@ -112,10 +138,10 @@ class Model:
             weight_bandwidth=soft_minimum(bandwidth * value["eta"], cap) * share,
             memory_cost=self._cost(theta, "memory"),
             unit_rate=value["unit_bytes_per_clock"] * clock,
-            unit_cost=self._cost(theta, "unit"),
+            unit_cost=self._cost(theta, "unit") * np.where(emulated, number["emulated_dot_cost"], 1.0),
             expert_cost=expert * value["expert_cost"][..., None],
             column_rate=value["column_params_per_clock"] * clock,
-            matrix_rate=value["batch_matrix_share"] * self._flops[:, None],
+            matrix_rate=value["batch_matrix_share"] * self._flops[:, None] * reached,
             matrix_columns=value["matrix_columns"],
             expert_tile=value["expert_tile"],
             host_s=value["host_s_per_user"],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from advisor.core.estimate import EstimateTable, estimate, placement_of
 from advisor.core.machine import Device
 from advisor.core.placement import SPLIT, Strategy
-from advisor.core.spread import DEEP, KINDS, Placed, kinds_of
+from advisor.core.spread import DEEP, KINDS, Flags, Placed, engine_of, kinds_of, situations_of
 from advisor.core.timing import Work, step_work
 from advisor.fitting.parameters import MEASURED, DeviceClass, Floats, Ints
 from advisor.fitting.spread import Features, features_of
@@ -33,12 +33,20 @@ class Entry:
     """The class that the share of the bandwidth is of: measured RAM has one of its own."""
     bandwidth: float
     unit_clock: float
+    """Units times clock at full power; a CPU's cores times 1e9."""
     flops: float
     """FP16 rate; for a CPU ``unit_clock``."""
+    power_share: float
+    isa: str
+    """As ``Device`` has them."""
     cap: float
     """Bytes/s that reads reach at most."""
     threads: float
     """Of a CPU; 0 for a GPU."""
+    shares_memory: bool
+    inline_ecc: bool
+    emulates_dot: bool
+    """As ``Device`` has them."""
     split: bool
     """Whether the device is a CPU that works beside a GPU."""
 
@@ -109,7 +117,7 @@ def observe(
         users.append(case.question.users)
         first = case.machine.devices[working[0]]
         device.append(first.name)
-        features.append(_features(table, case, placement.strategy, work, first))
+        features.append(_features(table, case, placement.strategy, first))
     return Observations(
         ids=tuple(ids),
         cases=tuple(kept),
@@ -128,15 +136,14 @@ def observe(
 
 
 def _features(
-    table: EstimateTable, case: Answerable, strategy: Strategy, work: Work, first: Device
-) -> tuple[str, str, bool, bool, bool]:
-    """Kind, engine of the first device, and whether the run is deep, on several GPUs, a batch."""
+    table: EstimateTable, case: Answerable, strategy: Strategy, first: Device
+) -> tuple[str, str, Flags]:
+    """Kind, engine of the first device, and situations."""
     placed = Placed(np.array([int(strategy)]), table.dense_layers, table.expert_layers)
     kind = KINDS[int(kinds_of(case.candidates, table.machine, placed)[0])]
-    several = int((work.launches[0, :-1] > 0).sum()) > 1
-    vendor = "cpu" if first.kind == "cpu" else first.vendor
-    deep = case.question.depth >= DEEP
-    return kind, f"{vendor}|{first.backend}", deep, several, case.question.users > 1
+    q = case.question
+    situations = situations_of(table.machine, q, placed, deep=q.depth >= DEEP, batch=q.users > 1)
+    return kind, engine_of(first), situations[0]
 
 
 def _is_working(work: Work, d: int) -> bool:
@@ -155,11 +162,16 @@ def _entry(row: int, case: Answerable, device: Device, strategy: Strategy, neutr
         row=row,
         device_class=own,
         eta_class=replace(own, family=MEASURED, architecture=MEASURED) if measured else own,
-        bandwidth=device.bandwidth,
-        unit_clock=device.unit_clock,
-        flops=device.unit_clock if cpu else device.flops,
+        bandwidth=device.bandwidth / device.slowed_to,
+        unit_clock=device.cores * 1e9 if cpu else device.unit_clock / device.slowed_to,
+        flops=device.cores * 1e9 if cpu else device.flops / device.slowed_to,
+        power_share=device.power_share,
+        isa=device.isa,
         cap=device.cap,
         threads=device.cores if cpu else 0.0,
+        shares_memory=device.shares_memory,
+        inline_ecc=device.inline_ecc,
+        emulates_dot=device.emulates_dot,
         split=cpu and strategy in SPLIT,
     )
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.timing import soft_minimum
+from catalog.efficiency import SIXTEEN_BIT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -59,11 +60,11 @@ COEFFICIENTS: Mapping[str, Coefficient] = {
     # Share of the specified bandwidth that weights in the reference format reach.
     "eta": Coefficient({"gpu": Prior(0.9, 0.3), "cpu": Prior(0.74, 0.15)}, 0.15, 0.1, 0.12),
     # Bytes of the reference format per compute unit and clock (CPU: per core and nanosecond).
-    "unit_bytes_per_clock": Coefficient({"gpu": Prior(8.0, 1.0), "cpu": Prior(20.0, 0.2)}, 0.3, 0.2, 0.1),
+    "unit_bytes_per_clock": Coefficient({"gpu": Prior(8.0, 1.0), "cpu": Prior(20.0, 0.2)}, 0.3, 0.12, 0.1),
     # Share of the specified bandwidth that the KV cache reaches.
-    "eta_kv": Coefficient({"gpu": Prior(0.8, 0.3), "cpu": Prior(0.75, 0.2)}, 0.3),
+    "eta_kv": Coefficient({"gpu": Prior(0.8, 0.3), "cpu": Prior(0.75, 0.2)}, 0.3, 0.1),
     # Multiply-adds of attention per compute unit and clock (CPU: per core and nanosecond).
-    "attention_macs_per_clock": Coefficient({"gpu": Prior(256.0, 1.0), "cpu": Prior(2.2, 0.7)}, 0.6, 0.3),
+    "attention_macs_per_clock": Coefficient({"gpu": Prior(256.0, 1.0), "cpu": Prior(2.2, 0.7)}, 0.6, 0.15),
     # Seconds per tensor of the model and step.
     "launch_s_per_tensor": Coefficient({"gpu": Prior(6e-6, 1.0), "cpu": Prior(2e-6, 0.5)}, 0.4, 0.2, 0.08),
     # Factor on launches for every year that the runtime is older.
@@ -89,13 +90,41 @@ LIMITS: Mapping[str, float] = {"eta": 1.1, "eta_kv": 1.1}
 """What no device can exceed: a share of the bandwidth, with some room for specifications that are rounded
 and measurements that were low."""
 
+ISA_FACTORS: Mapping[str, float] = {
+    "avx512_vnni": 1.0,
+    "avx512f": 0.9,
+    "avx_vnni": 0.8,
+    "avx2": 0.7,
+    "i8mm": 0.8,
+    "asimddp": 0.6,
+    "avx": 0.35,
+    "*": 0.5,
+}
+"""Prior of a core's speed with an instruction set relative to the first, which is the reference."""
+_ISA_SPREAD = 0.2
+
+
+def isa_priors(spread: float = _ISA_SPREAD) -> dict[str, Prior]:
+    """Numbers for the instruction sets; the reference stays what it is."""
+    return {f"isa/{name}": Prior(value, spread if value < 1 else 1e-6) for name, value in ISA_FACTORS.items()}
+
+
 NUMBERS: Mapping[str, Prior] = {
+    **isa_priors(),
     "latent_attention_cost": Prior(1.0, 1.5),
     "link_gpu_hop_s": Prior(2e-4, 0.5),
     "link_host_hop_s": Prior(1.8e-5, 0.5),
     "link_sync_s": Prior(1e-5, 0.5),
     "link_sync_share": Prior(0.2, 0.5),
     "split_share": Prior(0.84, 0.15),
+    # Share of the bandwidth that is left where a CPU reads the same memory, and where error correction
+    # lies beside the data in GDDR (it takes 1/16 of the capacity and more of the bandwidth).
+    "unified_share": Prior(0.93, 0.06),
+    "inline_ecc_share": Prior(0.92, 0.05),
+    # Arithmetic time of quantized weights where integer products need several instructions.
+    "emulated_dot_cost": Prior(3.0, 0.3),
+    # Speed goes with this power of the power limit relative to the maker's.
+    "power_exponent": Prior(0.7, 0.3),
 }
 """Numbers that all classes share."""
 
@@ -103,7 +132,6 @@ FORMAT_SPREADS = {"memory": (0.09, 0.03), "unit": (0.3, 0.3)}
 """Spread of a format's cost around the reference format's, and of an engine's around that."""
 EXPERT_16_BIT_SPREAD = 0.5
 """Of the cost of 16-bit experts with an engine: some lack kernels for gathered brain floats."""
-SIXTEEN_BIT = "16-bit"
 
 CPU_CORE_RATES = {
     "16-bit": 24.0,

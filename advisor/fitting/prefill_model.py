@@ -6,7 +6,7 @@ import numpy as np
 
 from advisor.core.machine import REFERENCE_SHADER
 from advisor.core.prefill import PromptRates, prompt_terms
-from advisor.fitting.model import coefficient, index_of
+from advisor.fitting.model import coefficient, index_of, isa_columns, isa_factors
 from advisor.fitting.parameters import Floats, Ints
 from advisor.fitting.prefill_observations import PromptObservations
 from advisor.fitting.prefill_parameters import PROMPT_COEFFICIENTS, PROMPT_NUMBERS, PromptLayout
@@ -31,6 +31,9 @@ class PromptModel:
 
         self._bandwidth, self._cap, self._link = column("bandwidth"), column("cap"), column("link")
         self._product, self._shader = column("product_rate"), column("shader_rate")
+        self._emulates_dot = column("emulates_dot") > 0
+        self._log_power = np.log(column("power_share"))
+        self._isa = isa_columns([e.isa for e in entries])
         self._is_cpu = self._own.is_cpu[:, None] > 0
 
     @property
@@ -40,11 +43,12 @@ class PromptModel:
 
     def _costs(self, theta: Floats) -> Floats:
         slots = self.layout.slots
-        columns = []
+        columns, years = [], self.observations.years
         for group in self.observations.groups:
             slot = slots[f"cost/{group}/engine"]
             own = theta[slot.start : slot.start + slot.count][self._engine]
-            columns.append(theta[slots[f"cost/{group}"].start] + own)
+            growth = theta[slots[f"growth/{group}"].start] * years
+            columns.append(theta[slots[f"cost/{group}"].start] + own + growth)
         return np.asarray(np.exp(np.stack(columns, axis=1))[:, None, :])
 
     def rates(self, theta: Floats) -> PromptRates:
@@ -53,19 +57,23 @@ class PromptModel:
         number = {name: float(np.exp(theta[self.layout.slots[name].start])) for name in PROMPT_NUMBERS}
         seen = self.observations
         share = value["prompt_matrix_share"]
+        limited_to = np.exp(self._log_power * number["power_exponent"])
+        reached = limited_to * isa_factors(self.layout, theta, self._isa)
+        product, shader = self._product * reached, self._shader * reached
         aged = value["prompt_growth_per_year"] ** -seen.years[:, None]
         unfused = np.where(seen.unfused[:, None], value["prompt_unfused_cost"], 1.0)
-        plain = np.where(self._is_cpu, share * self._product, self._shader)
+        plain = np.where(self._is_cpu, share * product, shader)
         same = np.ones_like(aged)
+        emulation = np.where(self._emulates_dot, number["emulated_dot_cost"], 1.0)
         return PromptRates(
-            dense_rate=share * self._product * aged,
+            dense_rate=share * product * aged,
             cost=self._costs(theta),
-            expert_rate=value["prompt_expert_share"] * plain * aged,
+            expert_rate=value["prompt_expert_share"] * plain * aged / emulation,
             expert_tile=value["prompt_expert_tile"],
-            expert_start_s=value["prompt_expert_start_s"] * np.sqrt(REFERENCE_SHADER / self._shader),
-            attention_rate=share * value["prompt_attention_share"] * self._shader * aged / unfused,
+            expert_start_s=value["prompt_expert_start_s"] * np.sqrt(REFERENCE_SHADER / shader),
+            attention_rate=share * value["prompt_attention_share"] * shader * aged / unfused,
             latent_cost=same * number["latent_cost"],
-            memory_bandwidth=np.minimum(self._bandwidth * number["memory_share"], self._cap),
+            memory_bandwidth=np.minimum(self._bandwidth * limited_to * number["memory_share"], self._cap),
             state_passes=value["prompt_state_passes"],
             activation_passes=value["prompt_activation_passes"],
             launch_s=value["prompt_launch_s"],

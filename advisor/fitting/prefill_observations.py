@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from advisor.core.estimate import estimate, placement_of
 from advisor.core.machine import Device
-from advisor.core.placement import Strategy
 from advisor.core.prefill import PromptWork, prompt_work
-from advisor.core.spread import KINDS, Placed, is_deep_prompt, kinds_of
+from advisor.core.spread import KINDS, Placed, engine_of, is_deep_prompt, kinds_of, situations_of
 from advisor.fitting.parameters import DeviceClass, Floats, Ints
 from advisor.fitting.spread import Features, features_of
 from advisor.validation.conditions import LLAMA_CPP
@@ -39,6 +38,10 @@ class PromptEntry:
     """FLOP/s at which products peak; a CPU's cores times 1e9."""
     shader_rate: float
     """FP32 FLOP/s; for a CPU ``product_rate``."""
+    power_share: float
+    isa: str
+    emulates_dot: bool
+    """As ``Device`` has them."""
     link: float
     """Bytes/s at which the weights arrive; infinite where they lie on the device."""
 
@@ -135,9 +138,8 @@ def observe_prompts(
         device.append(first.name)
         placed = Placed(np.array([int(placement.strategy)]), table.dense_layers, table.expert_layers)
         kind = KINDS[int(kinds_of(case.candidates, machine, placed)[0])]
-        vendor = "cpu" if first.kind == "cpu" else first.vendor
-        several = placement.strategy is not Strategy.CPU and sum(d < len(machine.gpus) for d in working) > 1
-        features.append((kind, f"{vendor}|{first.backend}", is_deep_prompt(q), several, q.users > 1))
+        situations = situations_of(machine, q, placed, deep=is_deep_prompt(q), batch=q.users > 1)
+        features.append((kind, engine_of(first), situations[0]))
     both = np.array(sync, dtype=np.float64).reshape(-1, 2)
     return PromptObservations(
         ids=tuple(ids),
@@ -162,7 +164,7 @@ def observe_prompts(
 def _entry(row: int, device: Device, link: float, efficiencies: Efficiencies) -> PromptEntry:
     cpu = device.kind == "cpu"
     architecture = device.architecture or "*"
-    clock = device.unit_clock
+    clock = device.cores * 1e9 if cpu else device.unit_clock / device.slowed_to
     return PromptEntry(
         row=row,
         device_class=DeviceClass(
@@ -172,10 +174,13 @@ def _entry(row: int, device: Device, link: float, efficiencies: Efficiencies) ->
             efficiencies.family(architecture),
             architecture,
         ),
-        bandwidth=device.bandwidth,
+        bandwidth=device.bandwidth / device.slowed_to,
+        power_share=device.power_share,
+        isa=device.isa,
         cap=device.cap,
         product_rate=clock if cpu else efficiencies.product_rate(device.architecture, clock),
         shader_rate=clock if cpu else efficiencies.shader_rate(device.architecture, clock),
+        emulates_dot=device.emulates_dot,
         link=link,
     )
 

@@ -11,7 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from advisor.fitting.parameters import CPU_CLOCKS, Coefficient, Floats, Layout, Prior
+from advisor.fitting.parameters import CPU_CLOCKS, Coefficient, Floats, Layout, Prior, isa_priors
+
+_ISA_SPREAD = 0.3
+"""Products of prompts gain more from wide instruction sets than decoding does."""
 
 PROMPT_COEFFICIENTS: Mapping[str, Coefficient] = {
     # Share of the rate of products that a prompt reaches (CPU: FLOP per core and nanosecond).
@@ -36,20 +39,26 @@ PROMPT_COEFFICIENTS: Mapping[str, Coefficient] = {
 }
 
 PROMPT_NUMBERS: Mapping[str, Prior] = {
+    **isa_priors(_ISA_SPREAD),
     "memory_share": Prior(0.75, 0.1),
     "dense_p": Prior(2.5, 0.15),
     "expert_p": Prior(5.0, 0.15),
     "latent_cost": Prior(0.85, 0.5),
     "pipeline_gain": Prior(0.4, 0.4),
     "link_share": Prior(1.1, 0.2),
+    "emulated_dot_cost": Prior(2.0, 0.3),
+    "power_exponent": Prior(0.7, 0.3),
 }
 """Numbers that all classes share: the share of the memory's bandwidth that streaming reaches, the exponents
-of its soft maximum with computing, the time of a FLOP on latents, the share of a pipeline's gain, and what
-streaming from RAM reaches of the link."""
+of its soft maximum with computing, the time of a FLOP on latents, the share of a pipeline's gain,
+what streaming from RAM reaches of the link, the time of experts where integer products need several
+instructions, and the power of the power limit that rates go with."""
 
 _FORMAT_SPREAD = 0.15
 _ENGINE_FORMAT_SPREAD = 0.25
 """Spread of a format's cost around the reference format's, and of an engine's around that."""
+_GROWTH_SPREAD = 0.15
+"""Of the factor on a format's cost for every year that the runtime is older: kernels came one by one."""
 _ENGINE_SPEEDS = {
     "prompt_matrix_share": {"ik_llama": 1.65},
     "prompt_attention_share": {"ik_llama": 7.0},
@@ -69,6 +78,7 @@ class PromptLayout(Layout):
         for group in self.groups:
             yield f"cost/{group}", np.zeros(1), np.array([_FORMAT_SPREAD])
             yield f"cost/{group}/engine", np.zeros(count), np.full(count, _ENGINE_FORMAT_SPREAD)
+            yield f"growth/{group}", np.zeros(1), np.array([_GROWTH_SPREAD])
 
     def _narrowing(self, level: str, count: int) -> Floats:
         return np.ones(count)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from advisor.core.spread import KINDS
+from advisor.core.spread import KINDS, SITUATIONS
 from advisor.fitting.parameters import DeviceClass, Floats
 from advisor.fitting.prefill_parameters import PROMPT_COEFFICIENTS, PROMPT_NUMBERS, PromptLayout
+from advisor.fitting.spread import LEVELS
 
 DIGITS = 4
 """Significant digits of what ships."""
@@ -48,11 +49,15 @@ class PromptTables:
             for name in PROMPT_COEFFICIENTS
         }
 
+    def number(self, name: str) -> float:
+        """A number that all classes share, as it ships."""
+        return rounded(self.layout.number(self.theta, name))
+
     def sections(self) -> dict[str, Any]:
         """The document's sections about prefill."""
         layout, theta = self.layout, self.theta
         return {
-            "prompt": {name: rounded(layout.number(theta, name)) for name in PROMPT_NUMBERS},
+            "prompt": {name: self.number(name) for name in PROMPT_NUMBERS if not name.startswith("isa/")},
             "prompt_format_costs": {
                 engine or "*": {
                     group: rounded(layout.format_cost(theta, "cost", group, engine))
@@ -60,16 +65,18 @@ class PromptTables:
                 }
                 for engine in (*layout.engines, None)
             },
+            "prompt_format_growth_per_year": {
+                group: rounded(layout.number(theta, f"growth/{group}")) for group in layout.groups
+            },
             "prefill_spread_log": self.spread or UNKNOWN_SPREAD,
         }
 
 
 UNKNOWN_SPREAD: Mapping[str, Any] = {
-    "kinds": dict.fromkeys(KINDS, 0.3),
-    "deep": 1.0,
-    "several_devices": 1.0,
-    "batch": 1.0,
-    "engines": {},
-    "unseen_device": 1.0,
-    "unseen_class": 1.0,
+    level: {
+        "kinds": dict.fromkeys(KINDS, 0.3),
+        "situations": dict.fromkeys(SITUATIONS, 1.0),
+        "engines": {},
+    }
+    for level in LEVELS
 }

@@ -2,11 +2,11 @@
 
 ln(measured / predicted) is taken to spread around 0 with
 
-    spread = kind x engine x (depth) x (several devices) x (batch) x (unseen device or unseen class)
+    spread = kind of run x engine x every situation that holds
 
-where every factor is fitted so that 80 % of the residuals lie within 1.2816 spreads: quantile
-regression of ln |residual|.  Factors of engines are drawn towards 1.  Rows whose device was in the fit
-under other models give the first factors; rows of left-out devices and left-out classes the last two.
+where the factors are fitted so that 80 % of the residuals lie within 1.2816 spreads: quantile regression
+of ln |residual|.  That is done three times: with the rows' models left out, their devices, and their
+classes of devices; each time the factors are drawn towards those of the time before.
 """
 
 from __future__ import annotations
@@ -16,13 +16,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.core.spread import KINDS, Z80
+from advisor.core.spread import KINDS, SITUATIONS, Z80, Flags
 from advisor.fitting.parameters import Floats
 
-_SHRINKAGE = 0.3
-"""Prior spread of the logarithm of an engine's factor."""
-_FACTOR_SPREAD = 0.7
-"""Prior spread of the logarithms of the other factors."""
+LEVELS = ("seen", "unseen_device", "unseen_class")
+"""How far a run is from the data; the tables of the document."""
+Table = Mapping[str, Mapping[str, float]]
+"""Factors by ``kinds``, ``situations`` and ``engines``."""
+
+_KIND_WIDTHS = (2.0, 0.5, 0.5)
+_SITUATION_WIDTHS = (0.7, 0.4, 0.3)
+_ENGINE_WIDTHS = (0.4, 0.3, 0.2)
+"""Prior spreads of the logarithms by level: of the first around no knowledge, of the others around the
+level before."""
+_NEVER_NARROWER = ("undated", "virtual_machine")
+_NEVER_WIDER = ("measured_ram",)
+"""What lack of knowledge cannot do, and what knowledge cannot."""
 _FLOOR = 0.005
 """Residuals below half a per cent are no evidence of more precision than that."""
 _SMOOTH = 0.05
@@ -35,45 +44,48 @@ class Features:
     kind: tuple[str, ...]
     engine: tuple[str, ...]
     """``vendor|engine`` of the device that does most."""
-    deep: Floats
-    several: Floats
-    batch: Floats
+    situations: Flags
+    """[rows, situations]"""
+
+    def holds(self, situation: str) -> Flags:
+        """Which rows a situation holds for [rows]."""
+        return np.asarray(self.situations[:, SITUATIONS.index(situation)])
 
 
-def fit_spread(features: Features, seen: Floats, unseen: Floats, unseen_class: Floats) -> dict[str, object]:
-    """The factors.
+def fit_spread(
+    features: Features, seen: Floats, unseen_device: Floats, unseen_class: Floats
+) -> dict[str, Table]:
+    """Factors for each of ``LEVELS``, from the residuals [rows] of fits that were that far away."""
+    out: dict[str, Table] = {}
+    table: Table | None = None
+    for level, residuals in enumerate((seen, unseen_device, unseen_class)):
+        table = _fit(features, residuals, level, table)
+        out[LEVELS[level]] = table
+    return out
 
-    Args:
-        seen: residuals of rows whose device was in the fit with other models.
-        unseen: residuals under fits without the row's device.
-        unseen_class: residuals under fits without the row's class of device.
-    """
+
+def _fit(features: Features, residuals: Floats, level: int, nearer: Table | None) -> Table:
     kinds = [k for k in KINDS if k in features.kind]
     engines = sorted(set(features.engine))
-    columns = [np.array([k == kind for k in features.kind], dtype=np.float64) for kind in kinds]
-    columns += [features.deep, features.several, features.batch]
-    columns += [np.array([e == engine for e in features.engine], dtype=np.float64) for engine in engines]
-    matrix = np.stack(columns, axis=1)
-    mean = np.array([np.log(0.1)] * len(kinds) + [0.0] * (3 + len(engines)))
-    width = np.array([2.0] * len(kinds) + [_FACTOR_SPREAD] * 3 + [_SHRINKAGE] * len(engines))
-    theta = _quantile_regression(matrix, seen, mean, width)
-    base = matrix @ theta
-    one = np.ones((len(seen), 1))
-    further = [
-        float(_quantile_regression(one, residuals, np.zeros(1), np.ones(1), base)[0])
-        for residuals in (unseen, unseen_class)
+    columns = [np.array([k == kind for k in features.kind]) for kind in kinds]
+    columns += list(features.situations.T)
+    columns += [np.array([e == engine for e in features.engine]) for engine in engines]
+    matrix = np.stack(columns, axis=1).astype(np.float64)
+    names = [("kinds", k) for k in kinds] + [("situations", s) for s in SITUATIONS]
+    names += [("engines", e) for e in engines]
+    typical = {"kinds": 0.1, "situations": 1.0, "engines": 1.0}
+    mean = np.log([nearer[part][name] if nearer else typical[part] for part, name in names])
+    widths = {"kinds": _KIND_WIDTHS, "situations": _SITUATION_WIDTHS, "engines": _ENGINE_WIDTHS}
+    width = np.array([widths[part][level] for part, _ in names])
+    bounds = [
+        (0.0 if name in _NEVER_NARROWER else None, 0.0 if name in _NEVER_WIDER else None) for _, name in names
     ]
-    values = [_rounded(v) for v in np.exp(theta)]
-    n = len(kinds)
-    return {
-        "kinds": _kinds(dict(zip(kinds, values[:n], strict=True))),
-        "deep": values[n],
-        "several_devices": values[n + 1],
-        "batch": values[n + 2],
-        "engines": dict(zip(engines, values[n + 3 :], strict=True)),
-        "unseen_device": _rounded(max(float(np.exp(further[0])), 1.0)),
-        "unseen_class": _rounded(max(float(np.exp(further[1])), float(np.exp(further[0])), 1.0)),
-    }
+    values = np.exp(_quantile_regression(matrix, residuals, mean, width, bounds))
+    table: dict[str, dict[str, float]] = {part: {} for part in typical}
+    for (part, name), value in zip(names, values.tolist(), strict=True):
+        table[part][name] = _rounded(value)
+    table["kinds"] = _kinds(table["kinds"])
+    return table
 
 
 def _kinds(found: Mapping[str, float]) -> dict[str, float]:
@@ -90,17 +102,19 @@ def _rounded(value: float) -> float:
 
 
 def _quantile_regression(
-    matrix: Floats, residuals: Floats, mean: Floats, width: Floats, offset: Floats | None = None
+    matrix: Floats,
+    residuals: Floats,
+    mean: Floats,
+    width: Floats,
+    bounds: Sequence[tuple[float | None, float | None]],
 ) -> Floats:
-    """Coefficients b with 80 % of ln |residual| below ln(1.2816) + offset + matrix b.
+    """Coefficients b with 80 % of ln |residual| below ln(1.2816) + matrix b.
 
     Minimises the smoothed pinball loss with a normal prior, from the prior's mean.
     """
     from scipy.optimize import minimize
 
     target = np.log(np.maximum(np.abs(residuals), _FLOOR)) - np.log(Z80)
-    if offset is not None:
-        target = target - offset
 
     def loss(b: Floats) -> tuple[float, Floats]:
         gap = target - matrix @ b
@@ -110,7 +124,19 @@ def _quantile_regression(
         prior = (b - mean) / width
         return float(value.sum() + 0.5 * (prior**2).sum()), -matrix.T @ slope + prior / width
 
-    return np.asarray(minimize(loss, mean, jac=True, method="L-BFGS-B").x)
+    return np.asarray(minimize(loss, mean, jac=True, method="L-BFGS-B", bounds=list(bounds)).x)
+
+
+def spread_of(tables: Mapping[str, Table], features: Features, level: int = 0) -> Floats:
+    """The spread of every row at a distance from the data [rows], as ``advisor.core.spread`` has it."""
+    out = np.zeros(len(features.kind))
+    for name in LEVELS[: level + 1]:
+        table = tables[name]
+        own = np.array([table["kinds"][kind] for kind in features.kind])
+        own = own * np.array([table["engines"].get(engine, 1.0) for engine in features.engine])
+        factors = np.array([table["situations"][situation] for situation in SITUATIONS])
+        out = np.maximum(out, own * np.where(features.situations, factors, 1.0).prod(axis=1))
+    return out
 
 
 def coverage(residuals: Floats, spread: Floats) -> float:
@@ -118,13 +144,7 @@ def coverage(residuals: Floats, spread: Floats) -> float:
     return float(np.mean(np.abs(residuals) <= Z80 * spread))
 
 
-def features_of(rows: Sequence[tuple[str, str, bool, bool, bool]]) -> Features:
-    """Features from (kind, engine, deep, several, batch) per row."""
-    kind, engine, deep, several, batch = zip(*rows, strict=True)
-    return Features(
-        tuple(kind),
-        tuple(engine),
-        np.array(deep, dtype=np.float64),
-        np.array(several, dtype=np.float64),
-        np.array(batch, dtype=np.float64),
-    )
+def features_of(rows: Sequence[tuple[str, str, Flags]]) -> Features:
+    """Features from (kind, engine, situations) per row."""
+    kind, engine, situations = zip(*rows, strict=True)
+    return Features(tuple(kind), tuple(engine), np.stack(situations))

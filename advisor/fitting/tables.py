@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from advisor.fitting.parameters import COEFFICIENTS, FORMAT_SPREADS, DeviceClass, Floats, Layout
+from advisor.fitting.parameters import (
+    COEFFICIENTS,
+    FORMAT_SPREADS,
+    ISA_FACTORS,
+    DeviceClass,
+    Floats,
+    Layout,
+)
 from advisor.fitting.prefill_tables import UNKNOWN_SPREAD, PromptTables, rounded
 
 
@@ -114,6 +121,14 @@ def document(
         "newest_year": newest_year,
         "latent_attention_cost": number("latent_attention_cost"),
         "split_share": number("split_share"),
+        "unified_share": number("unified_share"),
+        "inline_ecc_share": number("inline_ecc_share"),
+        "emulated_dot_cost": number("emulated_dot_cost"),
+        "power_exponent": number("power_exponent"),
+        "isa_factors": {
+            "decode": {name: number(f"isa/{name}") for name in ISA_FACTORS},
+            "prefill": {name: prompt.number(f"isa/{name}") for name in ISA_FACTORS},
+        },
         "link": {
             name: number(f"link_{name}") for name in ("gpu_hop_s", "host_hop_s", "sync_s", "sync_share")
         },

@@ -53,6 +53,7 @@ def question_document(q: Question) -> Document:
         "runtime": q.runtime,
         "depth_tokens": q.depth,
         "prompt_tokens": q.prompt,
+        "runtime_year": q.runtime_year,
     }
 
 
@@ -107,6 +108,7 @@ def speed_fields(table: EstimateTable, row: int) -> Document:
     speed, low, high = table.speeds_at(row)
     prefill = float(table.prefill_s[row])
     shortest, longest = float(table.low_prefill_s[row]), float(table.high_prefill_s[row])
+    ttft, soonest, latest = table.ttft_at(row)
 
     def known(value: float) -> float | None:
         return number(value) if fits else None
@@ -119,7 +121,9 @@ def speed_fields(table: EstimateTable, row: int) -> Document:
         "prefill_tokens_per_s": known(table.question.prompt / prefill) if prefill > 0 else None,
         "prefill_low_tokens_per_s": known(table.question.prompt / longest) if prefill > 0 else None,
         "prefill_high_tokens_per_s": known(table.question.prompt / shortest) if prefill > 0 else None,
-        "ttft_s": known(prefill + float(table.decode_s[row])),
+        "ttft_s": known(ttft),
+        "ttft_low_s": known(soonest),
+        "ttft_high_s": known(latest),
     }
 
 

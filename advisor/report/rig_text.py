@@ -41,7 +41,8 @@ def probe_text(rig: Rig) -> str:
     add("  installed", memory.installed_bytes, f.gib_unit(memory.installed_bytes.value or 0))
     add("  limit", memory.limit_bytes, f.gib_unit(memory.limit_bytes.value or 0))
     add("  type", memory.type)
-    add("  channels", memory.channels)
+    most = memory.max_channels.value
+    add("  channels", memory.channels, f"{memory.channels.value}" + (f" of {most}" if most else ""))
     add("  speed", memory.mts, f"{memory.mts.value} MT/s")
     add("  bandwidth", memory.bandwidth_bytes_per_s, f.gbs(memory.bandwidth_bytes_per_s.value or 0))
     measured = memory.measured_bandwidth_bytes_per_s
@@ -69,6 +70,10 @@ def probe_text(rig: Rig) -> str:
     lines = [text_table(columns, rows)]
     if not rig.accelerators:
         lines.append("no GPU found")
-    if rig.notes:
-        lines += ["", *(f"· {note}" for note in rig.notes)]
+    advice = [a.text for a in memory.advice]
+    if advice:
+        lines += ["", "memory:", *(f"→ {text}" for text in advice)]
+    notes = [note for note in rig.notes if note not in advice]
+    if notes:
+        lines += ["", *(f"· {note}" for note in notes)]
     return "\n".join(lines)

@@ -55,6 +55,8 @@ _SPEED: dict[str, Schema] = {
     "prefill_low_tokens_per_s": _nullable(_POSITIVE),
     "prefill_high_tokens_per_s": _nullable(_POSITIVE),
     "ttft_s": _nullable(_POSITIVE),
+    "ttft_low_s": _nullable(_POSITIVE),
+    "ttft_high_s": _nullable(_POSITIVE),
 }
 _MEMORY = _object(
     total_bytes=_COUNT,
@@ -72,6 +74,7 @@ _QUESTION = _object(
     runtime=_TEXT,
     depth_tokens=_COUNT,
     prompt_tokens=_COUNT,
+    runtime_year=_nullable(_POSITIVE),
 )
 _RIG = _object(
     name=_TEXT,

@@ -302,9 +302,10 @@ def _time_lines(e: Explanation) -> list[str]:
     lines.append(f"bound by {e.bottleneck} ({f.percent(e.bottleneck_share)} of the time)")
     prefill = float(table.prefill_s[row])
     rate = f.speed(table.question.prompt / prefill)
+    ttft, soonest, latest = table.ttft_at(row)
     lines.append(
         f"Prefill  {table.question.prompt:,} tokens in {f.seconds(prefill)} ({rate} tok/s); "
-        f"first token after {f.seconds(table.ttft_s[row])}"
+        f"first token after {f.seconds(ttft)} [{f.seconds(soonest)} to {f.seconds(latest)}]"
     )
     return lines
 

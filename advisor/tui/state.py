@@ -199,6 +199,9 @@ def question_options(question: Question, rig_path: str | None) -> list[str]:
         parts += ["--depth", str(q.depth_tokens)]
     if q.prompt_tokens is not None:
         parts += ["--prompt", str(q.prompt_tokens)]
+    if q.runtime_year is not None:
+        year, month = int(q.runtime_year), int(q.runtime_year % 1 * 12) + 1
+        parts += ["--runtime-version", f"{year}-{month:02d}"]
     return parts
 
 

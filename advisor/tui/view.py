@@ -185,6 +185,8 @@ class Detail:
     low_tokens_per_s: float
     high_tokens_per_s: float
     ttft_s: float
+    low_ttft_s: float
+    high_ttft_s: float
     prompt_tokens: int
     depth_tokens: int
     users: int
@@ -221,6 +223,7 @@ def detail_of(table: EstimateTable, row: int, variants: tuple[str, ...] = ()) ->
     question = table.question
     model = table.candidates.model(row)
     label, share = bottleneck(table, row)
+    ttft, soonest, latest = table.ttft_at(row)
     return Detail(
         model_id=model.id,
         name=model.name,
@@ -232,7 +235,9 @@ def detail_of(table: EstimateTable, row: int, variants: tuple[str, ...] = ()) ->
         tokens_per_s=float(table.tokens_per_s[row]),
         low_tokens_per_s=float(table.low_tokens_per_s[row]),
         high_tokens_per_s=float(table.high_tokens_per_s[row]),
-        ttft_s=float(table.ttft_s[row]),
+        ttft_s=ttft,
+        low_ttft_s=soonest,
+        high_ttft_s=latest,
         prompt_tokens=question.prompt,
         depth_tokens=question.depth,
         users=question.users,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
 from advisor.validation.cases import GIB, LONGEST_CELL, MIB, Case, Row, SkipRowError, number, scaled, whole
+from advisor.validation.conditions import build_year
 from advisor.validation.layouts import layout_of
 from advisor.validation.quants import UnknownQuantError
 from advisor.validation.speeds import gpu_case, hybrid_case
@@ -99,6 +100,7 @@ def _run_case(row: Row, name: str, rig: Rig | None) -> Case:
         labels=(("threads", str(threads)), ("quality", quality)),
         engine="cpu",
         parallel="none",
+        era=build_year(int(build.group(1))) if (build := re.fullmatch(r"b(\d{4,5})", row["build"])) else None,
     )
 
 

@@ -45,6 +45,7 @@ COLUMNS = (
     "pcie_lanes",
     "nvlink_gbs",
     "tdp_w",
+    "ecc",
     "compute_capability",
     "pci_ids",
     "released",
@@ -65,6 +66,8 @@ HEADER = """\
 # fp16_tflops: dense FP16 of the matrix units, accumulating in FP16 (with FP32 accumulation GeForce reaches
 #   half), else of the shaders; FP32 where FP16 is crippled (see note). Laptop GPUs: at their highest power.
 # fp8_tflops: dense FP8, filled for the frontier chips only.
+# ecc: `on` where the board ships with error correction that its GDDR memory keeps beside the data and
+#   pays for with bandwidth.
 # nvlink_gbs: both directions together. pci_ids: device ids in hex, some with the revision (744C:C8).
 # aliases: `;` between them.
 """
@@ -132,6 +135,7 @@ KEYS = {
     "bw": "bandwidth_gbs",
     "tflops": "fp16_tflops",
     "fp8": "fp8_tflops",
+    "ecc": "ecc",
     "unified": "unified",
     "laptop": "laptop",
     "nvlink": "nvlink_gbs",

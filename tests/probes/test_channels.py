@@ -83,7 +83,7 @@ def test_most_captures_need_no_table_of_cpus() -> None:
         for row in rows
         if "DL360" not in row["file"]
     ]
-    assert sum(known) >= 0.8 * len(rows)
+    assert sum(known) >= 0.75 * len(rows)
 
 
 def test_same_channel_letter_on_two_controllers_is_two_channels() -> None:
@@ -237,6 +237,25 @@ def test_lpddr_that_claims_too_little_takes_the_cpus_bus_or_stays_unknown() -> N
     assert (layout.channels.value, layout.channels.confidence) == (2, "table")
 
 
+@pytest.mark.parametrize(
+    ("cpu", "bits"),
+    [("Intel(R) Celeron(R) N4100 CPU @ 1.10GHz", 64), ("12th Gen Intel(R) Core(TM) i7", None)],
+)
+def test_lpddr_with_half_of_the_cpus_bus_is_believed_of_cheap_chips_only(cpu: str, bits: int | None) -> None:
+    devices = [slot(f"A1_DIMM{n}", type="LPDDR4", data_bits=16, configured_mts=2133) for n in range(4)]
+    layout = analyse_memory(records(*devices), cpu_name=cpu, max_channels_per_socket=2)
+    assert layout.bus_bits == bits
+
+
+def test_high_bandwidth_memory_on_the_package_is_not_taken_for_modules() -> None:
+    dimms = [slot(f"CPU0_DIMM_{c}1", configured_mts=4800) for c in "ABCDEFGH"]
+    hbm = [slot(f"HBM{n}", type="HBM2", gib=16, data_bits=1024) for n in range(4)]
+    layout = analyse_memory(records(*dimms, *hbm), max_channels_per_socket=8)
+    assert (layout.channels.value, layout.mts.value) == (8, 4800)
+    assert layout.installed_bytes.value == 128 * GIB
+    assert any("64 GiB of HBM" in note for note in layout.notes)
+
+
 def test_ddr_widths_with_ecc_or_garbage_count_64_per_channel() -> None:
     layout = analyse_memory(
         records(slot("DIMM_A1", data_bits=72), slot("DIMM_B1", data_bits=196), slot("DIMM_C1", data_bits=32))
@@ -283,7 +302,7 @@ def test_a_fake_mac_table_gives_no_channels() -> None:
 
 def test_unequal_channels_are_flagged() -> None:
     layout = analyse_memory(records(slot("ChannelA-DIMM0", gib=8), slot("ChannelB-DIMM0", gib=16)))
-    assert any("only the matching part is interleaved" in note for note in layout.notes)
+    assert any("only the matching part, 16 GiB, is interleaved" in note for note in layout.notes)
 
 
 def test_xmp_advice_goes_to_desktops_and_not_to_soldered_memory() -> None:
@@ -342,7 +361,10 @@ def test_an_empty_table_is_unknown_with_a_reason() -> None:
         ("DDR5", 5600, 6000, (6000, "configured")),
         ("DDR4", 3200, 2933, (2933, "configured")),
         ("DDR4", 3200, None, (3200, "rated")),
-        ("LPDDR4", 4266, 2133, (2133, "configured")),
+        ("LPDDR4", 4266, 2133, (4266, "unclear")),
+        ("LPDDR5", 6400, 4800, (4800, "configured")),
+        ("DDR5", None, 1333, (None, "unknown")),
+        ("DDR4", 3200, 400, (None, "unknown")),
         (None, None, None, (None, "unknown")),
     ],
 )

@@ -293,6 +293,21 @@ def test_units_and_field_names_of_old_dmidecode() -> None:
     assert (device.size_bytes, device.rated_mts, device.configured_mts) == (8 * GIB, 2400, 2133)
 
 
+def test_text_that_was_pasted_with_other_indentation_is_read_alike() -> None:
+    whole = parse_dmidecode(FRAMEWORK)
+    block = "".join(f"    {line}" for line in FRAMEWORK.expandtabs(4).splitlines(keepends=True))
+    flat = "".join(line.lstrip() or "\n" for line in FRAMEWORK.splitlines(keepends=True))
+    assert parse_dmidecode(block).devices == parse_dmidecode(flat).devices == whole.devices
+    assert parse_dmidecode(block).product == whole.product
+
+
+@pytest.mark.parametrize("maker", ["QEMU", "VMware Virtual RAM"])
+def test_modules_made_by_a_hypervisor_are_made_up(maker: str) -> None:
+    device = MemoryDevice("DIMM 0", size_bytes=GIB, type="DDR4", configured_mts=4800, manufacturer=maker)
+    layout = analyse_memory(DmiRecords("only type 17", devices=(device,)), max_channels_per_socket=2)
+    assert "virtual machine" in layout.bandwidth_bytes_per_s.source
+
+
 def test_a_dmidecode_banner_alone_is_refused_with_a_next_step() -> None:
     with pytest.raises(RigError, match="as root"):
         parse_dmidecode("# dmidecode 3.5\nScanning /dev/mem for entry point.\n")

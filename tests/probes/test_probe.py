@@ -128,10 +128,10 @@ def test_a_probe_that_hangs_is_left_behind(bare: Path, monkeypatch: pytest.Monke
 def test_a_broken_catalog_does_not_cost_the_ram_size(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from catalog.types import CatalogError
 
-    def broken(_: str | None) -> int | None:
+    def broken(_: str | None) -> None:
         raise CatalogError("cpu_families.csv cannot be read")
 
-    monkeypatch.setattr(probe, "max_channels", broken)
+    monkeypatch.setattr(probe, "cpu_family", broken)
     rig = probe_rig(bare)
     assert rig.memory.total_bytes.value == 16000000 * 1024
     assert any("cpu_families.csv" in n for n in rig.notes)

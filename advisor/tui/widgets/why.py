@@ -167,6 +167,7 @@ def bound_lines(detail: Detail, width: int, glyphs: Glyphs) -> list[Line]:
         [
             ("first token ", MUTED),
             (seconds(detail.ttft_s), STRONG),
+            (f", likely {seconds(detail.low_ttft_s)} to {seconds(detail.high_ttft_s)}", MUTED),
             (f" ({detail.prompt_tokens}-token prompt)", MUTED),
         ]
     )

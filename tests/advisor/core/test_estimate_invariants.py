@@ -164,7 +164,7 @@ def machine(*gpus: Device, ram_gib: float = 250, host: Device | None = None) -> 
         sync_bandwidth=25e9,
         ram_bandwidth_basis="specified",
         assumptions=(),
-        extra_spread=0.0,
+        virtual=False,
     )
 
 
