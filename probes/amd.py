@@ -30,12 +30,11 @@ from probes.gpu import (
     GpuProbe,
     GpuReading,
     accelerator_from_reading,
-    accelerators_by_pci_id,
     bandwidth,
     merge,
     read_int,
-    soldered_memory,
 )
+from probes.gpu_match import accelerators_by_pci_id, soldered_memory
 from probes.pci import driver_name, pcie_link, resolved
 from probes.types import Fact, PcieLink, RigError
 
@@ -109,6 +108,7 @@ class _Card:
     nodes: tuple[KfdNode, ...] = ()
     drm: Path | None = None
     files: Mapping[str, int] = field(default_factory=dict)
+    revision: str | None = None
 
 
 def gfx_target(version: int) -> str | None:
@@ -252,7 +252,14 @@ def _drm_cards(root: Path) -> dict[str, _Card]:
         if not files:
             continue
         address = path.name if re.fullmatch(r"[0-9a-f:.]+", path.name) else entry.name
-        cards[address] = _Card(address, f"{read_int(device / 'device') or 0:04X}", drm=path, files=files)
+        revision = read_int(device / "revision")
+        cards[address] = _Card(
+            address,
+            f"{read_int(device / 'device') or 0:04X}",
+            drm=path,
+            files=files,
+            revision=None if revision is None else f"{revision:02X}",
+        )
     return cards
 
 
@@ -302,7 +309,7 @@ def gpus_from_properties(text: str) -> GpuProbe:
 def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
     node = card.nodes[0] if card.nodes else None
     gfx = node.gfx if node else None
-    entries = accelerators_by_pci_id(card.pci_id)
+    entries = accelerators_by_pci_id(card.pci_id, "AMD", card.revision)
     apu = gfx in APU_TARGETS or card.pci_id in APU_PCI_IDS or any(e.unified for e in entries)
     if gfx in TINY_TARGETS or card.pci_id in TINY_PCI_IDS:
         return GpuProbe(
@@ -321,6 +328,7 @@ def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
         vendor="AMD",
         name=read_line(card.drm / "product_name") if card.drm else None,
         pci_id=card.pci_id,
+        revision=card.revision,
         bus_bits=node.bus_bits if node else None,
         memory_mhz=mhz,
         clock_factor=factor,
@@ -394,7 +402,7 @@ def _apu(card: _Card, reading: GpuReading, root: Path | None) -> GpuProbe:
     gtt = card.files.get("mem_info_gtt_total")
     pool = (carve_out or 0) + (gtt or 0) or None
     used = card.files.get("mem_info_vram_used", 0) + card.files.get("mem_info_gtt_used", 0)
-    entries = accelerators_by_pci_id(card.pci_id)
+    entries = accelerators_by_pci_id(card.pci_id, "AMD", card.revision)
     second = bandwidth(reading.bus_bits, reading.memory_mhz, reading.clock_factor)
     reading = replace(
         reading,

@@ -204,7 +204,7 @@ def _read_text(text: str, findings: Findings) -> None:
 
         read_json_capture(text, findings)
     elif "<nvidia_smi_log" in head or stripped.startswith("<?xml"):
-        from probes.nvidia_text import gpus_from_xml
+        from probes.nvidia_log import gpus_from_xml
 
         findings.gpus.append(gpus_from_xml(text))
     else:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from probes.channels import MemoryLayout, bandwidth_bytes_per_s
-from probes.gpu import GIB, GpuProbe, GpuReading, accelerator_from_reading, match_catalog
+from probes.gpu import GIB, GpuProbe, GpuReading, accelerator_from_reading
+from probes.gpu_match import match_catalog
 from probes.macos_memory import items_from_text, mac_modules
 from probes.types import CpuInfo, Fact, MemoryInfo, RigError, SystemInfo, unknown
 

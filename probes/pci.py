@@ -19,11 +19,10 @@ from probes.gpu import (
     GpuProbe,
     GpuReading,
     accelerator_from_reading,
-    accelerators_by_pci_id,
     merge,
     read_int,
-    soldered_memory,
 )
+from probes.gpu_match import accelerators_by_pci_id, soldered_memory
 from probes.types import PcieLink
 
 VENDORS = {0x10DE: "NVIDIA", 0x1002: "AMD", 0x8086: "Intel"}
@@ -50,6 +49,7 @@ class PciDevice:
     device_id: str
     driver: str | None
     path: Path
+    revision: str | None = None
 
 
 def display_devices(root: Path = Path("/")) -> Iterator[PciDevice]:
@@ -71,7 +71,15 @@ def display_devices(root: Path = Path("/")) -> Iterator[PciDevice]:
             continue
         if pci_class >> 16 == 0x12 and vendor == 0x8086:  # Intel's NPUs and Gaudi are no GPUs
             continue
-        yield PciDevice(entry.name, VENDORS[vendor], f"{device:04X}", driver_name(entry), resolved(entry))
+        revision = read_int(entry / "revision")
+        yield PciDevice(
+            entry.name,
+            VENDORS[vendor],
+            f"{device:04X}",
+            driver_name(entry),
+            resolved(entry),
+            None if revision is None else f"{revision:02X}",
+        )
 
 
 def driver_name(device: Path) -> str | None:
@@ -156,7 +164,7 @@ def probe_pci(root: Path = Path("/"), known: Collection[str] = (), *, live: bool
 
 
 def _without_driver(device: PciDevice) -> GpuProbe:
-    entries = accelerators_by_pci_id(device.device_id)
+    entries = accelerators_by_pci_id(device.device_id, device.vendor, device.revision)
     where = f"PCI {device.address}"
     if device.vendor == "AMD" and any(e.unified for e in entries):
         return GpuProbe(
@@ -167,6 +175,7 @@ def _without_driver(device: PciDevice) -> GpuProbe:
         source="pci",
         vendor=device.vendor,
         pci_id=device.device_id,
+        revision=device.revision,
         pcie=pcie_link(device.path),
         vram_reason="needs the driver",
     )
@@ -185,6 +194,7 @@ def _captured(device: PciDevice) -> GpuProbe:
         source="pci",
         vendor=device.vendor,
         pci_id=device.device_id,
+        revision=device.revision,
         pcie=pcie_link(device.path),
         driver=device.driver,
         backend=_BACKENDS.get(device.driver or ""),
@@ -218,7 +228,7 @@ def _advice(device: PciDevice) -> str:
 
 def _intel(device: PciDevice) -> GpuProbe:
     """An Intel GPU: VRAM from the xe or i915 driver, everything else from the catalog."""
-    entries = accelerators_by_pci_id(device.device_id)
+    entries = accelerators_by_pci_id(device.device_id, device.vendor, device.revision)
     vram, source = _intel_vram(device.path)
     discrete = vram is not None or any(not e.unified for e in entries)
     if not discrete:
@@ -234,6 +244,7 @@ def _intel(device: PciDevice) -> GpuProbe:
             source="pci",
             vendor="Intel",
             pci_id=device.device_id,
+            revision=device.revision,
             unified=True,
             pcie_reason="the GPU is part of the chip",
             driver=device.driver,
@@ -247,6 +258,7 @@ def _intel(device: PciDevice) -> GpuProbe:
         source=source or "pci",
         vendor="Intel",
         pci_id=device.device_id,
+        revision=device.revision,
         vram_bytes=vram,
         unified=False,
         pcie=pcie_link(device.path),

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from probes.amd import APU_PCI_IDS, architecture
-from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, accelerators_by_pci_id, merge
+from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, merge
+from probes.gpu_match import accelerators_by_pci_id
 from probes.types import PcieLink, RigError
 
 _GT_S = {2.5: 1.0, 5.0: 2.0, 8.0: 3.0, 16.0: 4.0, 32.0: 5.0, 64.0: 6.0}
@@ -69,7 +70,9 @@ def _card(card: Mapping[str, Any], driver: str | None) -> GpuProbe:
     used = _bytes(_lookup(card, "vramtotalusedmemoryb")) or 0
     gtt = _bytes(_lookup(card, "gtttotalmemoryb"))
     gfx = _lookup(card, "gfxversion")
-    entries = accelerators_by_pci_id(pci_id)
+    found_revision = re.fullmatch(r"0x([0-9a-fA-F]{1,2})", _lookup(card, "devicerev") or "")
+    revision = found_revision[1] if found_revision else None
+    entries = accelerators_by_pci_id(pci_id, "AMD", revision)
     unified = pci_id in APU_PCI_IDS or any(e.unified for e in entries)
     power = re.match(r"[\d.]+", _lookup(card, "maxgraphicspackagepowerw") or "")
     pool = (total or 0) + (gtt or 0) if unified else total
@@ -78,6 +81,7 @@ def _card(card: Mapping[str, Any], driver: str | None) -> GpuProbe:
         vendor="AMD",
         name=_name(card),
         pci_id=pci_id,
+        revision=revision,
         vram_bytes=pool or None,
         free_bytes=total - used if total and used <= total and not unified else None,
         unified=unified,

@@ -60,8 +60,8 @@ def settle_unified(
 
 
 def _with_share(gpu: AcceleratorInfo, memory: MemoryInfo) -> AcceleratorInfo:
-    if gpu.vram_bytes.known:
-        return gpu
+    if gpu.vram_bytes.known and gpu.vram_bytes.confidence not in ("table", "guess"):
+        return gpu  # what a driver says; what is sold gives way to what the system has
     ram = memory.total_bytes.value
     if ram is None:
         return gpu

@@ -98,11 +98,11 @@ def test_query_csv_without_a_header_needs_its_fields() -> None:
     assert gpu.vram_bytes.value == 24564 * MIB
 
 
-def test_gb10_in_a_capture_is_unified_with_its_size_left_open() -> None:
+def test_gb10_in_a_capture_is_unified_with_the_memory_it_is_sold_with() -> None:
     csv = "name, memory.total [MiB], clocks.max.memory [MHz]\nNVIDIA GB10, [N/A], [N/A]\n"
     (gpu,) = gpus_from_query_csv(csv).accelerators
     assert gpu.unified.value is True
-    assert not gpu.vram_bytes.known
+    assert (gpu.vram_bytes.value, gpu.vram_bytes.confidence) == (128 * 1024**3, "table")
     assert gpu.bandwidth_bytes_per_s.value == pytest.approx(273e9, rel=0.01)
 
 

@@ -1,0 +1,51 @@
+"""Links between NVIDIA GPUs: NVLink rates, and whether one can read the memory of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from probes.nvml import Driver
+
+_NVLINK_GBS = {1: 20.0, 2: 25.0, 3: 25.0, 4: 25.0, 5: 50.0}
+"""GB/s per link and direction by NVLink version: NVIDIA's published totals divided by links and by two
+(P100 160/4, V100 300/6, A100 600/12, H100 900/18, B200 1800/18)."""
+_NVLINK_GA102_GBS = 14.0625
+"""GA102 (RTX 3090, A6000; compute capability 8.6): 112.5 GB/s over 4 links, both directions."""
+
+
+_P2P_OK = 0
+"""``NVML_P2P_STATUS_OK``; the other states say why not (chipset, GPU, topology, driver setting)."""
+_P2P_READ = 0
+"""``NVML_P2P_CAPS_INDEX_READ``."""
+
+
+def link_rate_gbs(version: int | None, capability: tuple[int, int] | None) -> float | None:
+    """GB/s of one NVLink in one direction."""
+    if capability == (8, 6):
+        return _NVLINK_GA102_GBS
+    return _NVLINK_GBS.get(version or 0)
+
+
+def nvlink_bytes_per_s(driver: Driver, handle: Any, capability: tuple[int, int] | None) -> float | None:
+    """Bytes/s in one direction over all active links whose other end answers; ``None`` without NVLink."""
+    rate = 0.0
+    for link in range(getattr(driver.nvml, "NVML_NVLINK_MAX_LINKS", 18)):
+        state = driver.ask("nvmlDeviceGetNvLinkState", handle, link)
+        if state.code is not None:  # not supported, or past the last link
+            break
+        if state.value != 1 or driver.ask("nvmlDeviceGetNvLinkRemotePciInfo", handle, link).value is None:
+            continue
+        version = driver.number("nvmlDeviceGetNvLinkVersion", handle, link)
+        rate += (link_rate_gbs(version, capability) or 0.0) * 1e9
+    return rate or None
+
+
+def reads_peers(driver: Driver, handle: Any, others: Sequence[Any]) -> tuple[bool | None, str]:
+    """Whether a GPU can read the memory of all ``others`` directly; ``None`` with the reason."""
+    if not others:
+        return None, "the only NVIDIA GPU"
+    states = [driver.ask("nvmlDeviceGetP2PStatus", handle, other, _P2P_READ).value for other in others]
+    if any(not isinstance(state, int) or isinstance(state, bool) for state in states):
+        return None, "the driver does not tell"
+    return all(state == _P2P_OK for state in states), ""
