@@ -7,7 +7,6 @@ GPUs from the capture that says most about them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -19,24 +18,31 @@ from probes.unknowns import first_known, unknown_cpu, unknown_memory, unknown_sy
 
 if TYPE_CHECKING:
     from probes.dmi import DmiRecords
+    from probes.windows_adapters import Adapter
 
 MAX_CAPTURE_BYTES = 64 * 1024**2
-
-_CIM_KEY = re.compile(r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)\s*[=:]", re.MULTILINE)
 
 UNDERSTOOD = (
     "a raw SMBIOS table or dmidecode --dump-bin file",
     "dmidecode text",
     "the udev dmi/id record",
-    "nvidia-smi -q -x XML",
+    "nvidia-smi -q -x XML (or -q text)",
     "nvidia-smi --query-gpu CSV with its header",
+    "nvidia-smi topo -m",
     "rocm-smi --json",
+    "amd-smi static --json",
     "a KFD topology folder or tar",
+    "lspci -nn text",
+    "vulkaninfo",
     "lscpu text",
-    "/proc/cpuinfo text",
+    "/proc/cpuinfo or /proc/meminfo text",
     "system_profiler -json",
+    "macOS sysctl text",
     "Get-CimInstance | ConvertTo-Json",
-    "a sysfs/proc snapshot folder or tar",
+    "the registry's display class key (.reg)",
+    "a list of DXGI adapters (JSON)",
+    "a sysfs/proc snapshot folder or archive",
+    "a folder or archive of such files",
     "a Rig document",
 )
 
@@ -52,6 +58,12 @@ class Findings:
     systems: list[SystemInfo] = field(default_factory=list)
     gpus: list[GpuProbe] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    adapters: list[Adapter] = field(default_factory=list)
+    """Keys of the registry: of cards that are there, or were once."""
+    links: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)
+    """NVLinks between NVIDIA GPUs, by row and column."""
+    wired_limits_bytes: list[int] = field(default_factory=list)
+    """Limits set on what a Mac's GPU may use."""
 
 
 def rig_from_captures(paths: Sequence[Path]) -> Rig:
@@ -193,7 +205,7 @@ def _read_topology(topology: Path, findings: Findings) -> None:
             else unknown(nowhere),
         )
     )
-    findings.systems.append(_linux(source))
+    findings.systems.append(linux(source))
 
 
 def _read_text(text: str, findings: Findings) -> None:
@@ -208,72 +220,13 @@ def _read_text(text: str, findings: Findings) -> None:
 
         findings.gpus.append(gpus_from_xml(text))
     else:
-        _read_lines(text, findings)
+        from probes.capture_text import read_text_capture
+
+        read_text_capture(text, findings)
 
 
-def _read_lines(text: str, findings: Findings) -> None:
-    from probes.dmidecode_text import looks_like_dmidecode, parse_dmidecode
-    from probes.udev_dmi import looks_like_udev_dmi, parse_udev_dmi
-
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if looks_like_udev_dmi(text):
-        findings.records.append(parse_udev_dmi(text))
-        findings.systems.append(_linux("udev record"))
-    elif looks_like_dmidecode(text):
-        findings.records.append(parse_dmidecode(text))
-    elif re.search(r"^nvidia_smi_gpu_info\{", text, re.MULTILINE):
-        from probes.nvidia_text import gpus_from_metrics
-
-        findings.gpus.append(gpus_from_metrics(text))
-    elif _is_query_csv(first):
-        from probes.nvidia_text import gpus_from_query_csv
-
-        findings.gpus.append(gpus_from_query_csv(text))
-    elif re.search(r"^(processor\s*:\s*\d+|cpu family\s*:|CPU implementer\s*:)", text, re.MULTILINE):
-        from probes.cpu import cpu_from_cpuinfo_text
-
-        findings.cpus.append(cpu_from_cpuinfo_text(text))
-        findings.systems.append(_linux("/proc/cpuinfo"))
-    elif re.search(r"^\s*(Architecture|Model name|CPU\(s\))\s*:", text, re.MULTILINE):
-        from probes.cpu import cpu_from_lscpu_text
-
-        findings.cpus.append(cpu_from_lscpu_text(text))
-        findings.systems.append(_linux("lscpu"))
-    elif (total := re.search(r"^MemTotal:\s+(\d{1,15}) kB", text, re.MULTILINE)) is not None:
-        size = Fact(int(total[1]) * 1024, "/proc/meminfo", "reported")
-        findings.memories.append(replace(unknown_memory("not in /proc/meminfo"), total_bytes=size))
-        findings.systems.append(_linux("/proc/meminfo"))
-    elif re.search(r"^simd_count \d+$", text, re.MULTILINE):
-        from probes.amd import gpus_from_properties
-
-        findings.gpus.append(gpus_from_properties(text))
-    elif "Hardware Overview:" in text:
-        from probes.capture_json import add_mac
-        from probes.macos import document_from_text
-
-        add_mac(document_from_text(text), findings)
-    elif re.search(
-        r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)\s*[=:]", text, re.MULTILINE
-    ):
-        from probes.capture_json import add_windows
-        from probes.windows_cim import wmic_document
-
-        add_windows(wmic_document(text), findings)
-    elif "NVIDIA-SMI" in text:
-        raise RigError("the table that nvidia-smi prints for people; capture `nvidia-smi -q -x` instead")
-    else:
-        raise not_understood()
-
-
-def _is_query_csv(line: str) -> bool:
-    if "," not in line:
-        return False
-    from probes.nvidia_text import is_query_header
-
-    return is_query_header(line)
-
-
-def _linux(source: str) -> SystemInfo:
+def linux(source: str) -> SystemInfo:
+    """A system of which only this is known: such a capture comes from Linux."""
     return replace(unknown_system("not in the captures"), os=Fact("linux", source, "derived"))
 
 
@@ -353,13 +306,37 @@ def _join_gpus(findings: Findings) -> tuple[tuple[AcceleratorInfo, ...], list[st
         if same is None:
             kept.append(probe)
             continue
-        source = (probe if _facts_known(same) >= _facts_known(probe) else same).accelerators[0].vendor.source
-        notes.append(f"two captures list the same GPUs; the {source} one says less and is left out.")
-        if _facts_known(probe) > _facts_known(same):
-            kept[kept.index(same)] = probe
+        worse, better = sorted((same, probe), key=_facts_known)
+        source = worse.accelerators[0].vendor.source
+        if better.accelerators[0].vendor.value != "Apple":  # whose two commands complete each other
+            notes.append(f"two captures list the same GPUs; the {source} one says less and is left out.")
+        kept[kept.index(same)] = better
     carve_outs = [p.carve_out_bytes for p in kept if p.carve_out_bytes]
     notes[:0] = [n for p in kept for n in p.notes]
-    return tuple(g for p in kept for g in p.accelerators), notes, max(carve_outs, default=None)
+    gpus = tuple(g for p in kept for g in p.accelerators)
+    if findings.adapters:
+        from probes.windows_adapters import gpus_from_adapters, with_registry
+
+        if gpus:
+            gpus = with_registry(gpus, findings.adapters)
+        else:
+            found = gpus_from_adapters(findings.adapters)
+            gpus = found.accelerators
+            notes += [*found.notes, REMOVED_CARDS]
+    for matrix in findings.links:
+        from probes.nvidia_links import with_links
+
+        gpus = with_links(gpus, matrix)
+    for limit in findings.wired_limits_bytes[:1]:
+        share = Fact(limit, "sysctl iogpu.wired_limit_mb", "reported")
+        gpus = tuple(replace(g, vram_bytes=share) if g.vendor.value == "Apple" else g for g in gpus)
+    return gpus, notes, max(carve_outs, default=None)
+
+
+REMOVED_CARDS = (
+    "the registry keeps the keys of cards that were removed: some of these GPUs may be gone; add "
+    "`Get-CimInstance Win32_VideoController | ConvertTo-Json` to tell."
+)
 
 
 def _same_cards(a: GpuProbe, b: GpuProbe) -> bool:

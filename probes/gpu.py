@@ -53,6 +53,8 @@ class GpuReading:
     source: str
     vendor: str
     name: str | None = None
+    alternatives: tuple[str, ...] = ()
+    """Names of which one is the product's, where the source cannot tell."""
     pci_id: str | None = None
     """PCI device id, four upper-case hex digits."""
     revision: str | None = None

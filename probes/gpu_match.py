@@ -103,6 +103,9 @@ def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match
                 entries = both or entries
             else:
                 entries = [*by_name, *(_laptop_namesakes(by_name) if reading.pci_id else ())]
+    if not entries and reading.alternatives:
+        by_names = [e for name in reading.alternatives for e in accelerators_by_name(name, size)]
+        entries = list(dict.fromkeys(e for e in by_names if e.vendor == reading.vendor))
     if not entries:
         return None
     if size:
@@ -158,3 +161,15 @@ def has_memory(entry: Accelerator, size: int) -> bool:
 def _differs(a: Accelerator, b: Accelerator) -> bool:
     apart = abs(a.bandwidth_gbs - b.bandwidth_gbs) > NOTE_ABOVE * a.bandwidth_gbs
     return apart or a.architecture != b.architecture or a.memory_bytes != b.memory_bytes
+
+
+def size_behind_bar(entries: Iterable[Accelerator], bar_bytes: int | None) -> int | None:
+    """The memory size sold that a resizable BAR of this size stands for, ``None`` unless it is one.
+
+    A BAR is a power of two: a card with 12 GiB has one of 16.  Without resizable BAR all have 256 MiB.
+    """
+    if bar_bytes is None or bar_bytes < 2 * 1024**3:
+        return None
+    sizes = {size for entry in entries for size in entry.memory_bytes}
+    fitting = [size for size in sizes if size <= bar_bytes < 2 * size]
+    return fitting[0] if len(fitting) == 1 else None

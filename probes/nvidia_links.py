@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from probes.nvml import Driver
+from probes.types import AcceleratorInfo, Fact
 
 _NVLINK_GBS = {1: 20.0, 2: 25.0, 3: 25.0, 4: 25.0, 5: 50.0}
 """GB/s per link and direction by NVLink version: NVIDIA's published totals divided by links and by two
@@ -49,3 +52,50 @@ def reads_peers(driver: Driver, handle: Any, others: Sequence[Any]) -> tuple[boo
     if any(not isinstance(state, int) or isinstance(state, bool) for state in states):
         return None, "the driver does not tell"
     return all(state == _P2P_OK for state in states), ""
+
+
+_MOST_LINKS = {"pascal-gp100": 4, "volta": 6, "ampere-ga100": 12, "hopper": 18, "blackwell-dc": 18}
+_RATES_GBS = {
+    **{"pascal-gp100": 20.0, "volta": 25.0, "turing": 25.0, "ampere-ga100": 25.0, "hopper": 25.0},
+    **{"blackwell-dc": 50.0, "ampere": _NVLINK_GA102_GBS},
+}
+"""GB/s per link and direction of each class that has NVLink; the version goes with the class."""
+
+
+def looks_like_topology(text: str) -> bool:
+    """Whether the text is the matrix of ``nvidia-smi topo -m``."""
+    return bool(re.search(r"^\s*(\x1b\[\d+m)?\s*GPU0\s", text, re.MULTILINE)) and bool(
+        re.search(r"^GPU0\s+X\s", text, re.MULTILINE)
+    )
+
+
+def links_from_topology(text: str) -> tuple[tuple[int, ...], ...]:
+    """For each GPU the number of NVLinks to each GPU, from ``nvidia-smi topo -m``; 0 without NVLink."""
+    rows = []
+    for line in re.findall(r"^GPU\d+\s+(.*)$", text, re.MULTILINE):
+        cells = re.findall(r"\bX\b|NV(\d{1,2})|\b(?:SYS|NODE|PHB|PXB|PIX)\b", line)
+        rows.append(tuple(int(cell) if cell else 0 for cell in cells))
+    width = len(rows)
+    return tuple(row[:width] for row in rows if len(row) >= width)
+
+
+def with_links(
+    gpus: tuple[AcceleratorInfo, ...], matrix: tuple[tuple[int, ...], ...]
+) -> tuple[AcceleratorInfo, ...]:
+    """NVIDIA GPUs with the NVLink rate that the matrix gives, in its order.
+
+    A pair of ``NV12`` on a switch is the same twelve links for every partner; direct links add up.
+    """
+    cards = [i for i, gpu in enumerate(gpus) if gpu.vendor.value == "NVIDIA"]
+    if len(cards) != len(matrix):
+        return gpus
+    joined = list(gpus)
+    for place, row in zip(cards, matrix, strict=True):
+        kind = joined[place].architecture.value or ""
+        rate = _RATES_GBS.get(kind)
+        if joined[place].nvlink_bytes_per_s.known or rate is None or not any(row):
+            continue
+        links = max(row) if sum(row) > _MOST_LINKS.get(kind, 4) else sum(row)
+        source = f"nvidia-smi topo: {links} links"
+        joined[place] = replace(joined[place], nvlink_bytes_per_s=Fact(links * rate * 1e9, source, "derived"))
+    return tuple(joined)

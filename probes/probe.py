@@ -185,7 +185,7 @@ def _desktop(
 
     platform: str = sys.platform
     if platform == "darwin":
-        from probes.macos import probe_mac
+        from probes.macos_live import probe_mac
 
         mac = probe_mac()
         joined = first_known((mac.cpu,), cpu), first_known((mac.memory,), memory)
