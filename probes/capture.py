@@ -134,9 +134,10 @@ def _wide_encoding(data: bytes) -> str | None:
 
 
 def _is_archive(data: bytes) -> bool:
-    """gzip, xz, bzip2, or a plain tar (``ustar`` at 257)."""
+    """gzip, xz, bzip2, zip, or a plain tar (``ustar`` at 257)."""
     return (
         data[:2] == b"\x1f\x8b"
+        or data[:4] == b"PK\x03\x04"
         or data[:6] == b"\xfd7zXZ\0"
         or data[:3] == b"BZh"
         or data[257:262] == b"ustar"
@@ -158,9 +159,37 @@ def _read_folder(folder: Path, findings: Findings) -> None:
         findings.rigs.append(rig)
         return
     topology = _topology(folder)
-    if topology is None:
+    if topology is not None:
+        _read_topology(topology, findings)
+        return
+    _read_each(folder, findings)
+
+
+MAX_FILES = 200
+
+
+def _read_each(folder: Path, findings: Findings) -> None:
+    """The files of a folder, each as a capture of its own; what is of no known kind is named and left out."""
+    inner = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    if len(inner) > MAX_FILES:
+        raise RigError(f"a folder of more than {MAX_FILES} files; give the captures alone")
+    understood, strange = 0, []
+    for path in inner:
+        try:
+            if path.is_dir() and (_topology(path) is not None or _is_snapshot(path)):
+                _read_folder(path, findings)
+            elif path.is_file():
+                read_capture(path, findings)
+            else:
+                continue
+            understood += 1
+        except RigError:
+            strange.append(path.name)
+    if not understood:
         raise not_understood()
-    _read_topology(topology, findings)
+    if strange:
+        shown = ", ".join(strange[:5]) + (f" and {len(strange) - 5} more" if len(strange) > 5 else "")
+        findings.notes.append(f"files of no known kind are left out: {shown}.")
 
 
 def _is_snapshot(folder: Path) -> bool:
@@ -320,7 +349,7 @@ def _join_gpus(findings: Findings) -> tuple[tuple[AcceleratorInfo, ...], list[st
         if gpus:
             gpus = with_registry(gpus, findings.adapters)
         else:
-            found = gpus_from_adapters(findings.adapters)
+            found = gpus_from_adapters(dict.fromkeys(findings.adapters))
             gpus = found.accelerators
             notes += [*found.notes, REMOVED_CARDS]
     for matrix in findings.links:

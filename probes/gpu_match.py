@@ -49,6 +49,14 @@ def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerato
     from catalog import hardware
     from catalog.types import LookupFailedError
 
+    plain = plain_name(name)
+    exact = tuple(
+        card
+        for card in hardware.load_accelerators()
+        if plain and plain in {plain_name(n) for n in (card.name, *card.aliases)}
+    )
+    if exact and (size is None or any(has_memory(card, size) for card in exact)):
+        return exact
     try:
         found = hardware.find_accelerator(name)
     except LookupFailedError as error:
@@ -56,7 +64,6 @@ def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerato
         return tuple(card for card in hardware.load_accelerators() if card.name in wanted)
     if size is None or has_memory(found, size):
         return (found,)
-    plain = plain_name(name)
     fitting = tuple(
         card
         for card in hardware.load_accelerators()
@@ -95,7 +102,7 @@ def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match
         wanted = plain_name(reading.name)
         named = [e for e in entries if wanted in {plain_name(n) for n in (e.name, *e.aliases)}]
         if named:
-            entries = named
+            entries = _of_size(named, entries, wanted, size)
         else:
             by_name = [e for e in accelerators_by_name(reading.name, size) if e.vendor == reading.vendor]
             if entries:
@@ -126,6 +133,19 @@ def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match
         best = min(entries, key=lambda e: (e.bandwidth_gbs, e.memory_bytes))
         return Match(best, tuple(e.name for e in entries if e is not best))
     return Match(best)
+
+
+def _of_size(
+    named: list[Accelerator], entries: list[Accelerator], wanted: str, size: int | None
+) -> list[Accelerator]:
+    """The products of a name; where none is sold with ``size`` bytes, those whose names add to it and are.
+
+    A driver calls the RTX 3060 with 8 GB, on a narrower bus, like the one with 12.
+    """
+    if size is None or any(has_memory(e, size) for e in named):
+        return named
+    longer = [e for e in entries if plain_name(e.name).startswith(wanted) and has_memory(e, size)]
+    return longer or named
 
 
 def _laptop_namesakes(entries: list[Accelerator]) -> list[Accelerator]:
