@@ -117,6 +117,7 @@ def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match
         return None
     if size:
         entries = _narrow(entries, [e for e in entries if has_memory(e, size)])
+    entries = _of_rate(entries, reading, size)
     if reading.bus_bits:
         entries = _narrow(entries, [e for e in entries if e.bus_bits == reading.bus_bits])
     derived = reading.derived_bandwidth
@@ -146,6 +147,43 @@ def _of_size(
         return named
     longer = [e for e in entries if plain_name(e.name).startswith(wanted) and has_memory(e, size)]
     return longer or named
+
+
+_OTHER_MEMORY = re.compile(r"(gddr\w+|ddr\d|\d+gbps)")
+"""What the catalog adds to the name of a product that was also sold with other memory chips."""
+
+
+def _of_rate(entries: list[Accelerator], reading: GpuReading, size: int | None) -> list[Accelerator]:
+    """The products, or those of the same name with other memory chips, whose data rate the clock fits.
+
+    The driver calls the GTX 1650 with GDDR6 like the one with GDDR5; its memory clock tells.
+    """
+    if not (reading.memory_mhz and reading.clock_factor and reading.trust_derived):
+        return entries
+    rate_mts = reading.memory_mhz * reading.clock_factor
+
+    def fits(card: Accelerator) -> bool:
+        return (
+            bool(card.bus_bits)
+            and abs(card.bandwidth_gbs * 8000 / (card.bus_bits or 1) / rate_mts - 1) < 0.03
+        )
+
+    if any(map(fits, entries)):
+        return entries
+    from catalog import hardware
+
+    names = {plain_name(e.name): e.laptop for e in entries}
+    others = [
+        card
+        for card in hardware.load_accelerators()
+        for plain, laptop in names.items()
+        if card.laptop == laptop
+        and (rest := plain_name(card.name).removeprefix(plain)) != plain_name(card.name)
+        and _OTHER_MEMORY.fullmatch(rest)
+        and (size is None or has_memory(card, size))
+        and fits(card)
+    ]
+    return others or entries
 
 
 def _laptop_namesakes(entries: list[Accelerator]) -> list[Accelerator]:
