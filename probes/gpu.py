@@ -95,8 +95,13 @@ class GpuReading:
 
 
 def bandwidth(bus_bits: int | None, mhz: float | None, factor: float | None) -> float | None:
-    """Memory bandwidth in bytes/s: bits / 8 x MHz x 1e6 x transfers per cycle."""
+    """Memory bandwidth in bytes/s: bits / 8 x MHz x 1e6 x transfers per cycle.
+
+    ``None`` for widths and clocks that no memory has: a broken driver's.
+    """
     if not bus_bits or not mhz or not factor:
+        return None
+    if not (16 <= bus_bits <= 65_536 and 50 <= mhz <= 100_000):
         return None
     return bus_bits / 8 * mhz * 1e6 * factor
 

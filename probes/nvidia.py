@@ -203,9 +203,7 @@ def _probe_device(
         vram_bytes=total,
         free_bytes=free,
         bus_bits=driver.number("nvmlDeviceGetMemoryBusWidth", handle),
-        memory_mhz=driver.number(
-            "nvmlDeviceGetMaxClockInfo", handle, getattr(driver.nvml, "NVML_CLOCK_MEM", 2)
-        ),
+        memory_mhz=driver.number("nvmlDeviceGetMaxClockInfo", handle, driver.constant("NVML_CLOCK_MEM", 2)),
         clock_factor=CLOCK_FACTOR,
         unified=False,
         pcie=_pcie(driver, handle),

@@ -33,7 +33,7 @@ def link_rate_gbs(version: int | None, capability: tuple[int, int] | None) -> fl
 def nvlink_bytes_per_s(driver: Driver, handle: Any, capability: tuple[int, int] | None) -> float | None:
     """Bytes/s in one direction over all active links whose other end answers; ``None`` without NVLink."""
     rate = 0.0
-    for link in range(getattr(driver.nvml, "NVML_NVLINK_MAX_LINKS", 18)):
+    for link in range(min(driver.constant("NVML_NVLINK_MAX_LINKS", 18), 64)):
         state = driver.ask("nvmlDeviceGetNvLinkState", handle, link)
         if state.code is not None:  # not supported, or past the last link
             break

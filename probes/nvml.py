@@ -56,6 +56,11 @@ class Driver:
             value = value.decode("utf-8", errors="replace")
         return value.strip() or None if isinstance(value, str) else None
 
+    def constant(self, name: str, otherwise: int) -> int:
+        """A number that the library's header names."""
+        value = getattr(self.nvml, name, None)
+        return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
     def first_of_two(self, function: str, *args: Any) -> bool | None:
         """The current one of a switch that is given as (current, pending)."""
         value = self.ask(function, *args).value

@@ -159,7 +159,7 @@ ACCELERATOR_FACTS = (
 
 STORAGE_FACTS = (
     _text("folder", "folder of a runtime's models, ~ for the home folder", required=True),
-    _text("kind", "nvme, ssd, hdd, network or ram", required=True),
+    _text("kind", "nvme, ssd, hdd, flash, network or ram", required=True),
     _text("file_system", "file system", required=True),
     _bytes("free_bytes", "space that is free to this user", required=True, minimum=0),
     _bytes("total_bytes", "size of the file system"),

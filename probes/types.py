@@ -238,7 +238,7 @@ class StorageInfo:
     folder: Fact[str]
     """A known folder of a runtime, with ``~`` for the home folder."""
     kind: Fact[str]
-    """``nvme``, ``ssd``, ``hdd``, ``network`` or ``ram``."""
+    """``nvme``, ``ssd``, ``hdd``, ``flash`` (SD card, eMMC), ``network`` or ``ram``."""
     file_system: Fact[str]
     free_bytes: Fact[int]
     total_bytes: Fact[int] = field(default_factory=lambda: unknown("not read"))

@@ -8,7 +8,7 @@ come from elsewhere (DXGI, the Plug-and-Play devices).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, merge
@@ -74,7 +74,7 @@ def adapters_from_registry(text: str) -> tuple[Adapter, ...]:
     """
     joined = re.sub(r"\\\r?\n\s*", "", text)
     parts = re.split(r"^\[?HKEY_[^\r\n]*?\\(\d{4})\]?\s*$", joined, flags=re.MULTILINE | re.IGNORECASE)
-    found = [adapter for part in parts[2::2] if (adapter := _from_values(_values(part))) is not None]
+    found = [adapter for part in parts[2::2] if (adapter := adapter_from_values(_values(part))) is not None]
     if not found:
         raise RigError(f"registry: no adapter with a DriverDesc under {DISPLAY_CLASS}")
     return tuple(found)
@@ -117,7 +117,8 @@ def size_of(value: object) -> int | None:
     return value if isinstance(value, int) and 0 < value < 2**60 else None
 
 
-def _from_values(values: dict[str, str | int | bytes]) -> Adapter | None:
+def adapter_from_values(values: Mapping[str, object]) -> Adapter | None:
+    """The adapter of one key of the class, ``None`` for software adapters."""
     name = values.get("DriverDesc")
     if not isinstance(name, str) or not name.strip() or SOFTWARE.search(name):
         return None
