@@ -139,6 +139,12 @@ def probe_rig(
     found.append(GpuProbe(kept, extra.notes))
     gpus, gpu_notes, carve_out = _join_gpus(found, system)
     notes.extend(gpu_notes)
+    nodes = tuple(node for probe in found for node in probe.numa_nodes)
+    if nodes:
+        from probes.unified import without_gpu_nodes
+
+        memory, node_notes = without_gpu_nodes(memory, cpu.numa, nodes)
+        notes.extend(node_notes)
     memory, gpus, pool_notes = _settle(memory, gpus, carve_out)
     notes.extend(pool_notes)
     places = wait(storage, lambda _: ())

@@ -298,3 +298,25 @@ def test_other_json_documents_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text(json.dumps({"layers": [{"digest": "sha256:00"}]}))
     with pytest.raises(RigError, match="not a capture"):
         rig_from_captures([tmp_path / "x"])
+
+
+@pytest.mark.parametrize(
+    ("name", "cards"),
+    [
+        ("windows-adapters-registry.txt", [("PRO V710", 28, 504), ("RTX 4070", 12, 504)]),
+        (
+            "windows-adapters-cim.txt",  # 32-bit sizes: the catalog's instead of 4 GiB
+            [("RTX 4070", 12, 504), ("780M", None, None), ("R9700", 32, 640), ("PRO V710", 28, 504)],
+        ),
+        ("vulkan-summary.txt", [("RX 7900 XTX", 24, 960), ("RX 7800 XT", 16, 624), ("RTX 4070", 12, 504)]),
+        ("rocm-mi100-571.json", [("MI100", 31.98, 1228.8)] * 6),
+    ],
+)
+def test_captures_of_other_machines(name: str, cards: list[tuple[str, float | None, float | None]]) -> None:
+    rig = rig_from_captures([GPU / name])
+    assert len(rig.accelerators) == len(cards)
+    for gpu, (part, gib, gbs) in zip(rig.accelerators, cards, strict=True):
+        assert part in (gpu.name.value or "")
+        vram, rate = gpu.vram_bytes.value, gpu.bandwidth_bytes_per_s.value
+        assert vram == (None if gib is None else pytest.approx(gib * GIB, rel=0.001))
+        assert rate == (None if gbs is None else pytest.approx(gbs * 1e9, rel=0.03))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from probes.nvidia_log import gpus_from_xml
 from probes.nvidia_text import (
     MAX_TEXT,
     gpus_from_metrics,
     gpus_from_query_csv,
-    gpus_from_xml,
     is_query_header,
 )
 from probes.types import PcieLink, RigError
@@ -29,6 +29,8 @@ def text(name: str) -> str:
     ("name", "vram_mib", "gbs", "confidence", "link"),
     [
         ("nvidia-rtx-3060.xml", 12288, 360.0, "derived", PcieLink(4, 16, 4, 16)),
+        ("nvidia-rtx-3090.xml", 24576, 936.1, "derived", PcieLink(4, 16, 4, 16)),
+        ("nvidia-quadro-p2000.xml", 5120, 140.2, "derived", PcieLink(3, 8, 3, 16)),
         ("nvidia-tesla-t4.xml", 15360, 320.1, "derived", PcieLink(3, 8, 3, 16)),
         # An old driver prints only current clocks: the catalog's figure, never the idle clock.
         ("nvidia-gtx-1070-ti.xml", 4096, 256.3, "table", PcieLink(None, 16, None, None)),
