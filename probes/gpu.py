@@ -253,6 +253,8 @@ def _bandwidth_fact(
     derived = bandwidth(bus, reading.memory_mhz, reading.clock_factor)
     table = entry.bandwidth_gbs * 1e9 if entry else None
     if derived is None:
+        if entry is not None and entry.memory_type == "system":
+            return unknown("the bandwidth of system RAM")
         if table is None:
             return unknown(f"{label} is not in the catalog and its bus width or memory clock is not reported")
         return Fact(table, "catalog", "guess" if guess else "table")

@@ -55,13 +55,13 @@ def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerato
         for card in hardware.load_accelerators()
         if plain and plain in {plain_name(n) for n in (card.name, *card.aliases)}
     )
-    if exact and (size is None or any(has_memory(card, size) for card in exact)):
+    if exact and (size is None or any(not card.memory_bytes or has_memory(card, size) for card in exact)):
         return exact
     try:
         found = hardware.find_accelerator(name)
     except LookupFailedError as error:
-        wanted = set(error.candidates) if error.ambiguous else set()
-        return tuple(card for card in hardware.load_accelerators() if card.name in wanted)
+        wanted = set(error.candidates) if error.ambiguous and not exact else set()
+        return exact or tuple(card for card in hardware.load_accelerators() if card.name in wanted)
     if size is None or has_memory(found, size):
         return (found,)
     fitting = tuple(
