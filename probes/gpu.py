@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from probes.files import read_line
-from probes.gpu_match import NOTE_ABOVE, has_memory, match_catalog
 from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, unknown
 
 if TYPE_CHECKING:
@@ -113,6 +112,8 @@ def accelerator_from_reading(
 
     Raises nothing for an unknown card: fields that neither source nor catalog has stay unknown.
     """
+    from probes.gpu_match import match_catalog
+
     match = match_catalog(reading, memory_bytes)
     entry = match.entry if match else None
     unified = reading.unified if reading.unified is not None else (entry.unified if entry else None)
@@ -227,6 +228,8 @@ def _vram_fact(
     guess: bool,
     notes: list[str],
 ) -> Fact[int]:
+    from probes.gpu_match import has_memory
+
     sizes = entry.memory_bytes if entry and not reading.bandwidth_reason else ()
     if reading.vram_bytes:
         if sizes and entry and not unified and not has_memory(entry, reading.vram_bytes):
@@ -247,6 +250,8 @@ def _vram_fact(
 def _bandwidth_fact(
     reading: GpuReading, entry: Accelerator | None, label: str, guess: bool, notes: list[str]
 ) -> Fact[float]:
+    from probes.gpu_match import NOTE_ABOVE
+
     if reading.bandwidth_reason:
         return unknown(reading.bandwidth_reason)
     bus = reading.bus_bits or (entry.bus_bits if entry else None)

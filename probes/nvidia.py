@@ -8,17 +8,17 @@ drops to 405 MHz at idle and is never used; the same goes for the current PCIe g
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from probes.files import meminfo, read_line
+from probes.files import meminfo
 from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading
 from probes.nvidia_links import nvlink_bytes_per_s, reads_peers
 from probes.nvidia_mig import mig_probe
+from probes.nvidia_presence import NO_DRIVER, board_name, driver_is_there, unified_board
 from probes.nvml import GPU_IS_LOST, INIT_ADVICE, LIBRARY_NOT_FOUND, NOT_SUPPORTED, Answer, Driver
 from probes.types import AcceleratorInfo, PcieLink
 
@@ -30,17 +30,6 @@ CLOCK_FACTOR = 2.0
 
 UNIFIED_NAME = re.compile(r"\b(GB10|Orin|Xavier|Thor|Tegra)\b", re.IGNORECASE)
 """Chips whose GPU has no memory of its own.  Grace Hopper and Grace Blackwell have: not in the list."""
-
-_LIBRARY_FOLDERS = (
-    "usr/lib/x86_64-linux-gnu",
-    "usr/lib/aarch64-linux-gnu",
-    "usr/lib64",
-    "usr/lib",
-    "usr/lib/wsl/lib",
-    "usr/local/nvidia/lib64",
-    "run/opengl-driver/lib",
-    "usr/lib/aarch64-linux-gnu/tegra",
-)
 
 _ARCHITECTURES = {
     (5, 0): "maxwell",
@@ -59,20 +48,6 @@ _ARCHITECTURES = {
     (12, 1): "blackwell-gb10",
 }
 """First compute capability of each architecture (CUDA C++ Programming Guide, compute capabilities)."""
-
-NO_DRIVER = "NVIDIA: no driver on this system (neither /dev/nvidiactl nor libnvidia-ml)."
-"""The note of a machine without an NVIDIA driver; of interest only when no other GPU is found."""
-
-
-def driver_is_there(root: Path = Path("/")) -> bool:
-    """Whether anything of an NVIDIA driver is on this system: a few ``stat`` calls, no import."""
-    for path in ("proc/driver/nvidia", "dev/nvidiactl", "dev/dxg"):
-        if (root / path).exists():
-            return True
-    folders = [root / f for f in _LIBRARY_FOLDERS]
-    if root == Path("/"):
-        folders += [Path(p) for p in os.environ.get("LD_LIBRARY_PATH", "").split(":") if p]
-    return any((f / n).exists() for f in folders for n in ("libnvidia-ml.so.1", "libnvidia-ml.so"))
 
 
 def probe_nvidia(nvml: Any | None = None, root: Path = Path("/")) -> GpuProbe:
@@ -128,11 +103,9 @@ def _without_nvml(root: Path, notes: tuple[str, ...], ask_smi: bool = True) -> G
 
 def _unified_board(root: Path) -> GpuProbe | None:
     """A Jetson or DGX Spark recognised by its board, for systems whose NVML is missing or elsewhere."""
-    model = _board(root)
-    if not re.search(r"jetson|dgx.?spark|\bgb10\b", model, re.IGNORECASE):
-        if not (root / "etc/nv_tegra_release").exists():
-            return None
-        model = model or "NVIDIA Tegra"
+    model = unified_board(root)
+    if model is None:
+        return None
     total, available = meminfo(root)
     reading = GpuReading(
         source="board name",
@@ -146,18 +119,6 @@ def _unified_board(root: Path) -> GpuProbe | None:
     )
     info, notes = accelerator_from_reading(reading, memory_bytes=total)
     return GpuProbe((info,), notes)
-
-
-def _board(root: Path) -> str:
-    """What the board calls itself, without "Developer Kit": device tree, else DMI product name."""
-    model = (
-        read_line(root / "proc/device-tree/model")
-        or read_line(root / "sys/firmware/devicetree/base/model")
-        or read_line(root / "sys/class/dmi/id/product_name")
-        or ""
-    )
-    kit = r"\s*(developer kit|engineering reference)\b.*"
-    return re.sub(kit, "", model.replace("_", " "), flags=re.IGNORECASE).strip()
 
 
 def _probe_devices(driver: Driver, root: Path) -> GpuProbe:
@@ -241,7 +202,7 @@ def _unified(
     reading: GpuReading, root: Path, total: int | None, available: int | None, addresses: tuple[str, ...]
 ) -> GpuProbe:
     """A chip whose GPU uses system RAM: all of RAM, what is available of it, the table's bandwidth."""
-    model = _board(root)
+    model = board_name(root)
     name = reading.name
     if "jetson" in model.lower() and re.search(r"orin|xavier|thor|tegra", name or "", re.IGNORECASE):
         name = model  # NVML says only "Orin (nvgpu)"

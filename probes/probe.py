@@ -259,6 +259,10 @@ def _memory(root: Path, cpu: CpuInfo, system: SystemInfo) -> tuple[MemoryInfo, t
 
 
 def _nvidia(root: Path) -> GpuProbe:
+    from probes.nvidia_presence import NO_DRIVER, driver_is_there, unified_board
+
+    if sys.platform == "linux" and not driver_is_there(root) and unified_board(root) is None:
+        return GpuProbe(notes=(NO_DRIVER,))  # spares the import
     from probes.nvidia import probe_nvidia
 
     return probe_nvidia(root=root)
@@ -291,7 +295,7 @@ def _join_gpus(
 ) -> tuple[tuple[AcceleratorInfo, ...], tuple[str, ...], int | None]:
     """All GPUs, the notes that matter, and the largest BIOS carve-out."""
     from probes.gpu import merge
-    from probes.nvidia import NO_DRIVER
+    from probes.nvidia_presence import NO_DRIVER
 
     joined = merge(found)
     if joined.accelerators:

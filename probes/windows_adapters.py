@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, merge
 from probes.gpu_match import accelerators_by_pci_id, plain_name, soldered_memory
-from probes.types import AcceleratorInfo, Fact, RigError
+from probes.types import AcceleratorInfo, Fact, RigError, unknown
 
 DISPLAY_CLASS = "{4d36e968-e325-11ce-bfc1-08002be10318}"
 """The setup class of display adapters (Windows driver documentation)."""
@@ -183,8 +183,7 @@ def _gpu(adapter: Adapter) -> GpuProbe:
     )
     info, notes = accelerator_from_reading(reading)
     if info.unified.value and not unified:  # told by its name
-        share = Fact[int](None, "shares system RAM", "unknown")
-        info = replace(info, vram_bytes=share)
+        info = replace(info, vram_bytes=unknown("shares system RAM"))
     if info.bandwidth_bytes_per_s.known or info.unified.value:
         return GpuProbe((info,), notes)
     if adapter.vendor == "Intel":

@@ -128,6 +128,7 @@ def test_an_nvml_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> N
             time.sleep(30)
 
     monkeypatch.setattr(nvidia, "driver_is_there", lambda _root: True)
+    monkeypatch.setattr("probes.nvidia_presence.driver_is_there", lambda _root: True)
     monkeypatch.setitem(sys.modules, "pynvml", Hanging())  # type: ignore[arg-type]
     monkeypatch.setitem(probe.TIMEOUTS_S, "nvidia", 0.3)
     started = time.monotonic()
