@@ -58,6 +58,11 @@ def build_parser() -> Parser:
     probe = commands.add_parser("probe", help="what this machine is, and how sure that is")
     probe.add_argument("--measure", action="store_true", help="measure the RAM bandwidth (up to 2 s)")
     probe.add_argument(
+        "--measure-vram",
+        action="store_true",
+        help="measure the GPUs' memory bandwidth through torch, cupy or numba, if installed",
+    )
+    probe.add_argument(
         "--from",
         dest="captures",
         nargs="+",

@@ -125,7 +125,7 @@ def _probe(arguments: argparse.Namespace) -> int:
     else:
         from probes.probe import probe_rig
 
-        rig = probe_rig(measure=arguments.measure)
+        rig = probe_rig(measure=arguments.measure, measure_vram=arguments.measure_vram)
     if arguments.json:
         print_json(rig_to_document(rig))
     else:
