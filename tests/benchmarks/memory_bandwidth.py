@@ -157,16 +157,14 @@ def main() -> int:
                     rates.append(float(out.stdout))
             theirs.append(max(rates))
     print(f"NumPy, threads: {_range(ours)}")
-    print(
-        f"  plateau at {median(plateau):g} threads, spread {median(spreads):.0%}, {max(seconds):.2f} s at most"
-    )
+    print(f"  plateau at {median(plateau):g} threads, spread {median(spreads):.0%}, {max(seconds):.2f} s")
     ok = max(seconds) <= BUDGET_S
     if theirs:
         ratio = median(ours) / median(theirs)
         pairs = sorted(a / b for a, b in zip(ours, theirs, strict=True))
         print(f"compiled loop : {_range(theirs)}")
         print(
-            f"ratio of the medians {ratio:.3f} (at least {LEAST_RATIO}); rounds {pairs[0]:.2f} to {pairs[-1]:.2f}"
+            f"ratio of medians {ratio:.3f} (at least {LEAST_RATIO}); rounds {pairs[0]:.2f} to {pairs[-1]:.2f}"
         )
         ok = ok and ratio >= LEAST_RATIO
     else:
