@@ -35,9 +35,11 @@ def credible(value: object, field: Field) -> bool:
     """Whether a known value is of the field's kind and within its bounds."""
     if field.kind in ("string", "strings", "boolean", "pcie"):
         return True
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    if field.kind == "integer" and value != int(value):
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    if field.kind == "integer" and isinstance(value, float) and not value.is_integer():
         return False
     low = value > field.minimum if field.kind == "number" else value >= field.minimum
     return low and value <= field.maximum

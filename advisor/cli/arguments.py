@@ -71,6 +71,16 @@ def build_parser() -> Parser:
     )
     _json(probe)
 
+    topology = commands.add_parser(
+        "topology", help="how the machine is wired: channels, modules, links, and what limits what"
+    )
+    source = topology.add_mutually_exclusive_group()
+    source.add_argument("--rig", metavar="FILE", default=argparse.SUPPRESS, help="a Rig; - for stdin")
+    source.add_argument(
+        "--from", dest="captures", nargs="+", metavar="FILE", help="captured files of another machine"
+    )
+    _json(topology)
+
     rig = commands.add_parser("rig", help="describe a machine you do not have, from the catalog")
     rig.add_argument("--gpu", action="append", default=[], metavar="[Nx] NAME", help="repeatable")
     rig.add_argument("--ram", metavar="2x32GB:DDR5-6000", help="modules, their size, kind and MT/s")

@@ -77,4 +77,5 @@ def probe_text(rig: Rig) -> str:
         lines.append("no GPU found")
     if rig.notes:
         lines += ["", *(f"· {note}" for note in rig.notes)]
+    lines += ["", "how it is wired, and what limits what: rig-advisor topology"]
     return "\n".join(lines)

@@ -27,6 +27,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "why_unfit": ("n", "end", "enter"),
     "help": ("question_mark",),
     "rig": ("i",),
+    "topology": ("m",),
     "what_if_empty": ("w",),
     "what_if": ("w", "1", "2"),
     "filter": ("slash", *"tok>20"),
@@ -71,7 +72,7 @@ async def test_ascii_screens_hold_nothing_but_ascii(
     app = app_of(world, glyphs=ASCII)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        for route in ("ranking", "unfit", "why", "what_if", "help", "rig"):
+        for route in ("ranking", "unfit", "why", "what_if", "help", "rig", "topology"):
             for key in ROUTES[route]:
                 await pilot.press(key)
                 await settle(pilot)
