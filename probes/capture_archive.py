@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from probes.types import RigError
 
-MAX_MEMBERS = 100_000
+MAX_MEMBERS = 65_536
 MAX_MEMBER_BYTES = 16 * 1024**2
-MAX_TOTAL_BYTES = 256 * 1024**2
+MAX_TOTAL_BYTES = 64 * 1024**2
 """A snapshot of /sys and /proc is a few MiB; a compressed bomb is stopped here."""
 
 _SKIPPED = frozenset(

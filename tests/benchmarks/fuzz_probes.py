@@ -136,9 +136,22 @@ def _alarm(*_: object) -> None:
 def attempt(playground: Playground, case: Case, *, loud: bool = False, limits: bool = True) -> str | None:
     """Run a case; what is wrong, if anything.  Time and memory count where ``limits`` holds."""
     before = _peak_bytes()
+    for tries_left in (2, 1, 0):
+        wrong, took_s = _once(playground, case, loud=loud, hang_s=HANG_S if limits else 0)
+        if wrong is not None or not limits:
+            return wrong
+        if took_s <= MAX_CASE_S:
+            break
+        if not tries_left:  # not only when another program had the CPU
+            return f"took {took_s:.1f} s"
+    grown = _peak_bytes() - before
+    return f"grew by {grown // 1024**2} MiB" if grown > MAX_GROWTH_BYTES else None
+
+
+def _once(playground: Playground, case: Case, *, loud: bool, hang_s: int) -> tuple[str | None, float]:
     with playground.holding(case) as paths:
-        signal.setitimer(signal.ITIMER_REAL, HANG_S if limits else 0)
-        started, used = time.perf_counter(), time.process_time()
+        signal.setitimer(signal.ITIMER_REAL, hang_s)
+        started = time.perf_counter()
         try:
             wrong = run_case(paths)
         except HangError:
@@ -150,15 +163,7 @@ def attempt(playground: Playground, case: Case, *, loud: bool = False, limits: b
             wrong = f"{type(error).__name__}: {str(error)[:120]} at {Path(last.filename).name}:{last.lineno}"
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        # Another program may have had the CPU: both clocks must agree, unless it waited for something.
-        took, worked = time.perf_counter() - started, time.process_time() - used
-    if not limits:
-        return wrong
-    if wrong is None and took > MAX_CASE_S and (worked > MAX_CASE_S or worked < 0.1 * took):
-        wrong = f"took {took:.1f} s ({worked:.1f} s of CPU)"
-    if wrong is None and (grown := _peak_bytes() - before) > MAX_GROWTH_BYTES:
-        wrong = f"grew by {grown // 1024**2} MiB"
-    return wrong
+        return wrong, time.perf_counter() - started
 
 
 def main() -> int:
