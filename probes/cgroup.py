@@ -103,13 +103,10 @@ def _cpu_quotas(root: Path, own: dict[str, str]) -> list[float]:
     quotas: list[float] = []
     for mount in _v2_mounts(root):
         for folder in _folders(mount, own.get("", "/")):
-            quota, period, *_ = (
-                *map(whole_number, (read_text(folder / "cpu.max") or "").split()),
-                None,
-                None,
-            )
-            if quota is not None and period:
-                quotas.append(quota / period)
+            words = (read_text(folder / "cpu.max") or "").split()
+            numbers = [n for n in map(whole_number, words) if n is not None]
+            if len(numbers) == len(words) == 2 and numbers[1] > 0:
+                quotas.append(numbers[0] / numbers[1])
     v1 = _v1_mount(root, "cpu")
     if v1 is not None:
         for folder in _folders(v1, own.get("cpu", "/")):

@@ -29,8 +29,10 @@ def read_line(path: Path) -> str | None:
 
 
 def whole_number(text: str | None) -> int | None:
-    """The number that a text is: up to 18 ASCII digits (``int`` takes other scripts' and fails on superscripts
-    and on thousands of digits)."""
+    """The number that a text is: up to 18 ASCII digits.
+
+    ``isdigit`` holds for superscripts and other scripts too, and ``int`` fails on thousands of digits.
+    """
     text = (text or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
