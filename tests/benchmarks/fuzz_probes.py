@@ -27,7 +27,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fuzz_cases import WEIGHTS, Case, make_case, tree, tree_names
+from fuzz_cases import WEIGHTS, Case, make_case
+from fuzz_seeds import tree, tree_names
 
 from advisor.report.rig_text import probe_text
 from advisor.report.topology import topology_of
