@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from advisor.report import format as f
-from advisor.report.topology import Limit, link_text, pcie_rate
+from advisor.report.topology import Limit
+from advisor.report.topology_gpus import link_text, pcie_rate
 from catalog.types import CpuFamily
 from probes.types import AcceleratorInfo, Rig
 

@@ -12,7 +12,8 @@ import jsonschema
 import pytest
 
 from advisor.report.schemas import schema_document
-from advisor.report.topology import Node, Place, Topology, place_of, topology_of
+from advisor.report.topology import Node, Topology, topology_of
+from advisor.report.topology_memory import Place, place_of
 from advisor.report.topology_text import topology_document, topology_text
 from probes.capture import rig_from_captures
 from probes.hypothetical import hypothetical_rig
@@ -132,8 +133,23 @@ def test_a_socket_of_which_no_module_is_listed_is_unknown() -> None:
     sound(topology)
     second = of_kind(topology, "socket")[1]
     assert second.name == "socket 1?"
-    assert second.bandwidth == unknown("none of its modules is listed")
-    assert not of_kind(topology, "empty")  # who knows what it has
+    assert second.bandwidth == unknown("none of its modules is known")
+
+
+def test_modules_that_tell_no_socket_stand_beside_the_sockets() -> None:
+    topology = topology_of(rig(["P0/A", "P1/A", "B", None], sockets=2, cpu="AMD EPYC 9124 16-Core Processor"))
+    sound(topology)
+    assert [p.name for p in topology.parts] == ["socket 0", "socket 1", "channel unknown"]
+    assert [m.name for m in of_kind(topology, "module")] == ["slot 0", "slot 1", "slot 2", "slot 3"]
+    assert not any(c.bandwidth and c.bandwidth.known for c in of_kind(topology, "channel"))
+    one = topology_of(rig(["A", None]))
+    assert [m.name for m in of_kind(one, "module")] == ["slot 0", "slot 1"]
+
+
+def test_slots_of_more_sockets_than_the_processors_said_are_not_counted_twice() -> None:
+    topology = topology_of(rig(["P0/A", "P1/A"], sockets=1, cpu="AMD EPYC 9124 16-Core Processor"))
+    sound(topology)
+    assert [s.bandwidth and s.bandwidth.value for s in of_kind(topology, "socket")] == [5600 * 8e6] * 2
 
 
 def test_sockets_that_slot_names_do_not_tell_apart_are_one_part() -> None:
