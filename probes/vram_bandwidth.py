@@ -7,7 +7,9 @@ a lower bound: copying reaches 80 to 95 % of what the memory can do.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -53,8 +55,8 @@ def devices() -> tuple[str, list[GpuDevice]]:
     tried = []
     for name, find in (("torch", _torch), ("cupy", _cupy), ("numba.cuda", _numba)):
         try:
-            library = importlib.import_module(name)
-            found = find(library)
+            with contextlib.redirect_stdout(io.StringIO()):  # standard output is our document
+                found = find(importlib.import_module(name))
         except ImportError:
             tried.append(f"{name}: not installed")
         except Exception as error:  # a broken installation, a driver too old: any kind of exception

@@ -225,6 +225,23 @@ def test_a_measurement_above_the_specification_is_said(clock: Clock, monkeypatch
     assert "the specified bandwidth must be wrong" in notes[0]
 
 
+def test_what_a_library_prints_does_not_reach_standard_output(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch = torch_of([Gpu("RTX 4090", 900.0)], clock)
+    available = torch.cuda.is_available
+
+    def loud() -> bool:
+        print("initializing driver")
+        return bool(available())
+
+    torch.cuda.is_available = loud
+    install(monkeypatch, "torch", torch)
+    (found,), _ = measure_vram(cards("RTX 4090"))
+    assert found.measured_bandwidth_bytes_per_s.known
+    assert capsys.readouterr().out == ""
+
+
 def test_without_a_gpu_nothing_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vram_bandwidth, "devices", lambda: pytest.fail("looked for libraries"))
     assert measure_vram(()) == ((), ("GPU memory not measured: no GPU was found.",))
