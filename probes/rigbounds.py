@@ -1,4 +1,4 @@
-"""Values that no machine has, taken out of a Rig before anybody uses them.
+"""Values that no machine has, and characters that no name has, taken out of a Rig before anybody uses them.
 
 A broken capture, a firmware's slip or a driver's error code read as a number can give a module of a
 million ranks or a link of four billion lanes.  The bounds are those of the Rig document
@@ -8,6 +8,7 @@ million ranks or a link of four billion lanes.  The bounds are those of the Rig 
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from probes.rigfields import (
     CACHE_FIELDS,
     CPU_FACTS,
     MAX_ITEMS,
+    MAX_TEXT,
     MEMORY_FACTS,
     MODULE_FIELDS,
     NUMA_FIELDS,
@@ -29,6 +31,18 @@ from probes.types import Fact, PcieLink, Rig, unknown
 T = TypeVar("T")
 
 _SHOWN = 40
+
+
+def clean_text(text: str) -> str:
+    """Text without control characters (a hostile BIOS string must not reach a terminal), cut to length."""
+    if not text.isprintable():
+        text = "".join(" " if is_control(c) else c for c in text)
+    return text[:MAX_TEXT]
+
+
+def is_control(c: str) -> bool:
+    """Control, formatting (text direction), unassigned and half characters, but no kind of space."""
+    return not c.isprintable() and unicodedata.category(c) != "Zs"
 
 
 def credible(value: object, field: Field) -> bool:
@@ -64,11 +78,12 @@ def within_bounds(rig: Rig) -> Rig:
     )
     return replace(
         rig,
+        name=clean_text(rig.name),
         system=_facts(rig.system, SYSTEM_FACTS, "system", notes),
         cpu=cpu,
         memory=memory,
         accelerators=gpus,
-        notes=(*rig.notes, *notes)[:MAX_ITEMS],
+        notes=tuple(map(clean_text, (*rig.notes, *notes)[:MAX_ITEMS])),
     )
 
 
@@ -76,19 +91,25 @@ def _facts(holder: T, fields: Sequence[Field], where: str, notes: list[str]) -> 
     changes: dict[str, Fact[Any]] = {}
     for field in fields:
         fact: Fact[Any] = getattr(holder, field.name)
-        value = fact.value
-        if value is None:
-            continue
-        if isinstance(value, PcieLink):
-            link = _record(value, PCIE_FIELDS, f"{where}.{field.name}", notes)
-            if link != value:
-                changes[field.name] = replace(fact, value=link)
-        elif field.kind == "strings" and len(value) > MAX_ITEMS:
-            changes[field.name] = replace(fact, value=value[:MAX_ITEMS])
-        elif not credible(value, field):
-            changes[field.name] = unknown(f"{fact.source}: {_shown(value)} is not credible")
-            notes.append(f"{where}.{field.name}: {fact.source} gives {_shown(value)}, which is not credible.")
+        found = _fact(fact, field, f"{where}.{field.name}", notes)
+        if found is not fact:
+            changes[field.name] = found
     return replace(holder, **changes) if changes else holder  # type: ignore[type-var]  # all are dataclasses
+
+
+def _fact(fact: Fact[Any], field: Field, where: str, notes: list[str]) -> Fact[Any]:
+    source = clean_text(fact.source)
+    value = fact.value
+    if isinstance(value, str):
+        value = clean_text(value)
+    elif isinstance(value, PcieLink):
+        value = _record(value, PCIE_FIELDS, where, notes)
+    elif value is not None and field.kind == "strings":
+        value = tuple(map(clean_text, value[:MAX_ITEMS]))
+    elif value is not None and not credible(value, field):
+        notes.append(f"{where}: {source} gives {_shown(value)}, which is not credible.")
+        return unknown(f"{source}: {_shown(value)} is not credible"[:MAX_TEXT])
+    return fact if (source, value) == (fact.source, fact.value) else Fact(value, source, fact.confidence)
 
 
 def _records(items: tuple[T, ...], fields: Sequence[Field], where: str, notes: list[str]) -> tuple[T, ...]:
@@ -98,9 +119,13 @@ def _records(items: tuple[T, ...], fields: Sequence[Field], where: str, notes: l
 
 def _record(item: T, fields: Sequence[Field], where: str, notes: list[str]) -> T | None:
     """The record with incredible parts empty; ``None`` when it cannot be without them."""
-    changes: dict[str, None] = {}
+    changes: dict[str, str | None] = {}
     for field in fields:
         value = getattr(item, field.name)
+        if isinstance(value, str):
+            if clean_text(value) != value:
+                changes[field.name] = clean_text(value)
+            continue
         if value is None or credible(value, field):
             continue
         note = f"{where}.{field.name}: {_shown(value)} is not credible."

@@ -5,9 +5,9 @@
 
 Each case is written to a folder in memory, its kind is detected, it is parsed, made a Rig, printed as
 JSON, as text and as a topology, and read back.  A case fails when anything but ``RigError`` comes out,
-when a probe inside had to be caught, when the error is not one line, when the Rig read back is another,
-when it took more than a second, or when the process grew by more than 192 MiB.  Exit code 1 when any
-failed.
+when a probe inside had to be caught, when the error is not one line or a text has control characters,
+when the Rig read back is another, when it took more than a second, or when the process grew by more than
+192 MiB.  Exit code 1 when any failed.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from advisor.report.rig_text import probe_text
 from advisor.report.topology import topology_of
 from advisor.report.topology_text import topology_document, topology_text
 from probes.capture import rig_from_captures
+from probes.rigbounds import is_control
 from probes.rigfile import rig_from_document, rig_to_document
 from probes.types import RigError
 
@@ -110,7 +111,7 @@ def run_case(paths: Sequence[Path]) -> str | None:
     try:
         rig = rig_from_captures(paths)
     except RigError as error:
-        return "error text of several lines" if "\n" in str(error) else None
+        return _hostile(str(error), "error text")
     for note in rig.notes:
         if caught := _CAUGHT.search(note):
             return f"probe {caught[1]} raised inside: {note[:300]}"
@@ -119,11 +120,18 @@ def run_case(paths: Sequence[Path]) -> str | None:
     again = rig_from_document(json.loads(text))
     if rig_to_document(again) != document:
         return "the document read back is another"
-    probe_text(rig).encode("utf-8")
     topology = topology_of(rig)
     json.dumps(topology_document(topology), allow_nan=False)
-    topology_text(topology).encode("utf-8")
-    return None
+    texts = {"probe": probe_text(rig), "topology": topology_text(topology)}
+    return next(
+        (w for name, text in texts.items() for line in text.split("\n") if (w := _hostile(line, name))), None
+    )
+
+
+def _hostile(line: str, name: str) -> str | None:
+    """What in a line could reach a terminal and should not."""
+    bad = next((c for c in line if is_control(c)), None)
+    return None if bad is None else f"control character U+{ord(bad):04X} in the {name}"
 
 
 def _peak_bytes() -> int:
