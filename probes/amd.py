@@ -296,7 +296,8 @@ def _top_clock(card: _Card) -> int | None:
     """The highest state in ``pp_dpm_mclk`` (lines such as ``3: 1249Mhz *``), in MHz."""
     text = read_text(card.drm / "pp_dpm_mclk") if card.drm else None
     clocks = [
-        int(mhz) for mhz in re.findall(r"^\s*\d+:\s*(\d+)\s*Mhz", text or "", re.MULTILINE | re.IGNORECASE)
+        int(mhz)
+        for mhz in re.findall(r"^\s*\d+:\s*(\d{1,6})\s*Mhz", text or "", re.MULTILINE | re.IGNORECASE)
     ]
     return max(clocks, default=None)
 

@@ -65,7 +65,7 @@ def _text(item: Mapping[str, Any], *path: str) -> str | None:
 
 
 def _number(item: Mapping[str, Any], *path: str) -> float | None:
-    found = re.match(r"\d+(\.\d+)?", _text(item, *path) or "")
+    found = re.match(r"\d{1,15}(\.\d{1,6})?", _text(item, *path) or "")
     value = float(found[0]) if found else 0.0
     return value if 0 < value < 1e12 else None
 
@@ -76,7 +76,9 @@ def _size(item: Mapping[str, Any], *path: str) -> int | None:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     unit = value.get("unit") if isinstance(value, Mapping) else None
-    if isinstance(value, str) and (found := re.fullmatch(r"\d+(?:\.\d+)? ?([KMG]i?B)", value.strip())):
+    if isinstance(value, str) and (
+        found := re.fullmatch(r"\d{1,15}(?:\.\d{1,6})? ?([KMG]i?B)", value.strip())
+    ):
         unit = found[1]
     number = _number(item, *path)
     factor = _UNITS.get(str(unit or "MB").upper())

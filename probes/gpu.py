@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from probes.files import read_line
-from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, unknown
+from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, RigError, unknown
 
 if TYPE_CHECKING:
     from catalog.types import Accelerator
@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 MIB = 1024**2
 GIB = 1024**3
+
+MAX_GPUS = 1024
+"""More than any machine has, partitions counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +305,11 @@ def read_int(path: Path) -> int | None:
 
 
 def merge(probes: Iterable[GpuProbe]) -> GpuProbe:
-    """All findings in one record, in order, notes without repetition."""
+    """All findings in one record, in order, notes without repetition.
+
+    Raises:
+        RigError: more GPUs than any machine has: a damaged or made-up capture, which could take minutes.
+    """
     accelerators: list[AcceleratorInfo] = []
     notes: list[str] = []
     addresses: list[str] = []
@@ -310,6 +317,8 @@ def merge(probes: Iterable[GpuProbe]) -> GpuProbe:
     nodes: list[int] = []
     for probe in probes:
         accelerators += probe.accelerators
+        if len(accelerators) > MAX_GPUS:
+            raise RigError(f"more than {MAX_GPUS} GPUs: not the capture of one machine; capture it again")
         notes += [n for n in probe.notes if n not in notes]
         addresses += probe.pci_addresses
         carve_outs += [probe.carve_out_bytes] if probe.carve_out_bytes else []

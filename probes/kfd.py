@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from probes.files import read_text
+from probes.files import read_text, whole_number
 
 AMD_VENDOR = 0x1002
 
@@ -68,8 +68,9 @@ def parse_properties(text: str) -> dict[str, int]:
     found = {}
     for line in text.splitlines():
         name, _, value = line.strip().partition(" ")
-        if value.strip().isdecimal():
-            found[name] = int(value)
+        number = whole_number(value)
+        if number is not None:
+            found[name] = number
     return found
 
 

@@ -190,7 +190,11 @@ def _largest_bar(block: _Block) -> int | None:
     sizes = [
         int(m[1]) * _SIZES[m[2]]
         for line in block.lines
-        if (m := re.search(r"^(?:Region \d: )?Memory at .*[^-]prefetchable\).*\[size=(\d+)([KMGT]?)\]", line))
+        if (
+            m := re.search(
+                r"^(?:Region \d: )?Memory at .*[^-]prefetchable\).*\[size=(\d{1,6})([KMGT]?)\]", line
+            )
+        )
     ]
     return max(sizes, default=None)
 
@@ -200,8 +204,8 @@ def _hops(block: _Block, bridges: dict[tuple[str, str], _Block]) -> list[Hop]:
     hops: list[Hop] = []
     current: _Block | None = block
     while current is not None and len(hops) < 16:
-        most = current.find(r"LnkCap:.*Speed ([\d.]+|unknown).*Width x(\d+)")
-        now = current.find(r"LnkSta:.*Speed ([\d.]+|unknown).*Width x(\d+)")
+        most = current.find(r"LnkCap:.*Speed (\d{1,3}(?:\.\d)?|unknown).*Width x(\d{1,2})")
+        now = current.find(r"LnkSta:.*Speed (\d{1,3}(?:\.\d)?|unknown).*Width x(\d{1,2})")
         if most is not None:
             hops.append(
                 Hop(

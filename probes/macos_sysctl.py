@@ -160,7 +160,7 @@ def system_from_sysctl(values: Mapping[str, str]) -> SystemInfo:
     nowhere = "not in sysctl"
     virtual = values.get("kern.hv_vmm_present")
     model = values.get("hw.model", "")
-    swap = re.search(r"total\s*=\s*(\d+(?:\.\d+)?)([KMGT]?)", values.get("vm.swapusage", ""))
+    swap = re.search(r"total\s*=\s*(\d{1,9}(?:\.\d{1,3})?)([KMGT]?)", values.get("vm.swapusage", ""))
     state: Fact[str] = unknown(nowhere)
     if virtual == "1" or model.startswith("VirtualMac"):
         state = Fact("Apple Virtualization", SOURCE, "reported")

@@ -156,7 +156,9 @@ def test_values_are_plausible() -> None:
         assert list(card.memory_bytes) == sorted(set(card.memory_bytes)), card.name
         assert card.memory_bytes or card.memory_type == "system", card.name
         assert card.unified or len(card.memory_bytes) >= 1, card.name
-        assert all(re.fullmatch(r"[0-9A-F]{4}(:[0-9A-F]{2})?", device_id) for device_id in card.pci_ids), card.name
+        assert all(re.fullmatch(r"[0-9A-F]{4}(:[0-9A-F]{2})?", device_id) for device_id in card.pci_ids), (
+            card.name
+        )
         assert card.vendor != "Apple" or card.unified, card.name
 
 
@@ -205,7 +207,7 @@ def test_a_revision_tells_products_of_one_device_id_apart(
 
 
 def test_no_nvidia_device_id_is_both_a_desktop_and_a_laptop_part() -> None:
-    """NVIDIA gives laptop parts ids of their own: a laptop is never taken for the desktop card of its name."""
+    """NVIDIA gives laptop parts ids of their own: none is taken for the desktop card of its name."""
     by_id: dict[str, set[bool]] = {}
     for card in load_accelerators():
         for device_id in card.pci_ids if card.vendor == "NVIDIA" else ():
