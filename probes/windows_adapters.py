@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from probes.files import whole_number
 from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, merge
 from probes.gpu_match import accelerators_by_pci_id, plain_name, soldered_memory
 from probes.types import AcceleratorInfo, Fact, RigError, unknown
@@ -148,9 +149,9 @@ def adapters_from_list(text: str) -> tuple[Adapter, ...]:
     for line in text.splitlines():
         name, _, number = line.strip().rpartition("|")
         vendor = vendor_by_name(name)
-        if vendor is None or not number.isdecimal() or SOFTWARE.search(name):
+        if vendor is None or not number.strip().isdecimal() or SOFTWARE.search(name):
             continue
-        size = size_of(int(number))
+        size = size_of(whole_number(number))
         known = size if size and not ADAPTER_RAM_CAP <= size < 2**32 else None
         found.append(Adapter(name.strip(), "adapter list", vendor, memory_bytes=known))
     return tuple(found)
