@@ -26,6 +26,8 @@ GIB = 1024**3
 
 MAX_GPUS = 1024
 """More than any machine has, partitions counted."""
+MAX_NAME = 200
+"""Characters of a product name; a longer one is damage, and looking it up takes long."""
 MAX_BUS_BITS = 1 << 20
 """More than any memory bus is wide (HBM stacks of today: 1024 to 2048 bits each)."""
 
@@ -129,6 +131,8 @@ def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerato
     from catalog import hardware
     from catalog.types import LookupFailedError
 
+    if len(name) > MAX_NAME:
+        return ()
     try:
         found = hardware.find_accelerator(name)
     except LookupFailedError as error:
