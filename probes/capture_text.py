@@ -51,6 +51,8 @@ def _firmware(text: str, findings: Findings) -> bool:
 
 
 def _nvidia(text: str, findings: Findings) -> bool:
+    from probes.nvidia_links import links_from_topology, looks_like_topology
+
     first = next((line for line in text.splitlines() if line.strip()), "")
     if _has(r"^nvidia_smi_gpu_info\{", text):
         from probes.nvidia_text import gpus_from_metrics
@@ -60,13 +62,11 @@ def _nvidia(text: str, findings: Findings) -> bool:
         from probes.nvidia_text import gpus_from_query_csv
 
         findings.gpus.append(gpus_from_query_csv(text))
-    elif _has(r"^=+ ?NVSMI LOG ?=+\s*$", text):
+    elif _has(r"^={1,40} ?NVSMI LOG ?={1,40}[ \t\r]*$", text):
         from probes.nvidia_log import gpus_from_log
 
         findings.gpus.append(gpus_from_log(text))
-    elif _has(r"^GPU0\s+X\s", text):
-        from probes.nvidia_links import links_from_topology
-
+    elif looks_like_topology(text):
         findings.links.append(links_from_topology(text))
     else:
         return False
@@ -94,12 +94,12 @@ def _bus(text: str, findings: Findings) -> bool:
 
 
 def _linux_cpu(text: str, findings: Findings) -> bool:
-    if _has(r"^(processor\s*:\s*\d+|cpu family\s*:|CPU implementer\s*:)", text):
+    if _has(r"^(processor[ \t]*:[ \t]*\d|cpu family[ \t]*:|CPU implementer[ \t]*:)", text):
         from probes.cpu import cpu_from_cpuinfo_text
 
         findings.cpus.append(cpu_from_cpuinfo_text(text))
         findings.systems.append(linux("/proc/cpuinfo"))
-    elif _has(r"^\s*(Architecture|Model name|CPU\(s\))\s*:", text):
+    elif _has(r"^[ \t]*(Architecture|Model name|CPU\(s\))[ \t]*:", text):
         from probes.cpu import cpu_from_lscpu_text
 
         findings.cpus.append(cpu_from_lscpu_text(text))
@@ -142,7 +142,7 @@ def _mac(text: str, findings: Findings) -> bool:
     return True
 
 
-_CIM_KEYS = r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)\s*[=:]"
+_CIM_KEYS = r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)[ \t]*[=:]"
 
 
 def _windows(text: str, findings: Findings) -> bool:

@@ -23,8 +23,8 @@ T = TypeVar("T")
 MIB = 1024**2
 GIB = 1024**3
 
-MAX_GPUS = 1024
-"""More than any machine has, partitions counted."""
+MAX_GPUS = 128
+"""More than any machine has, partitions counted (16 GPUs in 7 slices each: 112)."""
 
 
 @dataclass(frozen=True, slots=True)

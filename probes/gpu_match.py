@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ NOTE_ABOVE = 0.03
 """Relative difference between derived and catalog bandwidth that is worth a note.
 
 Vendors round their figures (H100: 3352 derived, 3350 published), an overclock is more than this."""
+
+MAX_NAME = 200
+"""Characters of a product name; a longer one is damage, and looking it up takes long."""
 
 MEMORY_TOLERANCE = 0.12
 """How far a reported memory size may be below the label: ECC on GDDR takes 6.25 %, the driver a
@@ -40,6 +44,7 @@ def accelerators_by_pci_id(
     return tuple(e for e in hardware.accelerators_by_pci_id(pci_id, revision) if e.vendor == vendor)
 
 
+@lru_cache(maxsize=128)  # what is not found is compared with every name there is
 def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerator, ...]:
     """Catalog entries that a name may mean: one, several when it is ambiguous, or none.
 
@@ -49,6 +54,8 @@ def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerato
     from catalog import hardware
     from catalog.types import LookupFailedError
 
+    if len(name) > MAX_NAME:
+        return ()
     plain = plain_name(name)
     exact = tuple(
         card

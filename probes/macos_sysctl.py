@@ -46,7 +46,9 @@ def looks_like_sysctl(text: str) -> bool:
     """Whether the text is macOS ``sysctl`` output."""
     return bool(
         re.search(
-            r"^(hw\.(memsize|perflevel\d|physicalcpu|nperflevels)|machdep\.cpu\.)\S*\s*[:=]", text, re.M
+            r"^(hw\.(memsize|perflevel\d|physicalcpu|nperflevels)|machdep\.cpu\.)\S{0,80}[ \t]*[:=]",
+            text,
+            re.M,
         )
     )
 
@@ -54,8 +56,8 @@ def looks_like_sysctl(text: str) -> bool:
 def parse_sysctl(text: str) -> dict[str, str]:
     """Names and values of ``name: value`` (or ``name = value``) lines; the first of each name."""
     values: dict[str, str] = {}
-    for name, value in re.findall(r"^([a-z][\w.]*\w)\s*[:=]\s*(.*?)\s*$", text, re.MULTILINE):
-        values.setdefault(name, value)
+    for name, value in re.findall(r"^([a-z][\w.]{0,120})[ \t]*[:=][ \t]*(\S.*)?$", text, re.MULTILINE):
+        values.setdefault(name, value.strip())
     return values
 
 

@@ -64,15 +64,13 @@ _RATES_GBS = {
 
 def looks_like_topology(text: str) -> bool:
     """Whether the text is the matrix of ``nvidia-smi topo -m``."""
-    return bool(re.search(r"^\s*(\x1b\[\d+m)?\s*GPU0\s", text, re.MULTILINE)) and bool(
-        re.search(r"^GPU0\s+X\s", text, re.MULTILINE)
-    )
+    return bool(re.search(r"^GPU0[ \t]+X[ \t]", text, re.MULTILINE))
 
 
 def links_from_topology(text: str) -> tuple[tuple[int, ...], ...]:
     """For each GPU the number of NVLinks to each GPU, from ``nvidia-smi topo -m``; 0 without NVLink."""
     rows = []
-    for line in re.findall(r"^GPU\d+\s+(.*)$", text, re.MULTILINE):
+    for line in re.findall(r"^GPU\d{1,3}[ \t]+(\S.*)$", text, re.MULTILINE):
         cells = re.findall(r"\bX\b|NV(\d{1,2})|\b(?:SYS|NODE|PHB|PXB|PIX)\b", line)
         rows.append(tuple(int(cell) if cell else 0 for cell in cells))
     width = len(rows)

@@ -62,9 +62,9 @@ def gpus_from_log(text: str) -> GpuProbe:
     Raises:
         RigError: it lists no GPU.
     """
-    driver = re.search(r"^Driver Version\s*:\s*(\S+)", text, re.MULTILINE)
+    driver = re.search(r"^Driver Version[ \t]*:[ \t]*(\S{1,40})", text, re.MULTILINE)
     parts = re.split(
-        r"^GPU ([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7])\s*$", text[:MAX_TEXT], flags=re.M
+        r"^GPU ([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7])[ \t\r]*$", text[:MAX_TEXT], flags=re.M
     )
     if len(parts) < 3:
         raise RigError("nvidia-smi log: no GPU in it; capture it again with `nvidia-smi -q -x`")

@@ -25,7 +25,9 @@ _BY_NAME = (
     ("Intel", re.compile(r"intel|\barc\b", re.IGNORECASE)),
 )
 _SOFTWARE = re.compile(r"llvmpipe|swiftshader|lavapipe|softpipe", re.IGNORECASE)
-_OLD_LINE = re.compile(r"^\s*GPU id\s*(?:=|:)?\s*\d+\s*\((.+)\)\s*:?\s*$", re.MULTILINE)
+_OLD_LINE = re.compile(
+    r"^[ \t]*GPU id[ \t]*[=:]?[ \t]*\d{1,4}[ \t]*\((.{1,200})\)[ \t]*:?[ \t\r]*$", re.MULTILINE
+)
 _HEAP = re.compile(r"memoryHeaps\[\d+\]:(.*?)(?=memoryHeaps\[\d+\]:|memoryTypes|\Z)", re.DOTALL)
 
 
@@ -44,7 +46,7 @@ class _Device:
 def looks_like_vulkaninfo(text: str) -> bool:
     """Whether the text is vulkaninfo's, in any of its layouts for people."""
     return bool(_OLD_LINE.search(text)) or (
-        "deviceName" in text and bool(re.search(r"^\s*deviceType\s*[=:]", text, re.MULTILINE))
+        "deviceName" in text and bool(re.search(r"^[ \t]*deviceType[ \t]*[=:]", text, re.MULTILINE))
     )
 
 
@@ -59,7 +61,7 @@ def gpus_from_vulkaninfo(text: str) -> GpuProbe:
     Raises:
         RigError: no device in it.
     """
-    parts = re.split(r"^GPU\d+:\s*$", text, flags=re.MULTILINE)[1:]
+    parts = re.split(r"^GPU\d{1,4}:[ \t\r]*$", text, flags=re.MULTILINE)[1:]
     devices = [_from_lines(part) for part in parts if "deviceName" in part]
     if not devices and "deviceName" in text:
         devices = [_from_lines(text)]
@@ -129,8 +131,8 @@ def _id(value: object) -> int | None:
 
 def _from_lines(part: str) -> _Device:
     fields: dict[str, str] = {}
-    for name, value in re.findall(r"^\s*(\w+)\s*=\s*(.*?)\s*$", part, re.MULTILINE):
-        fields.setdefault(name, value)
+    for name, value in re.findall(r"^[ \t]*(\w{1,60})[ \t]*=[ \t]*(\S.{0,400})?$", part, re.MULTILINE):
+        fields.setdefault(name, value.strip())
     heaps = [
         int(size[1])
         for heap in _HEAP.findall(part)

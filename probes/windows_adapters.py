@@ -74,7 +74,7 @@ def adapters_from_registry(text: str) -> tuple[Adapter, ...]:
         RigError: none is in it.
     """
     joined = re.sub(r"\\\r?\n\s*", "", text)
-    parts = re.split(r"^\[?HKEY_[^\r\n]*?\\(\d{4})\]?\s*$", joined, flags=re.MULTILINE | re.IGNORECASE)
+    parts = re.split(r"^\[?HKEY_[^\r\n]*?\\(\d{4})\]?[ \t\r]*$", joined, flags=re.MULTILINE | re.IGNORECASE)
     found = [adapter for part in parts[2::2] if (adapter := adapter_from_values(_values(part))) is not None]
     if not found:
         raise RigError(f"registry: no adapter with a DriverDesc under {DISPLAY_CLASS}")
@@ -86,11 +86,11 @@ def _values(part: str) -> dict[str, str | int | bytes]:
     values: dict[str, str | int | bytes] = {}
     for line in part.splitlines():
         export = re.match(r'^"((?:[^"\\]|\\.)+)"=(.*)$', line.strip())
-        query = re.match(r"^\s+(\S+)\s+REG_(\w+)\s+(.*?)\s*$", line)
+        query = re.match(r"^\s+(\S+)\s+REG_(\w+)\s+(.*)$", line)
         if export:
             values[export[1]] = _exported(export[2].strip())
         elif query:
-            kind, text = query[2], query[3]
+            kind, text = query[2], query[3].strip()
             number = re.fullmatch(r"0x([0-9a-fA-F]{1,16})", text)
             if kind in ("DWORD", "QWORD") and number:
                 values[query[1]] = int(number[1], 16)
