@@ -58,6 +58,8 @@ class ClassEfficiency:
     """The same for each expert."""
     host_s_per_user: float
     """Work of the host for each further user."""
+    decode_power_share: float
+    """Share of the maker's power limit that decoding at full speed draws."""
     prompt_matrix_share: float
     """Share of the rate of products (FP16, or integers where those are faster) that a prompt's products
     reach (CPU: FLOP per core and nanosecond)."""

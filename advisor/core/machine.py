@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from catalog.efficiency import ClassEfficiency, Efficiencies
 from catalog.hardware import pcie_bandwidth_gbs
 from catalog.types import CpuFamily, LookupFailedError
@@ -120,6 +123,8 @@ class Device:
     """Whether its engine's kernels need an integer product that it lacks."""
     power_share: float = 1.0
     """Power limit relative to the maker's."""
+    decode_power_share: float = 1.0
+    """Share of the maker's limit that it draws while it decodes at full speed."""
     slowed_to: float = 1.0
     """What the power limit leaves of bandwidth and rates."""
     prompt_slowed_to: float = 1.0
@@ -239,7 +244,7 @@ def build_machine(
             continue
         share = power_shares[index] if index < len(power_shares) else 1.0
         if share < 1:
-            slower = share ** efficiencies.number("power_exponent")
+            slower = float(slowed_by_power(np.array(share), np.array(gpu.decode_power_share)))
             prompt_slower = share ** efficiencies.number("prompt", "power_exponent")
             gpu = replace(
                 _faster_units(gpu, slower),
@@ -249,7 +254,10 @@ def build_machine(
                 slowed_to=slower,
                 prompt_slowed_to=prompt_slower,
             )
-            assumptions.append(f"{gpu.name} is limited to {share:.0%} of its power: {1 - slower:.0%} slower")
+            assumptions.append(
+                f"{gpu.name} is limited to {share:.0%} of its power: {1 - slower:.0%} slower at decoding "
+                f"(fitted to RTX 3090 at 63 %), {1 - prompt_slower:.0%} at prompts"
+            )
         gpus.append(gpu)
         if gpu.level != "architecture":
             assumptions.append(
@@ -271,6 +279,25 @@ def build_machine(
         assumptions=tuple(assumptions),
         virtual=rig.system.virtualization.value not in (None, "none"),
     )
+
+
+STANDBY_POWER = 0.2
+"""Share of its power limit that a card needs before it does anything: memory at its clock, fans, leakage."""
+_LEAST_LEFT = 0.1
+
+
+def slowed_by_power(limit: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a power limit leaves of the speed of decoding.
+
+    Above standby, work goes with power: (limit - standby) / (drawn - standby), and a limit above what is
+    drawn costs nothing.
+
+    Args:
+        limit: power limit relative to the maker's.
+        drawn: what decoding at full speed draws, relative to the same.
+    """
+    left = (limit - STANDBY_POWER) / (drawn - STANDBY_POWER)
+    return np.where(limit < 1, np.clip(left, _LEAST_LEFT, 1.0), 1.0)
 
 
 def _without_idle_integrated(
@@ -462,6 +489,7 @@ def _gpu_device(
         expert_tile=entry.expert_tile,
         host_s=entry.host_s_per_user,
         launch_growth=entry.launch_growth_per_year,
+        decode_power_share=entry.decode_power_share,
         architecture=architecture,
         vendor=vendor,
         backend=backend,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.core.machine import slowed_by_power
 from advisor.core.timing import Rates, decode_terms, soft_minimum
 from advisor.fitting.observations import Observations
 from advisor.fitting.parameters import (
@@ -89,7 +90,7 @@ class Model:
         self._cap = np.array([e.cap for e in entries])
         self._threads = np.array([e.threads for e in entries])
         self._split = np.array([e.split for e in entries])
-        self._log_power = np.log([e.power_share for e in entries])
+        self._power = np.array([[e.power_share] for e in entries])
         self._isa = isa_columns([e.isa for e in entries])
         self._shares_memory = np.array([e.shares_memory for e in entries])
         self._inline_ecc = np.array([e.inline_ecc for e in entries])
@@ -119,7 +120,7 @@ class Model:
         number = {name: np.exp(theta[self.layout.slots[name].start]) for name in NUMBERS}
         observations, slots = self.observations, self.layout.slots
         # A power limit slows memory and units; instruction sets are told apart on CPUs.
-        limited_to = np.exp(self._log_power * number["power_exponent"])[:, None]
+        limited_to = slowed_by_power(self._power, value["decode_power_share"])
         reached = limited_to * isa_factors(self.layout, theta, self._isa)
         bandwidth, clock = self._bandwidth[:, None] * limited_to, self._unit_clock[:, None] * reached
         cap, threads = self._cap[:, None], self._threads[:, None]

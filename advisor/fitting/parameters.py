@@ -82,6 +82,8 @@ COEFFICIENTS: Mapping[str, Coefficient] = {
     # Tokens that such a kernel costs beside those it works on; the same for each expert.
     "matrix_columns": Coefficient({"gpu": Prior(80.0, 0.4), "cpu": Prior(1.0, 0.3)}, 1.5),
     "expert_tile": Coefficient({"gpu": Prior(8.0, 0.4), "cpu": Prior(1.0, 0.3)}, 1.0),
+    # Share of the maker's power limit that a card draws while it decodes at full speed.
+    "decode_power_share": Coefficient({"gpu": Prior(0.65, 0.05), "cpu": Prior(0.65, 0.05)}, 0.0, 0.2),
     # Seconds of the host for each further user.
     "host_s_per_user": Coefficient({"gpu": Prior(2e-4, 0.5), "cpu": Prior(2e-4, 0.5)}, 0.5),
 }
@@ -123,8 +125,6 @@ NUMBERS: Mapping[str, Prior] = {
     "inline_ecc_share": Prior(0.92, 0.05),
     # Arithmetic time of quantized weights where integer products need several instructions.
     "emulated_dot_cost": Prior(3.0, 0.3),
-    # Speed goes with this power of the power limit relative to the maker's.
-    "power_exponent": Prior(0.7, 0.3),
 }
 """Numbers that all classes share."""
 

@@ -58,6 +58,7 @@ def solve(
     priors keep the normal equations well conditioned.
     """
     from scipy.linalg import cho_factor, cho_solve
+    from scipy.sparse import csr_array
 
     mean, spread = model.layout.prior_mean, model.layout.prior_spread
     measured = model.measured[rows]
@@ -76,7 +77,9 @@ def solve(
         slopes = model.jacobian(theta)[rows] / noise
         weight = 1 / np.sqrt(1 + r**2)
         gradient = slopes.T @ (weight * r) + precision * (theta - mean)
-        normal = slopes.T @ (slopes * weight[:, None])
+        # A row depends on few of the parameters.
+        rooted = csr_array(slopes * np.sqrt(weight)[:, None])
+        normal = np.asarray((rooted.T @ rooted).toarray())
         normal[np.diag_indices_from(normal)] += precision
         gained = 0.0
         while damping < _GIVE_UP:

@@ -124,7 +124,6 @@ def document(
         "unified_share": number("unified_share"),
         "inline_ecc_share": number("inline_ecc_share"),
         "emulated_dot_cost": number("emulated_dot_cost"),
-        "power_exponent": number("power_exponent"),
         "isa_factors": {
             "decode": {name: number(f"isa/{name}") for name in ISA_FACTORS},
             "prefill": {name: prompt.number(f"isa/{name}") for name in ISA_FACTORS},
