@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import SENSITIVITY_PARAMETERS, Machine, perturbed
-from advisor.core.placement import SPLIT, Placement, Strategy, gpu_choices, place, strategies
+from advisor.core.placement import SPLIT, Placement, Strategy, gpu_choices, options, place, side_options
 from advisor.core.prefill import prefill_seconds
 from advisor.core.question import Question
 from advisor.core.spread import Z80, Placed, prefill_spread_log, spread_log
@@ -50,9 +50,18 @@ class EstimateTable:
     """Devices that work side by side on every layer."""
     tried: tuple[tuple[Strategy, Floats, Floats], ...]
     """For every strategy: step time [n] (infinite where it does not fit) and missing bytes [n]."""
+    reduced_context: Floats | None = None
+    """Tokens per user where a shorter context was allowed [n]; ``None``: that of the question."""
 
     def __len__(self) -> int:
         return len(self.candidates)
+
+    @property
+    def context(self) -> Floats:
+        """Tokens reserved per user [n]."""
+        if self.reduced_context is None:
+            return np.full(len(self.candidates), float(self.question.context))
+        return self.reduced_context
 
     @property
     def fits(self) -> NDArray[np.bool_]:
@@ -120,33 +129,35 @@ def estimate(
     efficiencies: Efficiencies,
     *,
     only: Strategy | None = None,
+    beside: bool = False,
 ) -> EstimateTable:
     """Estimate all candidates with the fastest placement that fits.
 
     Args:
         only: consider just this strategy (a published placement, or "others on demand").
+        beside: also work out the placements of the runtime that are never chosen (``tried`` has them).
     """
     rates = {
         split: rates_of(machine, candidates.types, efficiencies, question, split=split)
         for split in (False, True)
     }
-    options = (
-        [(only, gpus) for gpus in gpu_choices(machine, only, all_gpus=question.all_gpus)]
+    choices = (
+        tuple((only, gpus) for gpus in gpu_choices(machine, only, all_gpus=question.all_gpus))
         if only is not None
-        else [(strategy, gpus) for strategy in strategies(machine) for gpus in gpu_choices(machine, strategy)]
+        else options(machine, question)
     )
+    aside = side_options(machine, question) if beside and only is None else ()
     n = len(candidates)
     best: list[Floats] | None = None
     best_time = np.full(n, np.inf)
     best_missing = np.full(n, np.inf)
     chosen = np.full(n, -1, dtype=np.int64)
     tried: dict[Strategy, tuple[Floats, Floats]] = {}
-    for option, gpus in options:
+    for option, gpus in (*choices, *aside):
         placement = place(candidates, machine, question, option, gpus)
         work = step_work(candidates, machine, placement, question, question.depth)
         terms = decode_terms(work, rates[option in SPLIT])
         time = terms.sum(axis=(1, 2))
-        prefill = prefill_seconds(candidates, machine, placement, question, efficiencies)
         feasible = placement.feasible
         time_if_fits = np.where(feasible, time, np.inf)
         known_time, known_missing = tried.get(option, (time_if_fits, placement.missing_bytes))
@@ -154,6 +165,9 @@ def estimate(
             np.minimum(known_time, time_if_fits),
             np.minimum(known_missing, placement.missing_bytes),
         )
+        if (option, gpus) in aside:
+            continue
+        prefill = prefill_seconds(candidates, machine, placement, question, efficiencies)
         better = (feasible & (time < best_time)) | (
             (chosen < 0) & ~feasible & (placement.missing_bytes < best_missing)
         )
