@@ -383,10 +383,17 @@ def _quantized(tensor: Tensor, model: Model, choice: _Choice) -> bool:
 def _count(model: Model, table: tuple[Tensor, ...], choice: _Choice) -> dict[tuple[Role, str], int]:
     f = choice.format
     totals: defaultdict[tuple[Role, str], int] = defaultdict(int)
+    # Layers repeat the shapes of their matrices, and exact fractions take time.
+    sizes: dict[tuple[int, ...], int] = {}
+
+    def body_bytes(shape: tuple[int, ...]) -> int:
+        if shape not in sizes:
+            sizes[shape] = f.layout.n_bytes(shape)
+        return sizes[shape]
 
     def add(role: Role, tensor: Tensor, where: str) -> None:
         if where == "body" and f.layout.fits(tensor.shape):
-            totals[role, f.key] += f.layout.n_bytes(tensor.shape)
+            totals[role, f.key] += body_bytes(tensor.shape)
         elif where in ("16", "body"):
             totals[role, SIXTEEN] += 2 * tensor.n_elements
         else:
@@ -407,14 +414,27 @@ def _count(model: Model, table: tuple[Tensor, ...], choice: _Choice) -> dict[tup
     return dict(totals)
 
 
+def typical_bytes(model: Model, fmt: Format) -> Mapping[tuple[Role, str], int]:
+    """The ``by_role`` of ``format_size`` alone, which is quicker than its bounds.
+
+    Raises:
+        UnsupportedArchitectureError: the tensors of the model are not understood.
+    """
+    return _count(model, _tensors(model), _Choice(fmt))
+
+
+def _tensors(model: Model) -> tuple[Tensor, ...]:
+    # The rotary factors are a tensor of GGUF files only; elsewhere they are part of the configuration.
+    return tuple(t for t in tensor_table(model) if not t.name.startswith("rope_"))
+
+
 def format_size(model: Model, fmt: Format) -> FormatSize:
     """Bytes of a model in a format, typical and the range that the label allows.
 
     Raises:
         UnsupportedArchitectureError: the tensors of the model are not understood.
     """
-    # The rotary factors are a tensor of GGUF files only; elsewhere they are part of the configuration.
-    table = tuple(t for t in tensor_table(model) if not t.name.startswith("rope_"))
+    table = _tensors(model)
     by_role = _count(model, table, _Choice(fmt))
     total = sum(by_role.values())
     low = high = total

@@ -174,6 +174,7 @@ class Machine:
     assumptions: tuple[str, ...]
     virtual: bool
     """Whether it is a virtual machine, which shares its memory with others."""
+    sockets: int = 1
 
     @property
     def gpus(self) -> tuple[Device, ...]:
@@ -270,6 +271,7 @@ def build_machine(
         ram_bandwidth_basis=basis,
         assumptions=tuple(assumptions),
         virtual=rig.system.virtualization.value not in (None, "none"),
+        sockets=rig.cpu.sockets.value or 1,
     )
 
 

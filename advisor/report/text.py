@@ -9,23 +9,24 @@ from advisor.core.estimate import EstimateTable, bottleneck
 from advisor.core.machine import Machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
+from advisor.core.runtimes import RUNTIME
 from advisor.core.timing import Term
 from advisor.pipeline import ComparedModel, Comparison, Explanation, RankingResult
 from advisor.report import format as f
-from advisor.report.documents import STRATEGY_NAMES, rank_document
+from advisor.report.documents import rank_document
+from advisor.report.placement_text import (
+    STRATEGY_NAMES,
+    STRATEGY_TEXT,
+    alternative_lines,
+    command_lines,
+    remedy_lines,
+)
 from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
 from catalog.quality import quality_basis
 from catalog.vision import vision_bytes
 from probes.types import Rig
 
 FIT_GLYPHS = {"full": "●", "offload": "◐", "cpu": "◑", "none": "○"}
-STRATEGY_TEXT = {
-    "accelerator": "everything on the GPU",
-    "experts_in_ram": "attention and cache on the GPU, experts overflow to RAM",
-    "layers_split": "layers split between GPU and RAM",
-    "cpu": "everything in RAM, on the CPU",
-    None: "does not fit",
-}
 SENSITIVITY_TEXT = {
     "vram_bandwidth": "GPU memory bandwidth",
     "ram_bandwidth": "RAM bandwidth",
@@ -56,9 +57,10 @@ _NARROWEST_NAME = 22
 def question_line(q: Question) -> str:
     """The question in one line."""
     users = f" · {q.users} users" if q.users > 1 else ""
+    runtime = "" if q.runtime == "llama.cpp" else f" · {RUNTIME[q.runtime].title}"
     return (
         f"{q.use} · context {f.tokens(q.context)} · decode quoted with {q.depth:,} tokens in the cache"
-        f" · prompt {q.prompt:,} · KV {q.kv_type}{users}"
+        f" · prompt {q.prompt:,} · KV {q.kv_type}{users}{runtime}"
     )
 
 
@@ -216,25 +218,21 @@ def explain_text(e: Explanation) -> str:
     ]
     lines += _memory_lines(table, row)
     lines += _vision_lines(e)
+    lines += alternative_lines(e) + remedy_lines(e)
     if fits:
         lines += ["", *_time_lines(e), "", *_sensitivity_lines(e), "", *_depth_lines(e)]
     lines += ["", *_quant_lines(e), "", *_quality_lines(e)]
-    if e.launch_command and e.benchmark_command:
-        low, high = table.low_tokens_per_s[row], table.high_tokens_per_s[row]
-        users = table.question.users
-        lines += [
-            "",
-            f"run      {e.launch_command}",
-            f"measure  {e.benchmark_command}",
-            f"         expect {f.speed(low * users)} to {f.speed(high * users)} tok/s"
-            f"{' in all' if users > 1 else ''} (80 % interval)",
-        ]
+    commands = command_lines(e)
+    if commands:
+        lines += ["", *commands]
     return "\n".join(lines)
 
 
 def _memory_lines(table: EstimateTable, row: int) -> list[str]:
     strategy = STRATEGY_NAMES.get(int(table.strategy[row]))
     lines = [f"Memory   {STRATEGY_TEXT[strategy]}"]
+    if table.context[row] < table.question.context:
+        lines[0] += f", with the context cut to {int(table.context[row]):,} tokens"
     if strategy is None:
         lines[0] += f": {f.gib_unit(table.missing_bytes[row])} short"
     columns = (
@@ -258,7 +256,7 @@ def _memory_lines(table: EstimateTable, row: int) -> list[str]:
         cells.append(
             (
                 f"  {device.name}" + (" (RAM)" if device.kind == "cpu" else ""),
-                f"{table.dense_layers[row, g]:.0f}" + (" + head" if table.head[row, g] else ""),
+                _layers_text(table, row, g),
                 f"{experts:.0f}" if experts else "–",
                 f.gib(table.weight_bytes[row, g]),
                 f.gib(table.kv_bytes[row, g]),
@@ -268,6 +266,13 @@ def _memory_lines(table: EstimateTable, row: int) -> list[str]:
             )
         )
     return lines + text_table(columns, cells).split("\n")
+
+
+def _layers_text(table: EstimateTable, row: int, device: int) -> str:
+    head, layers = float(table.head[row, device]), float(table.dense_layers[row, device])
+    if table.parallel[row] > 1 and layers:
+        return f"1/{table.parallel[row]:.0f} of {table.candidates.layers[row]:.0f} + head"
+    return f"{layers:.0f}" + (" + head" if head else "")
 
 
 def _vision_lines(e: Explanation) -> list[str]:
