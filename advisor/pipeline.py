@@ -223,7 +223,12 @@ def machine_for(rig: Rig, question: Question) -> Machine:
     """
     runtime = RUNTIME[question.runtime]
     used, notes = rig_on(rig, runtime)
-    return machine_on(machine_of(used, cpu_engine=runtime.cpu_engine), runtime, notes)
+    machine = machine_on(machine_of(used, cpu_engine=runtime.cpu_engine), runtime, notes)
+    if not runtime.engine_with_ram_only or not machine.gpus:
+        return machine
+    names = {gpu.name for gpu in machine.gpus}
+    plain = [info for info in rig.accelerators if info.name.value in names]
+    return replace(machine, whole=machine_of(replace(rig, accelerators=tuple(plain))))
 
 
 def _power_share(info: AcceleratorInfo) -> float:
@@ -262,8 +267,10 @@ def rank_rig(
 
     Raises:
         FilterError: the filter text cannot be understood.
+        UnsuitedRigError: the question's runtime runs on nothing that the rig has.
     """
     accept = parse_filter(filter_text) if filter_text.strip() else None
+    rig_on(rig, RUNTIME[question.runtime])  # what does not run here is said before anything is counted
     table, scores = estimate_all(rig, question, knowledge or knowledge_for(question))
     return RankingResult(rig, rank(table, scores, accept), filter_text)
 

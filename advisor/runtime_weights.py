@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from advisor.core.candidates import Candidates, build_candidates
 from advisor.core.runtimes import Runtime
-from catalog.formats import parse_format, typical_bytes
+from catalog.formats import parse_format, typical_sizes
 from catalog.quality import format_loss
 from catalog.runtime_models import lacks
 from catalog.types import LookupFailedError, Model, Role
@@ -67,10 +67,11 @@ def format_candidates(
     for model in models:
         if lacks(runtime.name, model) is not None:
             continue
-        for label in labels_for(runtime, model, ranked=ranked):
-            fmt = parse_format(label)
-            pairs.append((model, label, typical_bytes(model, fmt)))
-            kept.append(format_loss(fmt, model.total_params, model.native_quant).quality_factor)
+        labels = labels_for(runtime, model, ranked=ranked)
+        formats = [parse_format(label) for label in labels]
+        sizes = typical_sizes(model, formats)
+        pairs += [(model, label, size) for label, size in zip(labels, sizes, strict=True)]
+        kept += [format_loss(f, model.total_params, model.native_quant).quality_factor for f in formats]
     return build_candidates(pairs), kept
 
 

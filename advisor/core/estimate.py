@@ -6,6 +6,7 @@ One implementation over arrays; one model is an array of one.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,8 +139,9 @@ def estimate(
         beside: also work out the placements of the runtime that are never chosen (``tried`` has them).
     """
     rates = {
-        split: rates_of(machine, candidates.types, efficiencies, question, split=split)
+        (split, on): rates_of(on, candidates.types, efficiencies, question, split=split)
         for split in (False, True)
+        for on in (machine, *([machine.whole] if machine.whole else []))
     }
     choices = (
         tuple((only, gpus) for gpus in gpu_choices(machine, only, all_gpus=question.all_gpus))
@@ -154,9 +156,10 @@ def estimate(
     chosen = np.full(n, -1, dtype=np.int64)
     tried: dict[Strategy, tuple[Floats, Floats]] = {}
     for option, gpus in (*choices, *aside):
+        on = at_work(machine, option)
         placement = place(candidates, machine, question, option, gpus)
         work = step_work(candidates, machine, placement, question, question.depth)
-        terms = decode_terms(work, rates[option in SPLIT])
+        terms = decode_terms(work, rates[option in SPLIT, on])
         time = terms.sum(axis=(1, 2))
         feasible = placement.feasible
         time_if_fits = np.where(feasible, time, np.inf)
@@ -167,7 +170,7 @@ def estimate(
         )
         if (option, gpus) in aside:
             continue
-        prefill = prefill_seconds(candidates, machine, placement, question, efficiencies)
+        prefill = prefill_seconds(candidates, on, placement, question, efficiencies)
         better = (feasible & (time < best_time)) | (
             (chosen < 0) & ~feasible & (placement.missing_bytes < best_missing)
         )
@@ -191,8 +194,8 @@ def estimate(
         terms=terms,
         decode_s=time,
         prefill_s=prefill,
-        spread_log=spread_log(candidates, machine, question, placed, efficiencies),
-        prefill_spread_log=prefill_spread_log(candidates, machine, question, placed, efficiencies),
+        spread_log=_spread(spread_log, candidates, machine, question, placed, efficiencies),
+        prefill_spread_log=_spread(prefill_spread_log, candidates, machine, question, placed, efficiencies),
         dense_layers=dense,
         expert_layers=experts,
         head=head,
@@ -203,6 +206,28 @@ def estimate(
         parallel=parallel,
         tried=tuple((strategy, *parts) for strategy, parts in tried.items()),
     )
+
+
+def at_work(machine: Machine, strategy: int) -> Machine:
+    """The machine as the runtime's engine is with a strategy."""
+    whole = strategy in (Strategy.ACCELERATOR, Strategy.TENSOR_PARALLEL)
+    return machine.whole if whole and machine.whole is not None else machine
+
+
+def _spread(
+    of: Callable[[Candidates, Machine, Question, Placed, Efficiencies], Floats],
+    c: Candidates,
+    machine: Machine,
+    q: Question,
+    placed: Placed,
+    efficiencies: Efficiencies,
+) -> Floats:
+    """A spread, by the machine that each row works on [n]."""
+    spread = of(c, machine, q, placed, efficiencies)
+    if machine.whole is None:
+        return spread
+    whole = np.isin(placed.strategy, [int(Strategy.ACCELERATOR), int(Strategy.TENSOR_PARALLEL)])
+    return np.asarray(np.where(whole, of(c, machine.whole, q, placed, efficiencies), spread))
 
 
 def _arrays(p: Placement) -> list[Floats]:
@@ -239,7 +264,7 @@ def decode_seconds_at(
     """Step time of one row at another cache depth or on a changed machine, placement unchanged."""
     one = table.candidates.take(np.array([row]))
     placement = placement_of(table, row)
-    changed = machine or table.machine
+    changed = machine or at_work(table.machine, int(table.strategy[row]))
     work = step_work(one, changed, placement, table.question, depth)
     split = placement.strategy in SPLIT
     rates = rates_of(changed, one.types, efficiencies, table.question, split=split)
@@ -252,11 +277,12 @@ def sensitivities(table: EstimateTable, row: int, efficiencies: Efficiencies) ->
     Central difference over +-2 %.  0.76 for ``ram_bandwidth`` means +10 % bandwidth, +7.6 % speed.
     """
     step = 1.02
+    machine = at_work(table.machine, int(table.strategy[row]))
     result: dict[str, float] = {}
     for name in SENSITIVITY_PARAMETERS:
         up, down = (
             decode_seconds_at(table, row, table.question.depth, efficiencies, changed)
-            for changed in (perturbed(table.machine, name, factor) for factor in (step, 1 / step))
+            for changed in (perturbed(machine, name, factor) for factor in (step, 1 / step))
         )
         slope = -(np.log(up) - np.log(down)) / (2 * np.log(step))
         result[name] = float(slope) + 0.0

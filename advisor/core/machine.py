@@ -175,6 +175,8 @@ class Machine:
     virtual: bool
     """Whether it is a virtual machine, which shares its memory with others."""
     sockets: int = 1
+    whole: Machine | None = None
+    """The same machine where no weights lie in RAM, if the runtime's engine is another then."""
 
     @property
     def gpus(self) -> tuple[Device, ...]:

@@ -44,6 +44,9 @@ class Runtime:
     gpu_engine: str | None = None
     """Engine on GPUs, as efficiencies are keyed; ``None``: llama.cpp's, by the GPU's backend."""
     cpu_engine: str = "cpu"
+    engine_with_ram_only: bool = False
+    """Whether ``gpu_engine`` was measured with weights in RAM only; without them it is taken to be
+    llama.cpp's."""
     vendors: tuple[str, ...] = ()
     """Makers of GPUs that it runs on; all where empty."""
     too_old: frozenset[str] = frozenset()
@@ -104,10 +107,11 @@ RUNTIME: Mapping[str, Runtime] = MappingProxyType(
                 ("f16", "bf16", "q8_0"),
                 gpu_engine="ik_llama",
                 cpu_engine="ik_llama",
+                engine_with_ram_only=True,
                 vendors=("NVIDIA",),
                 devices="CPUs and NVIDIA GPUs",
-                remark="cache and buffers are those of llama.cpp; its own formats (IQ4_KS and the like) are "
-                "not ranked",
+                remark="cache, buffers and what lies wholly on GPUs are taken to be as with llama.cpp; its own "
+                "formats (IQ4_KS and the like) are not ranked",
             ),
             Runtime(
                 "mlx",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.core.alternatives import Alternative
-from advisor.core.estimate import EstimateTable, bottleneck
+from advisor.core.estimate import EstimateTable, at_work, bottleneck
 from advisor.core.machine import Machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
@@ -291,7 +291,7 @@ def explain_document(e: Explanation) -> Document:
                 "measured": d.measured,
                 "source": d.efficiency_source,
             }
-            for d in table.machine.devices
+            for d in at_work(table.machine, int(table.strategy[row])).devices
         ],
         "launch_command": e.launch_command,
         "benchmark_command": e.benchmark_command,

@@ -86,7 +86,7 @@ def command_lines(e: Explanation) -> list[str]:
     lines.append(f"measure  {commands.benchmark}")
     together = " in all" if users > 1 else ""
     lines.append(
-        f"         expect {f.speed(low)} to {f.speed(high)} tok/s{together} (80 % interval) in: {commands.reads}"
+        f"         expect {f.speed(low)} to {f.speed(high)} tok/s{together} (80 % interval): {commands.reads}"
     )
     for note in commands.notes:
         lines += textwrap.wrap(note, 100, initial_indent="note     ", subsequent_indent="         ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from advisor.core.estimate import EstimateTable, bottleneck
+from advisor.core.estimate import EstimateTable, at_work, bottleneck
 from advisor.core.machine import Machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
@@ -369,7 +369,7 @@ def _quality_lines(e: Explanation) -> list[str]:
     lines = [f"Quality  {e.quality.score:.0f} from {e.quality.basis}: {e.quality.detail}"]
     table, row = e.table, e.row
     told: set[str] = set()
-    for g, device in enumerate(table.machine.devices):
+    for g, device in enumerate(at_work(table.machine, int(table.strategy[row])).devices):
         busy = table.dense_layers[row, g] + table.expert_layers[row, g] > 0
         if not busy or device.name in told:
             continue
