@@ -146,7 +146,8 @@ def _reads(table: EstimateTable, fork: bool) -> str:
         return f"S_TG t/s in the row nearest N_KV {table.question.depth}"
     if table.question.users > 1:
         return "S_TG t/s, of all users together"
-    return f"t/s of the row tg{GENERATED}"
+    depth = f" @ d{table.question.depth}" if table.question.depth else ""
+    return f"t/s of the row tg{GENERATED}{depth}"
 
 
 def _notes(table: EstimateTable, row: int) -> tuple[str, ...]:

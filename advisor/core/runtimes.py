@@ -110,8 +110,8 @@ RUNTIME: Mapping[str, Runtime] = MappingProxyType(
                 engine_with_ram_only=True,
                 vendors=("NVIDIA",),
                 devices="CPUs and NVIDIA GPUs",
-                remark="cache, buffers and what lies wholly on GPUs are taken to be as with llama.cpp; its own "
-                "formats (IQ4_KS and the like) are not ranked",
+                remark="cache, buffers and what lies wholly on GPUs are taken to be as with llama.cpp; "
+                "its own formats (IQ4_KS and the like) are not ranked",
             ),
             Runtime(
                 "mlx",
