@@ -31,7 +31,7 @@ from advisor.core.remedies import Remedies, remedies
 from advisor.core.runtime_commands import Commands
 from advisor.core.runtimes import RUNTIME
 from advisor.core.score import Scores, score
-from advisor.runtime_rig import machine_on, rig_on
+from advisor.runtime_rig import machine_on, one_node, rig_on
 from catalog.efficiency import Efficiencies, load_efficiencies
 from catalog.hardware import find_accelerator, match_cpu_family
 from catalog.models import load_models
@@ -224,6 +224,9 @@ def machine_for(rig: Rig, question: Question) -> Machine:
     runtime = RUNTIME[question.runtime]
     used, notes = rig_on(rig, runtime)
     machine = machine_on(machine_of(used, cpu_engine=runtime.cpu_engine), runtime, notes)
+    node = one_node(used) if runtime.binds_to_node else None
+    if node is not None:
+        machine = replace(machine, node=machine_of(node, cpu_engine=runtime.cpu_engine))
     if not runtime.engine_with_ram_only or not machine.gpus:
         return machine
     names = {gpu.name for gpu in machine.gpus}

@@ -8,7 +8,7 @@ from advisor.core.machine import Machine
 from advisor.core.question import QuestionError
 from advisor.core.runtimes import Runtime
 from catalog.memory_model import memory_share
-from probes.types import AcceleratorInfo, Fact, Rig
+from probes.types import AcceleratorInfo, Fact, Rig, unknown
 
 
 class UnsuitedRigError(QuestionError):
@@ -38,6 +38,39 @@ def rig_on(rig: Rig, runtime: Runtime) -> tuple[Rig, tuple[str, ...]]:
         )
     notes = tuple(f"{name} is left out: {runtime.title} runs on {runtime.devices}" for name in left)
     return replace(rig, accelerators=tuple(kept)), notes
+
+
+def one_node(rig: Rig) -> Rig | None:
+    """The rig as a run bound to one socket sees it: its cores and the memory next to it; all GPUs.
+
+    ``None`` for a machine with one socket, or whose cores or memory are not known.
+
+    Sockets are taken to be alike; a measured bandwidth is that of all of them together.
+    """
+    sockets = rig.cpu.sockets.value or 1
+    cpu, memory = rig.cpu, rig.memory
+    if sockets < 2 or cpu.physical_cores.value is None or memory.total_bytes.value is None:
+        return None
+    cores = cpu.physical_cores.value // sockets
+    source = f"one of {sockets} sockets"
+    usable = cpu.usable_cores.value
+    node_cpu = replace(
+        cpu,
+        sockets=Fact(1, source, "derived"),
+        physical_cores=Fact(cores, source, "derived"),
+        usable_cores=cpu.usable_cores if usable is None or usable < cores else unknown(source),
+    )
+
+    def part(fact: Fact[float]) -> Fact[float]:
+        return fact if fact.value is None else Fact(fact.value / sockets, source, "derived")
+
+    node_memory = replace(
+        memory,
+        total_bytes=Fact(memory.total_bytes.value // sockets, source, "derived"),
+        bandwidth_bytes_per_s=part(memory.bandwidth_bytes_per_s),
+        measured_bandwidth_bytes_per_s=part(memory.measured_bandwidth_bytes_per_s),
+    )
+    return replace(rig, cpu=node_cpu, memory=node_memory)
 
 
 def _runs_on(runtime: Runtime, info: AcceleratorInfo) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 
-from advisor.core.estimate import EstimateTable
+from advisor.core.estimate import EstimateTable, machine_at
 from advisor.core.placement import Strategy
 from advisor.core.runtime_commands import GENERATED, Commands, command_makers
 from advisor.core.runtimes import RUNTIME
@@ -43,9 +43,8 @@ def launch_command(table: EstimateTable, row: int) -> str:
     q = table.question
     parts = ["llama-server", "-m", _file(table, row), "-c", str(int(table.context[row]) * q.users)]
     parts += ["-np", str(q.users), *_placement_flags(table, row, ","), *_cache_flags(table, row)]
-    if RUNTIME[q.runtime].name != "ik_llama":
-        parts += _numa_flags(table, row)
-    return shlex.join(parts)
+    parts += _numa_flags(table, row)
+    return _bound(table, row, parts)
 
 
 def benchmark_command(table: EstimateTable, row: int) -> str:
@@ -58,7 +57,7 @@ def benchmark_command(table: EstimateTable, row: int) -> str:
         parts = ["llama-batched-bench", "-m", _file(table, row), "-c", str(context)]
         parts += ["-npp", str(depth), "-ntg", str(GENERATED), "-npl", str(q.users)]
         parts += [*_placement_flags(table, row, ","), *_cache_flags(table, row), *_numa_flags(table, row)]
-        return shlex.join(parts)
+        return _bound(table, row, parts)
     parts = ["llama-bench", "-m", _file(table, row)]
     parts += ["-p", str(q.prompt), "-n", str(GENERATED), "-d", str(q.depth)]
     parts += _placement_flags(table, row, "/")
@@ -66,13 +65,14 @@ def benchmark_command(table: EstimateTable, row: int) -> str:
         parts += ["-fa", "1", "-ctk", q.kv_type, "-ctv", q.kv_type]
     if int(table.strategy[row]) == int(Strategy.KV_IN_RAM):
         parts += ["-nkvo", "1"]
-    return shlex.join([*parts, *_numa_flags(table, row)])
+    return _bound(table, row, [*parts, *_numa_flags(table, row)])
 
 
 def sweep_command(table: EstimateTable, row: int) -> str:
     """``llama-sweep-bench`` of ik_llama.cpp: speeds along a filling cache."""
     parts = ["llama-sweep-bench", "-m", _file(table, row), "-c", str(int(table.context[row]))]
-    return shlex.join([*parts, *_placement_flags(table, row, ","), *_cache_flags(table, row)])
+    parts += [*_placement_flags(table, row, ","), *_cache_flags(table, row), *_numa_flags(table, row)]
+    return _bound(table, row, parts)
 
 
 def gpu_layers(table: EstimateTable, row: int) -> int:
@@ -123,10 +123,19 @@ def _cache_flags(table: EstimateTable, row: int) -> list[str]:
 
 
 def _numa_flags(table: EstimateTable, row: int) -> list[str]:
-    """Threads and pages over all sockets, where the CPU of a machine with several does a part."""
-    if table.machine.sockets < 2 or float(table.used_bytes[row, -1]) <= 0 or not _cpu_works(table, row):
+    """Threads and pages over all sockets, or on the one that the run is bound to, where the CPU of a machine
+    with several does a part.  The threads of one node have to be said: the default counts all cores."""
+    if table.machine.sockets < 2 or not _cpu_works(table, row):
         return []
+    if table.one_node[row]:
+        return ["--numa", "numactl", "-t", str(max(int(machine_at(table, row).cpu.cores), 1))]
     return ["--numa", "distribute"]
+
+
+def _bound(table: EstimateTable, row: int, words: list[str]) -> str:
+    """The command, bound to a NUMA node where the row is."""
+    node = ["numactl", "--cpunodebind=0", "--membind=0"] if table.one_node[row] else []
+    return shlex.join([*node, *words])
 
 
 def _cpu_works(table: EstimateTable, row: int) -> bool:

@@ -18,7 +18,7 @@ from advisor.core.placement import SPLIT, Placement, Strategy, gpu_choices, opti
 from advisor.core.prefill import prefill_seconds
 from advisor.core.question import Question
 from advisor.core.spread import Z80, Placed, prefill_spread_log, spread_log
-from advisor.core.timing import Term, decode_terms, rates_of, step_work
+from advisor.core.timing import Rates, Term, decode_terms, rates_of, step_work
 from catalog.efficiency import Efficiencies
 
 
@@ -49,6 +49,8 @@ class EstimateTable:
     missing_bytes: Floats
     parallel: Floats
     """Devices that work side by side on every layer."""
+    one_node: NDArray[np.bool_]
+    """Whether the run is bound to one NUMA node [n]."""
     tried: tuple[tuple[Strategy, Floats, Floats], ...]
     """For every strategy: step time [n] (infinite where it does not fit) and missing bytes [n]."""
     reduced_context: Floats | None = None
@@ -138,11 +140,13 @@ def estimate(
         only: consider just this strategy (a published placement, or "others on demand").
         beside: also work out the placements of the runtime that are never chosen (``tried`` has them).
     """
-    rates = {
-        (split, on): rates_of(on, candidates.types, efficiencies, question, split=split)
-        for split in (False, True)
-        for on in (machine, *([machine.whole] if machine.whole else []))
-    }
+    rates: dict[tuple[int, bool], Rates] = {}
+
+    def rates_on(on: Machine, split: bool) -> Rates:
+        if (id(on), split) not in rates:
+            rates[id(on), split] = rates_of(on, candidates.types, efficiencies, question, split=split)
+        return rates[id(on), split]
+
     choices = (
         tuple((only, gpus) for gpus in gpu_choices(machine, only, all_gpus=question.all_gpus))
         if only is not None
@@ -154,12 +158,14 @@ def estimate(
     best_time = np.full(n, np.inf)
     best_missing = np.full(n, np.inf)
     chosen = np.full(n, -1, dtype=np.int64)
+    one_node = np.zeros(n, dtype=bool)
     tried: dict[Strategy, tuple[Floats, Floats]] = {}
-    for option, gpus in (*choices, *aside):
-        on = at_work(machine, option)
-        placement = place(candidates, machine, question, option, gpus)
-        work = step_work(candidates, machine, placement, question, question.depth)
-        terms = decode_terms(work, rates[option in SPLIT, on])
+    every = [(choice, node) for choice in (*choices, *aside) for node in _nodes(machine, choice[0])]
+    for (option, gpus), node in every:
+        on = at_work(machine, option, node)
+        placement = place(candidates, on, question, option, gpus)
+        work = step_work(candidates, on, placement, question, question.depth)
+        terms = decode_terms(work, rates_on(on, option in SPLIT))
         time = terms.sum(axis=(1, 2))
         feasible = placement.feasible
         time_if_fits = np.where(feasible, time, np.inf)
@@ -183,6 +189,7 @@ def estimate(
         best_missing = np.where(better, placement.missing_bytes, best_missing)
         best_time = np.where(feasible & better, time, best_time)
         chosen = np.where(feasible & better, int(option), chosen)
+        one_node = np.where(better, node, one_node)
     assert best is not None
     dense, experts, head, weights, kv, compute, missing, parallel, terms, time, prefill = best
     placed = Placed(chosen, dense, experts)
@@ -204,14 +211,28 @@ def estimate(
         compute_bytes=compute,
         missing_bytes=np.maximum(missing, 0.0),
         parallel=parallel,
+        one_node=one_node,
         tried=tuple((strategy, *parts) for strategy, parts in tried.items()),
     )
 
 
-def at_work(machine: Machine, strategy: int) -> Machine:
-    """The machine as the runtime's engine is with a strategy."""
+def at_work(machine: Machine, strategy: int, node: bool = False) -> Machine:
+    """The machine as the runtime's engine is with a strategy, on all of it or on one NUMA node."""
+    if node and machine.node is not None:
+        return machine.node
     whole = strategy in (Strategy.ACCELERATOR, Strategy.TENSOR_PARALLEL)
     return machine.whole if whole and machine.whole is not None else machine
+
+
+def machine_at(table: EstimateTable, row: int) -> Machine:
+    """The machine as a row uses it."""
+    return at_work(table.machine, int(table.strategy[row]), bool(table.one_node[row]))
+
+
+def _nodes(machine: Machine, strategy: Strategy) -> tuple[bool, ...]:
+    """Whether to try a strategy on all of the machine and on one node of it."""
+    in_ram = strategy in (*SPLIT, Strategy.CPU)
+    return (False, True) if machine.node is not None and in_ram else (False,)
 
 
 def _spread(
@@ -264,7 +285,7 @@ def decode_seconds_at(
     """Step time of one row at another cache depth or on a changed machine, placement unchanged."""
     one = table.candidates.take(np.array([row]))
     placement = placement_of(table, row)
-    changed = machine or at_work(table.machine, int(table.strategy[row]))
+    changed = machine or machine_at(table, row)
     work = step_work(one, changed, placement, table.question, depth)
     split = placement.strategy in SPLIT
     rates = rates_of(changed, one.types, efficiencies, table.question, split=split)
@@ -277,7 +298,7 @@ def sensitivities(table: EstimateTable, row: int, efficiencies: Efficiencies) ->
     Central difference over +-2 %.  0.76 for ``ram_bandwidth`` means +10 % bandwidth, +7.6 % speed.
     """
     step = 1.02
-    machine = at_work(table.machine, int(table.strategy[row]))
+    machine = machine_at(table, row)
     result: dict[str, float] = {}
     for name in SENSITIVITY_PARAMETERS:
         up, down = (

@@ -31,6 +31,7 @@ _PER_ROW = (
     "compute_bytes",
     "missing_bytes",
     "parallel",
+    "one_node",
 )
 
 

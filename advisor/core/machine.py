@@ -177,6 +177,8 @@ class Machine:
     sockets: int = 1
     whole: Machine | None = None
     """The same machine where no weights lie in RAM, if the runtime's engine is another then."""
+    node: Machine | None = None
+    """The same machine with one socket of several and the memory next to it, if a run can be bound to it."""
 
     @property
     def gpus(self) -> tuple[Device, ...]:

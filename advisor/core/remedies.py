@@ -19,6 +19,7 @@ _WORTH_A_WORD = 0.25
 _CACHES = ("f16", "q8_0", "q4_0")
 """Cache types in the order of giving up quality."""
 _CELL = 256
+_FINE_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +163,38 @@ def _memory(
         room = machine.gpus[0].usable_bytes if pool == "gpu" else machine.ram_usable_bytes
         if short > _WORTH_A_WORD * room:
             continue
-        each = len(machine.gpus) if strategy is Strategy.TENSOR_PARALLEL else 1
-        more = math.ceil(short / each)
-        every = strategy is Strategy.TENSOR_PARALLEL
-        speed = _try(table, row, efficiencies, strategy, machine=_with_more(machine, pool, more, every))
-        if speed is not None:
-            options.append((more, Remedy("memory", more, speed, pool)))
+        found = _least_memory(table, row, efficiencies, strategy, pool, math.ceil(short))
+        if found is not None:
+            options.append((found[0], Remedy("memory", found[0], found[1], pool)))
     return min(options, key=lambda option: option[0])[1] if options else None
+
+
+def _least_memory(
+    table: EstimateTable, row: int, efficiencies: Efficiencies, strategy: Strategy, pool: str, enough: int
+) -> tuple[int, float] | None:
+    """The least that has to be added to a pool, and the speed with it.
+
+    What a placement is short of is counted in whole layers, so that less is often enough: halved until it is
+    known to 8 MiB.
+    """
+
+    def speed_with(more: int) -> float | None:
+        every = strategy is Strategy.TENSOR_PARALLEL
+        changed = _with_more(table.machine, pool, more, every)
+        return _try(table, row, efficiencies, strategy, machine=changed)
+
+    best = speed_with(enough)
+    if best is None:
+        return None
+    low, high = 0, enough
+    while high - low > _FINE_BYTES:
+        middle = (low + high) // 2
+        speed = speed_with(middle)
+        if speed is None:
+            low = middle
+        else:
+            high, best = middle, speed
+    return high, best
 
 
 def _with_more(machine: Machine, pool: str, more_bytes: int, every_gpu: bool) -> Machine:

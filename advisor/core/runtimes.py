@@ -47,6 +47,8 @@ class Runtime:
     engine_with_ram_only: bool = False
     """Whether ``gpu_engine`` was measured with weights in RAM only; without them it is taken to be
     llama.cpp's."""
+    binds_to_node: bool = False
+    """Whether its commands bind a run to one NUMA node."""
     vendors: tuple[str, ...] = ()
     """Makers of GPUs that it runs on; all where empty."""
     too_old: frozenset[str] = frozenset()
@@ -81,6 +83,7 @@ RUNTIME: Mapping[str, Runtime] = MappingProxyType(
                 _ALL_OF_LLAMA_CPP,
                 _GGML_CACHE,
                 also=(Strategy.TENSOR_PARALLEL,),
+                binds_to_node=True,
             ),
             Runtime(
                 "ollama",
@@ -108,6 +111,7 @@ RUNTIME: Mapping[str, Runtime] = MappingProxyType(
                 gpu_engine="ik_llama",
                 cpu_engine="ik_llama",
                 engine_with_ram_only=True,
+                binds_to_node=True,
                 vendors=("NVIDIA",),
                 devices="CPUs and NVIDIA GPUs",
                 remark="cache, buffers and what lies wholly on GPUs are taken to be as with llama.cpp; "

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.core.alternatives import Alternative
-from advisor.core.estimate import EstimateTable, at_work, bottleneck
+from advisor.core.estimate import EstimateTable, bottleneck, machine_at
 from advisor.core.machine import Machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
@@ -158,7 +158,7 @@ def placement_fields(table: EstimateTable, row: int) -> Document:
     """Strategy and what each device holds and takes, in seconds and bytes."""
     strategy = int(table.strategy[row])
     devices = []
-    for g, device in enumerate(table.machine.devices):
+    for g, device in enumerate(machine_at(table, row).devices):
         if float(table.used_bytes[row, g]) <= 0:
             continue
         devices.append(
@@ -175,7 +175,11 @@ def placement_fields(table: EstimateTable, row: int) -> Document:
                 "terms": {key: number(float(table.terms[row, g, term])) for term, key in TERM_KEYS.items()},
             }
         )
-    return {"strategy": STRATEGY_NAMES.get(strategy), "devices": devices}
+    return {
+        "strategy": STRATEGY_NAMES.get(strategy),
+        "one_numa_node": bool(table.one_node[row]),
+        "devices": devices,
+    }
 
 
 def rank_document(result: RankingResult, limit: int | None = None) -> Document:
@@ -291,7 +295,7 @@ def explain_document(e: Explanation) -> Document:
                 "measured": d.measured,
                 "source": d.efficiency_source,
             }
-            for d in at_work(table.machine, int(table.strategy[row])).devices
+            for d in machine_at(table, row).devices
         ],
         "launch_command": e.launch_command,
         "benchmark_command": e.benchmark_command,

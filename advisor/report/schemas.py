@@ -185,7 +185,7 @@ def _explain() -> Schema:
         step_s=_nullable(_POSITIVE),
         prefill_s=_nullable(_POSITIVE),
         memory=_MEMORY,
-        placement=_object(strategy=_nullable(_STRATEGY), devices=_array(device)),
+        placement=_object(strategy=_nullable(_STRATEGY), one_numa_node=_BOOLEAN, devices=_array(device)),
         bottleneck=_nullable(_TEXT),
         bottleneck_share=_nullable(_AMOUNT),
         sensitivities=_nullable(_SENSITIVITIES),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from advisor.core.estimate import EstimateTable, at_work, bottleneck
+from advisor.core.estimate import EstimateTable, bottleneck, machine_at
 from advisor.core.machine import Machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
@@ -233,6 +233,8 @@ def _memory_lines(table: EstimateTable, row: int) -> list[str]:
     lines = [f"Memory   {STRATEGY_TEXT[strategy]}"]
     if table.context[row] < table.question.context:
         lines[0] += f", with the context cut to {int(table.context[row]):,} tokens"
+    if table.one_node[row]:
+        lines[0] += ", bound to one NUMA node"
     if strategy is None:
         lines[0] += f": {f.gib_unit(table.missing_bytes[row])} short"
     columns = (
@@ -246,12 +248,13 @@ def _memory_lines(table: EstimateTable, row: int) -> list[str]:
         Column("usable", right=True),
     )
     cells = []
-    shared = table.machine.shares_ram
-    for g, device in enumerate(table.machine.devices):
+    machine = machine_at(table, row)
+    shared = machine.shares_ram
+    for g, device in enumerate(machine.devices):
         used = float(table.used_bytes[row, g])
         if used <= 0:
             continue
-        usable = table.machine.ram_usable_bytes if device.kind == "cpu" else device.usable_bytes
+        usable = machine.ram_usable_bytes if device.kind == "cpu" else device.usable_bytes
         experts = float(table.expert_layers[row, g])
         cells.append(
             (
@@ -369,7 +372,7 @@ def _quality_lines(e: Explanation) -> list[str]:
     lines = [f"Quality  {e.quality.score:.0f} from {e.quality.basis}: {e.quality.detail}"]
     table, row = e.table, e.row
     told: set[str] = set()
-    for g, device in enumerate(at_work(table.machine, int(table.strategy[row])).devices):
+    for g, device in enumerate(machine_at(table, row).devices):
         busy = table.dense_layers[row, g] + table.expert_layers[row, g] > 0
         if not busy or device.name in told:
             continue

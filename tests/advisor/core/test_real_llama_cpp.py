@@ -88,8 +88,12 @@ def explained(case: Case) -> Explanation:
 
 
 def words_with(command: str, tiny: Path) -> list[str]:
-    """The printed words, with the tool's own path and the small model's file."""
+    """The printed words with the tool's own path and the small model's file, without the wrapper that binds
+    it to a NUMA node of a machine that this is not."""
     words = shlex.split(command)
+    if words[0] == "numactl":
+        words = words[next(i for i, word in enumerate(words) if i and not word.startswith("-")) :]
+        words[words.index("--numa") + 1] = "distribute"
     program = tool(words[0])
     assert program is not None
     words[0] = program
