@@ -216,7 +216,7 @@ def explain_text(e: Explanation) -> str:
         *(f"assumed: {a}" for a in table.machine.assumptions),
         "",
     ]
-    lines += _memory_lines(table, row)
+    lines += memory_lines(table, row)
     lines += _vision_lines(e)
     lines += alternative_lines(e) + remedy_lines(e)
     if fits:
@@ -228,7 +228,8 @@ def explain_text(e: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _memory_lines(table: EstimateTable, row: int) -> list[str]:
+def memory_lines(table: EstimateTable, row: int) -> list[str]:
+    """Where a row lies, with the bytes on every device."""
     strategy = STRATEGY_NAMES.get(int(table.strategy[row]))
     lines = [f"Memory   {STRATEGY_TEXT[strategy]}"]
     if table.context[row] < table.question.context:

@@ -3,11 +3,12 @@
     python tests/benchmarks/placements.py [--rows]
 
 Reads the rows of categories b (layers split), c (experts in RAM) and d (several GPUs) of
-catalog/data/measurements/cpu_hybrid.csv whose placement is stated in full, and those of several GPUs in gpu.csv
-(most rows of category d state a rate that includes prompts, or several machines); prints a Markdown table.  The
-first figures compare the measured speed with what is predicted of the published placement; the last ones ask
-for the fastest placement on the same machine.  A published placement may fill memory that we leave free: then
-ours is another, and may be slower.
+catalog/data/measurements/cpu_hybrid.csv whose placement is stated in full, and those of several GPUs in
+gpu.csv (most rows of category d state a rate that includes prompts, or several machines); prints a Markdown
+table.  The first figures compare the measured speed with what is predicted of the published placement; the
+last ones ask for the fastest placement on the same machine.  A published placement may fill memory that we
+leave free, or share every layer out with llama.cpp, which is experimental and never chosen: then ours is
+another, and may be slower.
 """
 
 from __future__ import annotations
