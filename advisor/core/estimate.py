@@ -49,12 +49,12 @@ class EstimateTable:
     missing_bytes: Floats
     parallel: Floats
     """Devices that work side by side on every layer."""
-    one_node: NDArray[np.bool_]
-    """Whether the run is bound to one NUMA node [n]."""
     tried: tuple[tuple[Strategy, Floats, Floats], ...]
     """For every strategy: step time [n] (infinite where it does not fit) and missing bytes [n]."""
     reduced_context: Floats | None = None
     """Tokens per user where a shorter context was allowed [n]; ``None``: that of the question."""
+    bound_to_node: NDArray[np.bool_] | None = None
+    """Rows whose run is bound to one NUMA node [n]; ``None``: no row's."""
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -65,6 +65,13 @@ class EstimateTable:
         if self.reduced_context is None:
             return np.full(len(self.candidates), float(self.question.context))
         return self.reduced_context
+
+    @property
+    def one_node(self) -> NDArray[np.bool_]:
+        """Whether the run is bound to one NUMA node [n]."""
+        if self.bound_to_node is None:
+            return np.zeros(len(self.candidates), dtype=bool)
+        return self.bound_to_node
 
     @property
     def fits(self) -> NDArray[np.bool_]:
@@ -211,7 +218,7 @@ def estimate(
         compute_bytes=compute,
         missing_bytes=np.maximum(missing, 0.0),
         parallel=parallel,
-        one_node=one_node,
+        bound_to_node=one_node,
         tried=tuple((strategy, *parts) for strategy, parts in tried.items()),
     )
 

@@ -31,7 +31,7 @@ _PER_ROW = (
     "compute_bytes",
     "missing_bytes",
     "parallel",
-    "one_node",
+    "bound_to_node",
 )
 
 
