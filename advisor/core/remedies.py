@@ -26,15 +26,16 @@ _FINE_BYTES = 8 * 2**20
 class Remedy:
     """One change that makes it fit, everything else as asked.
 
-    ``kind`` is ``quant``, ``context``, ``kv_type`` or ``memory``; ``value`` what to set it to (the type, the
-    tokens, or the bytes to free or add).
+    ``kind`` is ``quant``, ``context``, ``kv_type``, ``memory`` or ``limit``; ``value`` what to set it to: the
+    type, the tokens, the bytes to free or add, the bytes of RAM that the GPU may use.
     """
 
     kind: str
     value: str | int
     tokens_per_s: float | None
     pool: str | None = None
-    """Of ``memory``: ``gpu`` (of the first GPU; of each with tensor parallelism) or ``ram``."""
+    """Of ``memory``: ``gpu`` (of the first GPU; of each with tensor parallelism) or ``ram``.  Of ``limit``:
+    the vendor of the GPU that shares the RAM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,9 @@ def remedies(table: EstimateTable, row: int, efficiencies: Efficiencies) -> Reme
 def _changes(
     table: EstimateTable, row: int, efficiencies: Efficiencies, only: Strategy | None
 ) -> tuple[Remedy, ...]:
+    limit = _higher_limit(table, row, efficiencies)
     found = [
-        _memory(table, row, efficiencies, only),
+        limit if limit is not None else _memory(table, row, efficiencies, only),
         _smaller_quant(table, row, only),
         _smaller_cache(table, row, efficiencies, only),
         _shorter_context(table, row, efficiencies, only),
@@ -167,6 +169,35 @@ def _memory(
         if found is not None:
             options.append((found[0], Remedy("memory", found[0], found[1], pool)))
     return min(options, key=lambda option: option[0])[1] if options else None
+
+
+def _higher_limit(table: EstimateTable, row: int, efficiencies: Efficiencies) -> Remedy | None:
+    """How much of the RAM a GPU that shares it has to be allowed, where that limit alone is in the way."""
+    machine = table.machine
+    if len(machine.gpus) != 1 or machine.gpus[0].kind != "unified":
+        return None
+    gpu = machine.gpus[0]
+    most = machine.ram_usable_bytes - gpu.usable_bytes
+    if most < _FINE_BYTES:
+        return None
+
+    def speed_with(more: float) -> float | None:
+        raised = replace(gpu, usable_bytes=gpu.usable_bytes + more)
+        changed = replace(machine, devices=(raised, machine.cpu))
+        return _try(table, row, efficiencies, Strategy.ACCELERATOR, machine=changed)
+
+    best = speed_with(most)
+    if best is None:
+        return None
+    low, high = 0.0, most
+    while high - low > _FINE_BYTES:
+        middle = (low + high) / 2
+        speed = speed_with(middle)
+        if speed is None:
+            low = middle
+        else:
+            high, best = middle, speed
+    return Remedy("limit", math.ceil(gpu.usable_bytes + high), best, gpu.vendor)
 
 
 def _least_memory(

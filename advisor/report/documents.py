@@ -330,7 +330,8 @@ def _remedies(e: Explanation) -> Document | None:
                 "kv_type": change.value if change.kind == "kv_type" else None,
                 "context_tokens": change.value if change.kind == "context" else None,
                 "memory_bytes": change.value if change.kind == "memory" else None,
-                "pool": change.pool,
+                "pool": change.pool if change.kind == "memory" else None,
+                "limit_bytes": change.value if change.kind == "limit" else None,
                 "decode_tokens_per_s": number(change.tokens_per_s),
             }
             for change in e.remedies.changes

@@ -66,12 +66,26 @@ def remedy_text(change: Remedy) -> str:
     if change.kind == "memory":
         size = f"{-(-int(change.value) // 2**20):,} MiB"
         return f"{size} more {_POOLS[change.pool or 'ram']} free{speed}"
+    if change.kind == "limit":
+        return limit_text(int(change.value), change.pool) + speed
     what = {
         "quant": f"{change.value}",
         "kv_type": f"--kv-type {change.value}",
         "context": f"--context {change.value}",
     }
     return what[change.kind] + speed
+
+
+_PAGE = 4_096
+
+
+def limit_text(limit_bytes: int, vendor: str | None) -> str:
+    """How a system is told what its GPU may use of the RAM: macOS by a sysctl, Linux by a kernel option."""
+    if vendor == "Apple":
+        return f"'sudo sysctl iogpu.wired_limit_mb={-(-limit_bytes // 2**20)}'"
+    if vendor == "AMD":
+        return f"the kernel option ttm.pages_limit={-(-limit_bytes // _PAGE)}"
+    return f"{f.gib_unit(limit_bytes)} of the RAM allowed to the GPU"
 
 
 def command_lines(e: Explanation) -> list[str]:

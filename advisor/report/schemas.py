@@ -216,12 +216,13 @@ def _explain() -> Schema:
                 goal=_one_of("fit", "gpu"),
                 changes=_array(
                     _object(
-                        kind=_one_of("quant", "context", "kv_type", "memory"),
+                        kind=_one_of("quant", "context", "kv_type", "memory", "limit"),
                         quant=_nullable(_TEXT),
                         kv_type=_nullable(_TEXT),
                         context_tokens=_nullable(_COUNT),
                         memory_bytes=_nullable(_COUNT),
                         pool=_nullable(_one_of("gpu", "ram")),
+                        limit_bytes=_nullable(_COUNT),
                         decode_tokens_per_s=_nullable(_POSITIVE),
                     )
                 ),

@@ -172,10 +172,16 @@ def rank_cells(ranking: Ranking, place: int, row: int) -> tuple[str, ...]:
         f.speed(table.tokens_per_s[row]),
         f.speed_range(table.low_tokens_per_s[row], table.high_tokens_per_s[row]),
         f.seconds(table.ttft_s[row]),
-        f"{FIT_GLYPHS[fit]} {fit}",
+        f"{FIT_GLYPHS[fit]} {fit}" + _cut_context(table, row),
         quality,
         f"{scores.score[row]:.1f}",
     )
+
+
+def _cut_context(table: EstimateTable, row: int) -> str:
+    """The context of a row that has a shorter one than asked for."""
+    context = int(table.context[row])
+    return f" {f.tokens(context)}" if context < table.question.context else ""
 
 
 def rank_markdown(result: RankingResult, limit: int) -> str:
@@ -190,7 +196,7 @@ def rank_csv(result: RankingResult, limit: int | None) -> str:
     titles = [
         "rank", "model", "quant", "fit", "score", "decode_tokens_per_s", "decode_low_tokens_per_s",
         "decode_high_tokens_per_s", "prefill_tokens_per_s", "ttft_s", "total_bytes", "missing_bytes",
-        "bottleneck",
+        "bottleneck", "context_tokens",
     ]  # fmt: skip
     rows = []
     for row in rank_document(result, limit)["rows"]:

@@ -15,6 +15,7 @@ from advisor.core.placement import Strategy, options
 from advisor.core.question import Question
 from advisor.core.timing import Term
 from advisor.pipeline import Explanation, explain, knowledge_of, machine_for
+from advisor.report.placement_text import remedy_text
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig
 from probes.types import Rig
@@ -209,6 +210,23 @@ class TestWhatWouldMakeItFit:
         assert e.remedies is not None
         assert e.remedies.goal == "fit"
         assert e.remedies.changes == ()  # no quantization of 671B fits 64 GB
+
+    def test_on_a_mac_the_limit_of_the_system_is_named_and_no_more_than_needed(self) -> None:
+        """70B in Q5_K_M and 32k tokens take less than the RAM, and more than macOS gives the GPU of it."""
+        e = explained(MAC, "llama 3.3 70b", "Q5_K_M", Question(context=32_768))
+        assert e.remedies is not None
+        limit = next(change for change in e.remedies.changes if change.kind == "limit")
+        assert limit.pool == "Apple"
+        gpu, machine = e.table.machine.gpus[0], e.table.machine
+        assert gpu.usable_bytes < int(limit.value) <= machine.ram_usable_bytes
+        assert "sudo sysctl iogpu.wired_limit_mb=" in remedy_text(limit)
+        known = knowledge_of(e.model, (e.quant,))
+        for limit_bytes, fits in ((int(limit.value), True), (int(limit.value) - 9 * 2**20, False)):
+            raised = replace(machine, devices=(replace(gpu, usable_bytes=limit_bytes), machine.cpu))
+            found = estimate(
+                known.candidates, raised, e.table.question, known.efficiencies, only=Strategy.ACCELERATOR
+            )
+            assert bool(found.fits[0]) is fits
 
     def test_what_fits_the_gpu_needs_nothing(self) -> None:
         assert explained(ONE, "llama 3.1 8b", "Q4_K_M").remedies is None
