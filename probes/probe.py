@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from probes.gpu import GpuProbe
-from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, SystemInfo, unknown
+from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, StorageInfo, SystemInfo, unknown
 from probes.unknowns import unknown_cpu, unknown_memory, unknown_system
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STEPS = ("system", "cpu", "memory", "nvidia", "amd", "pci", "bandwidth")
+STEPS = ("system", "cpu", "memory", "nvidia", "amd", "pci", "storage", "bandwidth")
 """Names given to ``on_step``, in the order in which they finish; macOS and Windows have "desktop" after
 memory, and measuring GPU memory "vram" after bandwidth."""
 
@@ -35,6 +35,7 @@ TIMEOUTS_S = {
     "nvidia": 20.0,
     "amd": 5.0,
     "pci": 5.0,
+    "storage": 5.0,
 }
 """NVML takes a second or two per GPU when no persistence daemon keeps the driver awake."""
 
@@ -110,6 +111,7 @@ def probe_rig(
         on_step: told about each step as it starts and ends.
     """
     here = root == Path("/")
+    storage = _Step("storage", lambda: _storage(here), on_step)  # a network drive may hang
     nvidia = _Step("nvidia", lambda: _nvidia(root), on_step)  # the slow one: beside the others
     notes: list[str] = []
 
@@ -141,8 +143,15 @@ def probe_rig(
     found.append(GpuProbe(kept, extra.notes))
     gpus, gpu_notes, carve_out = _join_gpus(found, system)
     notes.extend(gpu_notes)
+    nodes = tuple(node for probe in found for node in probe.numa_nodes)
+    if nodes:
+        from probes.unified import without_gpu_nodes
+
+        memory, node_notes = without_gpu_nodes(memory, cpu.numa, nodes)
+        notes.extend(node_notes)
     memory, gpus, pool_notes = _settle(memory, gpus, carve_out)
     notes.extend(pool_notes)
+    places = wait(storage, lambda _: ())
     if here and (measure or use_cache):
         memory, measured_notes = _measured(cpu, memory, measure, use_cache, on_step)
         notes.extend(measured_notes)
@@ -166,6 +175,7 @@ def probe_rig(
         memory=memory,
         accelerators=gpus,
         notes=tuple(dict.fromkeys(notes)),
+        storage=places,
     )
     from probes.rigchecks import without_contradictions
 
@@ -192,7 +202,7 @@ def _desktop(
 
     platform: str = sys.platform
     if platform == "darwin":
-        from probes.macos import probe_mac
+        from probes.macos_live import probe_mac
 
         mac = probe_mac()
         joined = first_known((mac.cpu,), cpu), first_known((mac.memory,), memory)
@@ -201,24 +211,33 @@ def _desktop(
         return None
     from probes.cpu import cpu_from_dmi
     from probes.memory import memory_from_dmi
+    from probes.system import system_from_dmi
     from probes.windows_live import probe_windows
 
     windows = probe_windows()
+    cpu = first_known((windows.cpu,), cpu)
+    notes = windows.gpus.notes
     if windows.records is not None:
+        system = first_known((system_from_dmi(windows.records),), system)
         cpu = first_known((cpu_from_dmi(windows.records),), cpu)
-        from_dmi, _ = memory_from_dmi(
-            windows.records,
-            cpu_name=cpu.name.value,
-            sockets=cpu.sockets.value,
-            family=cpu_family(cpu.name.value),
-            total_bytes=memory.total_bytes.value,
-        )
-        memory = first_known((from_dmi,), memory)
+        if system.virtualization.value in (None, "none"):  # a virtual machine's modules are made up
+            from_dmi, more = memory_from_dmi(
+                windows.records,
+                cpu_name=cpu.name.value,
+                sockets=cpu.sockets.value,
+                family=cpu_family(cpu.name.value),
+                total_bytes=memory.total_bytes.value,
+            )
+            memory = first_known((from_dmi,), memory)
+            notes += more
     if not cpu.isa.known:
         from probes.cpuid import isa_from_cpuid
+        from probes.windows_cpu import isa_from_features
 
-        cpu = replace(cpu, isa=isa_from_cpuid())
-    return system, cpu, memory, windows.gpus
+        for ask in (isa_from_cpuid, isa_from_features):
+            if not cpu.isa.known:
+                cpu = replace(cpu, isa=ask())
+    return system, cpu, memory, replace(windows.gpus, notes=notes)
 
 
 def cpu_family(cpu_name: str | None) -> CpuFamily | None:
@@ -247,6 +266,10 @@ def _memory(root: Path, cpu: CpuInfo, system: SystemInfo) -> tuple[MemoryInfo, t
 
 
 def _nvidia(root: Path) -> GpuProbe:
+    from probes.nvidia_presence import NO_DRIVER, driver_is_there, unified_board
+
+    if sys.platform == "linux" and not driver_is_there(root) and unified_board(root) is None:
+        return GpuProbe(notes=(NO_DRIVER,))  # spares the import
     from probes.nvidia import probe_nvidia
 
     return probe_nvidia(root=root)
@@ -266,12 +289,20 @@ def _pci(root: Path, known: list[str], here: bool) -> GpuProbe:
     return probe_pci(root, known, live=here)
 
 
+def _storage(here: bool) -> tuple[StorageInfo, ...]:
+    if not here:
+        return ()  # another machine's drives cannot be asked
+    from probes.storage import probe_storage
+
+    return probe_storage()
+
+
 def _join_gpus(
     found: list[GpuProbe], system: SystemInfo
 ) -> tuple[tuple[AcceleratorInfo, ...], tuple[str, ...], int | None]:
     """All GPUs, the notes that matter, and the largest BIOS carve-out."""
     from probes.gpu import merge
-    from probes.nvidia import NO_DRIVER
+    from probes.nvidia_presence import NO_DRIVER
 
     joined = merge(found)
     if joined.accelerators:

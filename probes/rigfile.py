@@ -30,6 +30,7 @@ from probes.rigfields import (
     NUMA_FIELDS,
     PCIE_FIELDS,
     SCHEMA,
+    STORAGE_FACTS,
     SYSTEM_FACTS,
     Field,
 )
@@ -46,6 +47,7 @@ from probes.types import (
     PcieLink,
     Rig,
     RigError,
+    StorageInfo,
     SystemInfo,
     unknown,
 )
@@ -82,6 +84,7 @@ def rig_to_document(rig: Rig) -> dict[str, Any]:
         "accelerators": [
             _facts_out(gpu, ACCELERATOR_FACTS, f"accelerators[{i}]") for i, gpu in enumerate(rig.accelerators)
         ],
+        "storage": [_facts_out(s, STORAGE_FACTS, f"storage[{i}]") for i, s in enumerate(rig.storage)],
         "notes": [clean_text(n) for n in rig.notes],
     }
 
@@ -206,7 +209,7 @@ def rig_from_document(document: object) -> Rig:
         raise RigError(
             f'schema: expected "{SCHEMA}", the document {got}; write it with `rig-advisor probe --json`'
         )
-    top = ("schema", "name", "system", "cpu", "memory", "accelerators", "notes")
+    top = ("schema", "name", "system", "cpu", "memory", "accelerators", "storage", "notes")
     _only(doc, top, "")
     for name in ("cpu", "memory", "accelerators"):
         if name not in doc:
@@ -221,6 +224,10 @@ def rig_from_document(document: object) -> Rig:
             for i, item in enumerate(_array(doc["accelerators"], "accelerators"))
         ),
         notes=tuple(_string(n, f"notes[{i}]") for i, n in enumerate(_array(doc.get("notes", []), "notes"))),
+        storage=tuple(
+            StorageInfo(**_facts_in(item, STORAGE_FACTS, f"storage[{i}]"))
+            for i, item in enumerate(_array(doc.get("storage", []), "storage"))
+        ),
     )
     for found in contradictions(rig):
         raise RigError(f"{found.key}: {found.text}; correct one of them, or make it unknown")

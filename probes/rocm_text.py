@@ -13,7 +13,8 @@ from typing import Any
 
 from probes.amd import APU_PCI_IDS, architecture
 from probes.files import whole_number
-from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, accelerators_by_pci_id, merge
+from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, merge
+from probes.gpu_match import accelerators_by_pci_id
 from probes.types import PcieLink, RigError
 
 _CARD = re.compile(r"card[0-9]{1,6}")
@@ -70,7 +71,9 @@ def _card(card: Mapping[str, Any], driver: str | None) -> GpuProbe:
     used = _bytes(_lookup(card, "vramtotalusedmemoryb")) or 0
     gtt = _bytes(_lookup(card, "gtttotalmemoryb"))
     gfx = _lookup(card, "gfxversion")
-    entries = accelerators_by_pci_id(pci_id)
+    found_revision = re.fullmatch(r"0x([0-9a-fA-F]{1,2})", _lookup(card, "devicerev") or "")
+    revision = found_revision[1] if found_revision else None
+    entries = accelerators_by_pci_id(pci_id, "AMD", revision)
     unified = pci_id in APU_PCI_IDS or any(e.unified for e in entries)
     power = re.match(r"\d{1,6}(?:\.\d{1,6})?", _lookup(card, "maxgraphicspackagepowerw") or "")
     pool = (total or 0) + (gtt or 0) if unified else total
@@ -79,6 +82,7 @@ def _card(card: Mapping[str, Any], driver: str | None) -> GpuProbe:
         vendor="AMD",
         name=_name(card),
         pci_id=pci_id,
+        revision=revision,
         vram_bytes=pool or None,
         free_bytes=total - used if total and used <= total and not unified else None,
         unified=unified,
@@ -101,7 +105,7 @@ def _name(card: Mapping[str, Any]) -> str | None:
     text = _lookup(card, "cardseries", "devicename", "marketname", "cardmodel")
     if text is None or re.fullmatch(r"0x[0-9a-fA-F]+", text):
         return None
-    inner = re.search(r"\[([^\]]+)\]\s*$", text)
+    inner = re.search(r"\[([^\[\]]+)\]$", text)
     return inner[1].strip() if inner else text
 
 

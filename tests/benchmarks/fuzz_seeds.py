@@ -40,7 +40,10 @@ def seeds(kind: str) -> tuple[bytes, ...]:
         trees = [tree(name) for name in tree_names()]
         cpuinfo = [tree["proc/cpuinfo"] for tree in trees if "proc/cpuinfo" in tree]
         meminfo = [tree["proc/meminfo"] for tree in trees if "proc/meminfo" in tree]
-        return (*lscpu, *cpuinfo, *meminfo, _MAC_TEXT, _WMIC, _KFD_PROPERTIES)
+        log = (FIXTURES / "gpu" / "synthetic-gb10-q.txt").read_bytes()
+        lists = [p.read_bytes() for p in sorted((FIXTURES / "gpu").glob("windows-adapters-*.txt"))]
+        short = (_MAC_TEXT, _WMIC, _KFD_PROPERTIES, _LSPCI, _VULKAN, _SYSCTL, _REGISTRY, _TOPOLOGY)
+        return (*lscpu, *cpuinfo, *meminfo, log, *lists, *short)
     if kind == "archive":
         archives = [p.read_bytes() for p in sorted((FIXTURES / "gpu").glob("kfd-vega10.tar.gz"))]
         return (*archives, pack(tree("kfd"), "gz"), pack(small_tree(), "xz"), pack(small_tree(), ""))
@@ -114,7 +117,7 @@ def _smbios_table() -> bytes:
     return b"".join([*parts, _structure(127, 127, b"")])
 
 
-def _documents() -> list[dict[str, Any]]:
+def _documents() -> list[Any]:
     """Synthetic: a Mac, a Windows machine, ``lscpu -J``, and a Rig document."""
     from probes.hypothetical import hypothetical_rig
     from probes.rigfile import rig_to_document
@@ -153,6 +156,29 @@ def _documents() -> list[dict[str, Any]]:
             ],
             "Win32_ComputerSystem": {"TotalPhysicalMemory": 34_000_000_000, "Manufacturer": "Example"},
         },
+        [
+            {
+                "gpu": 0,
+                "asic": {"market_name": "AMD Instinct MI300X", "device_id": "0x74a1", "rev_id": "0x00"},
+                "bus": {"bdf": "0000:0c:00.0", "max_pcie_width": 16, "max_pcie_speed": {"value": 32}},
+                "limit": {"max_power": {"value": 750, "unit": "W"}},
+                "vram": {"size": {"value": 196592, "unit": "MB"}, "bit_width": 8192},
+            }
+        ],
+        [
+            {
+                "Description": "Intel(R) Arc(TM) A770 Graphics",
+                "VendorId": 0x8086,
+                "DeviceId": 0x56A0,
+                "Revision": 8,
+                "DedicatedVideoMemory": 16 * 1024**3,
+                "Flags": 0,
+            }
+        ],
+        {
+            "VkPhysicalDeviceProperties": {"deviceName": "AMD Radeon RX 7900 XTX", "vendorID": 0x1002},
+            "VkPhysicalDeviceMemoryProperties": {"memoryHeaps": [{"flags": 1, "size": 24 * 1024**3}]},
+        },
         {"lscpu": [{"field": "CPU(s):", "data": "16", "children": [{"field": "Socket(s):", "data": "1"}]}]},
         rig_to_document(rig),
     ]
@@ -169,6 +195,34 @@ _MAC_TEXT = (
     b"      Total Number of Cores: 8 (4 performance and 4 efficiency)\n      Memory: 16 GB\n\nMemory:\n\n"
     b"      Memory: 16 GB\n      Type: LPDDR4\n"
 )
+_LSPCI = (
+    b"0000:00:01.1 PCI bridge [0604]: Intel Corporation [8086:a70d] (rev 01)\n"
+    b"\tBus: primary=00, secondary=01, subordinate=01, sec-latency=0\n"
+    b"\t\tLnkCap:\tPort #2, Speed 8GT/s, Width x16\n\t\tLnkSta:\tSpeed 8GT/s, Width x8\n\n"
+    b"0000:01:00.0 VGA compatible controller [0300]: AMD [Radeon RX 7900 XT/7900 XTX] [1002:744c] (rev cc)\n"
+    b"\tMemory at 7c00000000 (64-bit, prefetchable) [size=32G]\n"
+    b"\t\tLnkCap:\tPort #0, Speed 16GT/s, Width x16\n\tKernel driver in use: amdgpu\n"
+)
+_VULKAN = (
+    b"GPU0:\n\tvendorID = 0x10de\n\tdeviceID = 0x2684\n\tdeviceType = PHYSICAL_DEVICE_TYPE_DISCRETE_GPU\n"
+    b"\tdeviceName = NVIDIA GeForce RTX 4090\n\tdriverID = DRIVER_ID_NVIDIA_PROPRIETARY\n"
+    b"memoryHeaps: count = 1\n\tmemoryHeaps[0]:\n\t\tsize = 25757220864 (0x5ff400000)\n"
+    b"\t\tflags: count = 1\n\t\t\tMEMORY_HEAP_DEVICE_LOCAL_BIT\n"
+)
+_SYSCTL = (
+    b"hw.memsize: 137438953472\nhw.model: Mac17,6\nhw.physicalcpu: 18\nhw.logicalcpu: 18\nhw.nperflevels: 2\n"
+    b"hw.perflevel0.physicalcpu: 6\nhw.perflevel0.l2cachesize: 16777216\nhw.perflevel0.cpusperl2: 6\n"
+    b"hw.perflevel1.physicalcpu: 12\nhw.optional.arm.FEAT_I8MM: 1\nmachdep.cpu.brand_string: Apple M5 Max\n"
+    b"iogpu.wired_limit_mb: 122880\nvm.swapusage: total = 2048.00M  used = 0.00M\n"
+)
+_REGISTRY = (
+    b"Windows Registry Editor Version 5.00\n\n"
+    b"[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\"
+    b'{4d36e968-e325-11ce-bfc1-08002be10318}\\0000]\n"DriverDesc"="AMD Radeon RX 7900 XTX"\n'
+    b'"MatchingDeviceId"="PCI\\\\VEN_1002&DEV_744C&REV_C8"\n'
+    b'"HardwareInformation.qwMemorySize"=hex(b):00,00,00,00,06,00,00,00\n'
+)
+_TOPOLOGY = b"\tGPU0\tGPU1\tCPU Affinity\nGPU0\t X \tNV4\t0-31\nGPU1\tNV4\t X \t0-31\n"
 _WMIC = (
     b"Capacity=17179869184\r\nDeviceLocator=DIMM1\r\nSpeed=3200\r\nConfiguredClockSpeed=3200\r\n"
     b"SMBIOSMemoryType=26\r\n\r\nCapacity=17179869184\r\nDeviceLocator=DIMM2\r\nSpeed=3200\r\n"

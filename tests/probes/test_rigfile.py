@@ -25,6 +25,7 @@ from probes.rigfields import (
     MODULE_FIELDS,
     NUMA_FIELDS,
     PCIE_FIELDS,
+    STORAGE_FACTS,
     SYSTEM_FACTS,
     Field,
 )
@@ -42,6 +43,7 @@ from probes.types import (
     PcieLink,
     Rig,
     RigError,
+    StorageInfo,
     SystemInfo,
     unknown,
 )
@@ -136,7 +138,7 @@ def test_the_schema_file_is_the_builders_output() -> None:
 
 def test_the_names_of_the_outer_interface_are_there_in_order() -> None:
     doc = document()
-    assert list(doc) == ["schema", "name", "system", "cpu", "memory", "accelerators", "notes"]
+    assert list(doc) == ["schema", "name", "system", "cpu", "memory", "accelerators", "storage", "notes"]
     assert list(doc["cpu"])[:5] == ["name", "sockets", "physical_cores", "logical_cores", "isa"]
     memory = (
         "total_bytes",
@@ -396,6 +398,7 @@ RIGS = st.builds(
     ),
     memory=fact_holders(MemoryInfo, MEMORY_FACTS, modules=tuples(records(MemoryModule, MODULE_FIELDS))),
     accelerators=tuples(fact_holders(AcceleratorInfo, ACCELERATOR_FACTS)),
+    storage=tuples(fact_holders(StorageInfo, STORAGE_FACTS)),
     notes=tuples(TEXT),
 )
 
