@@ -155,7 +155,8 @@ AGAINST = """
 Runs whose placement is published in full: how well its speed is predicted, and whether the placement that we
 would choose on the same machine is predicted at least as fast. Some published runs fill memory that we leave
 free (1 GiB of a card, some of the RAM); and llama.cpp's `-sm row` and `-sm tensor` are shown but never
-chosen, because they are experimental.
+chosen, because they are experimental. These rows took part in the fit; what it makes of devices and models
+that it has not seen is in [accuracy.md](../catalog/data/accuracy.md).
 """
 
 
