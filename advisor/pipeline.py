@@ -7,26 +7,31 @@ app both go through it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from advisor.core.alternatives import Alternative, alternatives
 from advisor.core.candidates import Candidates, Floats, assemble, build_candidates
-from advisor.core.commands import benchmark_command, launch_command
+from advisor.core.commands import commands_for
 from advisor.core.estimate import (
     EstimateTable,
     bottleneck,
     decode_seconds_at,
-    estimate,
     sensitivities,
 )
 from advisor.core.filter import parse_filter
+from advisor.core.fit_context import estimate_fitting
 from advisor.core.machine import Machine, build_machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, rank
+from advisor.core.remedies import Remedies, remedies
+from advisor.core.runtime_commands import Commands
+from advisor.core.runtimes import RUNTIME
 from advisor.core.score import Scores, score
+from advisor.runtime_rig import machine_on, one_node, rig_on
 from catalog.efficiency import Efficiencies, load_efficiencies
 from catalog.hardware import find_accelerator, match_cpu_family
 from catalog.models import load_models
@@ -155,6 +160,38 @@ def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
     return Knowledge(candidates, load_efficiencies(), quant_factors(candidates))
 
 
+def knowledge_for(question: Question) -> Knowledge:
+    """All models in the formats that the question's runtime loads."""
+    runtime = RUNTIME[question.runtime]
+    return load_knowledge() if runtime.weights == "gguf" else _format_knowledge(runtime.name)
+
+
+@cache
+def _format_knowledge(runtime: str) -> Knowledge:
+    """All estimated models in the formats of a runtime other than GGUF, counted live, once."""
+    from advisor.runtime_weights import format_candidates
+
+    models = [m for m in load_models() if m.not_estimated_because is None]
+    candidates, kept = format_candidates(RUNTIME[runtime], models, ranked=True)
+    return Knowledge(candidates, load_efficiencies(), np.array(kept))
+
+
+def knowledge_of_model(model: Model, question: Question) -> Knowledge:
+    """One model in all formats that the question's runtime loads.
+
+    Raises:
+        LookupFailedError: the runtime cannot load it.
+    """
+    runtime = RUNTIME[question.runtime]
+    if runtime.weights == "gguf":
+        return knowledge_of(model)
+    from advisor.runtime_weights import check_runs, format_candidates
+
+    check_runs(runtime, model)
+    candidates, kept = format_candidates(runtime, [model], ranked=False)
+    return Knowledge(candidates, load_efficiencies(), np.array(kept))
+
+
 def knowledge_of(model: Model, quants: Iterable[str] | None = None) -> Knowledge:
     """One model with the given quantizations, or with all file types, counted live."""
     from catalog.mixing import FILE_TYPES
@@ -175,6 +212,26 @@ def machine_of(rig: Rig, efficiencies: Efficiencies | None = None, cpu_engine: s
     """The rig as numbers; with the shipped efficiencies unless others are given."""
     shares = tuple(_power_share(info) for info in rig.accelerators)
     return build_machine(rig, efficiencies or load_efficiencies(), cpu_family(rig), cpu_engine, shares)
+
+
+def machine_for(rig: Rig, question: Question) -> Machine:
+    """The rig as numbers, as the question's runtime uses it.
+
+    Raises:
+        UnsuitedRigError: the runtime runs on nothing that the rig has.
+        RigError: the rig lacks what nothing can be said without.
+    """
+    runtime = RUNTIME[question.runtime]
+    used, notes = rig_on(rig, runtime)
+    machine = machine_on(machine_of(used, cpu_engine=runtime.cpu_engine), runtime, notes)
+    node = one_node(used) if runtime.binds_to_node else None
+    if node is not None:
+        machine = replace(machine, node=machine_of(node, cpu_engine=runtime.cpu_engine))
+    if not runtime.engine_with_ram_only or not machine.gpus:
+        return machine
+    names = {gpu.name for gpu in machine.gpus}
+    plain = [info for info in rig.accelerators if info.name.value in names]
+    return replace(machine, whole=machine_of(replace(rig, accelerators=tuple(plain))))
 
 
 def _power_share(info: AcceleratorInfo) -> float:
@@ -200,7 +257,9 @@ class RankingResult:
 
 def estimate_all(rig: Rig, question: Question, knowledge: Knowledge) -> tuple[EstimateTable, Scores]:
     """Estimates and scores of all candidates on a rig."""
-    table = estimate(knowledge.candidates, machine_of(rig), question, knowledge.efficiencies)
+    table = estimate_fitting(
+        knowledge.candidates, machine_for(rig, question), question, knowledge.efficiencies
+    )
     return table, score(table, knowledge.quality(question.use))
 
 
@@ -211,9 +270,11 @@ def rank_rig(
 
     Raises:
         FilterError: the filter text cannot be understood.
+        UnsuitedRigError: the question's runtime runs on nothing that the rig has.
     """
     accept = parse_filter(filter_text) if filter_text.strip() else None
-    table, scores = estimate_all(rig, question, knowledge or load_knowledge())
+    rig_on(rig, RUNTIME[question.runtime])  # what does not run here is said before anything is counted
+    table, scores = estimate_all(rig, question, knowledge or knowledge_for(question))
     return RankingResult(rig, rank(table, scores, accept), filter_text)
 
 
@@ -235,6 +296,12 @@ class Explanation:
     by_depth: tuple[tuple[int, float], ...]
     launch_command: str | None
     benchmark_command: str | None
+    commands: Commands | None = None
+    """The same with what they leave open; ``None`` where nothing fits."""
+    alternatives: tuple[Alternative, ...] = ()
+    """Every placement of the runtime: the chosen one, then the others, fastest first, and why they lost."""
+    remedies: Remedies | None = None
+    """What would make it fit, or fit the GPUs as a whole; ``None`` where it does."""
 
     @property
     def model(self) -> Model:
@@ -245,12 +312,17 @@ class Explanation:
         return self.table.candidates.quant(self.row)
 
 
-def resolve_quant(text: str) -> str:
-    """The GGUF file type of that name, upper or lower case, with dashes or underscores.
+def resolve_quant(text: str, model: Model | None = None, question: Question | None = None) -> str:
+    """The GGUF file type of that name, upper or lower case, with dashes or underscores; the format where
+    the question's runtime loads others.
 
     Raises:
         LookupFailedError: there is none; the text lists the nearest.
     """
+    if model is not None and question is not None and RUNTIME[question.runtime].weights != "gguf":
+        from advisor.runtime_weights import resolve_format
+
+        return resolve_format(RUNTIME[question.runtime], model, text)
     from difflib import get_close_matches
 
     from catalog.mixing import FILE_TYPES
@@ -272,18 +344,28 @@ def explain(
     """
     if model.not_estimated_because is not None:
         raise LookupFailedError("estimate", f"{model.name} ({model.not_estimated_because})", (), False)
-    knowledge = knowledge_of(model)
+    knowledge = knowledge_of_model(model, question)
     names = [knowledge.candidates.quant(i) for i in range(len(knowledge.candidates))]
-    table = estimate(knowledge.candidates, machine or machine_of(rig), question, knowledge.efficiencies)
+    table = estimate_fitting(
+        knowledge.candidates,
+        machine or machine_for(rig, question),
+        question,
+        knowledge.efficiencies,
+        beside=True,
+    )
     scores = score(table, knowledge.quality(question.use))
     if quant is not None:
-        row = names.index(resolve_quant(quant))
+        row = names.index(resolve_quant(quant, model, question))
     else:
-        offered = [i for i, name in enumerate(names) if _offered(model, name)] or list(range(len(names)))
+        offered = [i for i, name in enumerate(names) if _offered(model, name, question)] or list(
+            range(len(names))
+        )
         row = max(offered, key=lambda i: (bool(table.fits[i]), scores.score[i], -table.missing_bytes[i]))
     label, share = bottleneck(table, row)
     fits = bool(table.fits[row])
-    depths = sorted({0, question.depth, question.context // 2, question.context})
+    context = int(table.context[row])
+    depths = sorted({0, question.depth, context // 2, context})
+    commands = commands_for(table, row) if fits else None
     return Explanation(
         rig=rig,
         table=table,
@@ -294,12 +376,20 @@ def explain(
         bottleneck_share=share,
         sensitivities=sensitivities(table, row, knowledge.efficiencies),
         by_depth=tuple((d, 1.0 / decode_seconds_at(table, row, d, knowledge.efficiencies)) for d in depths),
-        launch_command=launch_command(table, row) if fits else None,
-        benchmark_command=benchmark_command(table, row) if fits else None,
+        launch_command=commands.launch if commands else None,
+        benchmark_command=commands.benchmark if commands else None,
+        commands=commands,
+        alternatives=alternatives(table, row, knowledge.efficiencies),
+        remedies=remedies(table, row, knowledge.efficiencies),
     )
 
 
-def _offered(model: Model, quant: str) -> bool:
+def _offered(model: Model, quant: str, question: Question) -> bool:
+    runtime = RUNTIME[question.runtime]
+    if runtime.weights != "gguf":
+        from advisor.runtime_weights import labels_for
+
+        return quant in labels_for(runtime, model, ranked=True)
     native = native_file_type(model)
     return quant == native if native else quant in RANKED_QUANTS
 
@@ -358,7 +448,7 @@ def compare(
         top: how many, if ``models`` is not given.
         knowledge: candidates to use instead of the whole catalog.
     """
-    known = knowledge or load_knowledge()
+    known = knowledge or knowledge_for(question)
     results, folded = [], []
     for scenario in scenarios:
         table, scores = estimate_all(scenario.rig, question, known)

@@ -20,12 +20,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil, prod
 from types import MappingProxyType
+from typing import Any
 
 from catalog.datafile import rows
 from catalog.tensors import tensor_table
@@ -380,31 +381,62 @@ def _quantized(tensor: Tensor, model: Model, choice: _Choice) -> bool:
     return True
 
 
-def _count(model: Model, table: tuple[Tensor, ...], choice: _Choice) -> dict[tuple[Role, str], int]:
+_Repeated = tuple[tuple[Tensor, int], ...]
+"""Tensors that differ in nothing that decides their size, once each, and how many of them there are."""
+
+
+def _count(model: Model, table: _Repeated, choice: _Choice) -> dict[tuple[Role, str], int]:
     f = choice.format
     totals: defaultdict[tuple[Role, str], int] = defaultdict(int)
 
-    def add(role: Role, tensor: Tensor, where: str) -> None:
+    def add(role: Role, tensor: Tensor, count: int, where: str) -> None:
         if where == "body" and f.layout.fits(tensor.shape):
-            totals[role, f.key] += f.layout.n_bytes(tensor.shape)
+            totals[role, f.key] += f.layout.n_bytes(tensor.shape) * count
         elif where in ("16", "body"):
-            totals[role, SIXTEEN] += 2 * tensor.n_elements
+            totals[role, SIXTEEN] += 2 * tensor.n_elements * count
         else:
             bits = Layout(Fraction(where))
-            totals[role, f"{f.method.upper()}_{where}"] += bits.n_bytes(tensor.shape)
+            totals[role, f"{f.method.upper()}_{where}"] += bits.n_bytes(tensor.shape) * count
 
-    for tensor in table:
+    for tensor, count in table:
         if tensor.name == "output.weight":
-            add(Role.HEAD, tensor, f.head)
+            add(Role.HEAD, tensor, count, f.head)
         elif tensor.name in ("token_embd.weight", "per_layer_token_embd.weight"):
-            add(tensor.role, tensor, f.embedding)
+            add(tensor.role, tensor, count, f.embedding)
             if tensor.name == "token_embd.weight" and model.tied_embeddings and f.head not in ("16", "body"):
-                add(Role.HEAD, tensor, f.head)
+                add(Role.HEAD, tensor, count, f.head)
         elif "exp_probs_b" in tensor.name:  # the routers' correction bias keeps its 32 bit in all formats
-            totals[tensor.role, "F32"] += 4 * tensor.n_elements
+            totals[tensor.role, "F32"] += 4 * tensor.n_elements * count
         else:
-            add(tensor.role, tensor, "body" if _quantized(tensor, model, choice) else "16")
+            add(tensor.role, tensor, count, "body" if _quantized(tensor, model, choice) else "16")
     return dict(totals)
+
+
+def typical_sizes(model: Model, formats: Sequence[Format]) -> list[Mapping[tuple[Role, str], int]]:
+    """The ``by_role`` of ``format_size`` for several formats, without the bounds, which take time.
+
+    Raises:
+        UnsupportedArchitectureError: the tensors of the model are not understood.
+    """
+    table = _repeated(model)
+    return [_count(model, table, _Choice(fmt)) for fmt in formats]
+
+
+_LAYER = re.compile(r"^blk\.\d+\.")
+
+
+def _repeated(model: Model) -> _Repeated:
+    """The tensors of a model, those that repeat from layer to layer once.  The rotary factors are a tensor of
+    GGUF files only; elsewhere they are part of the configuration."""
+    counts: dict[tuple[object, ...], list[Any]] = {}
+    for tensor in tensor_table(model):
+        if tensor.name.startswith("rope_"):
+            continue
+        kind = "" if tensor.layer is None else model.layers[tensor.layer]
+        name = _LAYER.sub("", tensor.name)
+        entry = counts.setdefault((name, tensor.role, tensor.shape, tensor.quantizable, kind), [tensor, 0])
+        entry[1] += 1
+    return tuple((tensor, count) for tensor, count in counts.values())
 
 
 def format_size(model: Model, fmt: Format) -> FormatSize:
@@ -413,8 +445,7 @@ def format_size(model: Model, fmt: Format) -> FormatSize:
     Raises:
         UnsupportedArchitectureError: the tensors of the model are not understood.
     """
-    # The rotary factors are a tensor of GGUF files only; elsewhere they are part of the configuration.
-    table = tuple(t for t in tensor_table(model) if not t.name.startswith("rope_"))
+    table = _repeated(model)
     by_role = _count(model, table, _Choice(fmt))
     total = sum(by_role.values())
     low = high = total

@@ -51,6 +51,12 @@ def runtime_number(runtime: str, name: str) -> int:
     return value
 
 
+def memory_share(runtime: str) -> float | None:
+    """Share of a GPU's memory that a runtime takes, where it takes a share."""
+    value, _ = _entry("runtimes", runtime, "memory_share")
+    return None if value is None else float(value)
+
+
 def source_of(kind: str, name: str, entry: str) -> str | None:
     """Where an entry comes from (``source_of("backends", "cuda", "context_bytes")``)."""
     return _entry(kind, name, entry)[1]

@@ -191,7 +191,18 @@ def _question(parser: argparse.ArgumentParser) -> None:
         help="tokens in the cache at the quoted speed",
     )
     add("--prompt", type=token_count, metavar="N", default=default, help="tokens of the prompt that is timed")
-    add("--runtime", metavar="R", default=default, help="llama.cpp")
+    add(
+        "--runtime",
+        metavar="R",
+        default=default,
+        help="llama.cpp, ollama, lmstudio, ik_llama, mlx, vllm, exllamav3, exllamav2",
+    )
+    add(
+        "--fit-context",
+        action="store_true",
+        default=default,
+        help="where a model does not fit, cut its context as far as the use case allows",
+    )
     add(
         "--runtime-version",
         type=runtime_year,

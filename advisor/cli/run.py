@@ -79,6 +79,7 @@ def question_of(arguments: argparse.Namespace) -> Question:
             ("depth_tokens", "depth"),
             ("prompt_tokens", "prompt"),
             ("runtime_year", "runtime_version"),
+            ("fit_context", "fit_context"),
         )
         if hasattr(arguments, name)
     }
@@ -249,7 +250,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     if arguments.quant is not None:
         from advisor.pipeline import resolve_quant
 
-        resolve_quant(arguments.quant)
+        resolve_quant(arguments.quant, model, question)
     rig = rig_of(arguments)
     if not _has_hardware(rig):
         return Exit.NO_HARDWARE

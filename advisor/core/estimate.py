@@ -6,6 +6,7 @@ One implementation over arrays; one model is an array of one.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 
 from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import SENSITIVITY_PARAMETERS, Machine, perturbed
-from advisor.core.placement import SPLIT, Placement, Strategy, gpu_choices, place, strategies
+from advisor.core.placement import SPLIT, Placement, Strategy, gpu_choices, options, place, side_options
 from advisor.core.prefill import prefill_seconds
 from advisor.core.question import Question
 from advisor.core.spread import Z80, Placed, prefill_spread_log, spread_log
-from advisor.core.timing import Term, decode_terms, rates_of, step_work
+from advisor.core.timing import Rates, Term, decode_terms, rates_of, step_work
 from catalog.efficiency import Efficiencies
 
 
@@ -50,9 +51,27 @@ class EstimateTable:
     """Devices that work side by side on every layer."""
     tried: tuple[tuple[Strategy, Floats, Floats], ...]
     """For every strategy: step time [n] (infinite where it does not fit) and missing bytes [n]."""
+    reduced_context: Floats | None = None
+    """Tokens per user where a shorter context was allowed [n]; ``None``: that of the question."""
+    bound_to_node: NDArray[np.bool_] | None = None
+    """Rows whose run is bound to one NUMA node [n]; ``None``: no row's."""
 
     def __len__(self) -> int:
         return len(self.candidates)
+
+    @property
+    def context(self) -> Floats:
+        """Tokens reserved per user [n]."""
+        if self.reduced_context is None:
+            return np.full(len(self.candidates), float(self.question.context))
+        return self.reduced_context
+
+    @property
+    def one_node(self) -> NDArray[np.bool_]:
+        """Whether the run is bound to one NUMA node [n]."""
+        if self.bound_to_node is None:
+            return np.zeros(len(self.candidates), dtype=bool)
+        return self.bound_to_node
 
     @property
     def fits(self) -> NDArray[np.bool_]:
@@ -120,33 +139,41 @@ def estimate(
     efficiencies: Efficiencies,
     *,
     only: Strategy | None = None,
+    beside: bool = False,
 ) -> EstimateTable:
     """Estimate all candidates with the fastest placement that fits.
 
     Args:
         only: consider just this strategy (a published placement, or "others on demand").
+        beside: also work out the placements of the runtime that are never chosen (``tried`` has them).
     """
-    rates = {
-        split: rates_of(machine, candidates.types, efficiencies, question, split=split)
-        for split in (False, True)
-    }
-    options = (
-        [(only, gpus) for gpus in gpu_choices(machine, only, all_gpus=question.all_gpus)]
+    rates: dict[tuple[int, bool], Rates] = {}
+
+    def rates_on(on: Machine, split: bool) -> Rates:
+        if (id(on), split) not in rates:
+            rates[id(on), split] = rates_of(on, candidates.types, efficiencies, question, split=split)
+        return rates[id(on), split]
+
+    choices = (
+        tuple((only, gpus) for gpus in gpu_choices(machine, only, all_gpus=question.all_gpus))
         if only is not None
-        else [(strategy, gpus) for strategy in strategies(machine) for gpus in gpu_choices(machine, strategy)]
+        else options(machine, question)
     )
+    aside = side_options(machine, question) if beside and only is None else ()
     n = len(candidates)
     best: list[Floats] | None = None
     best_time = np.full(n, np.inf)
     best_missing = np.full(n, np.inf)
     chosen = np.full(n, -1, dtype=np.int64)
+    one_node = np.zeros(n, dtype=bool)
     tried: dict[Strategy, tuple[Floats, Floats]] = {}
-    for option, gpus in options:
-        placement = place(candidates, machine, question, option, gpus)
-        work = step_work(candidates, machine, placement, question, question.depth)
-        terms = decode_terms(work, rates[option in SPLIT])
+    every = [(choice, node) for choice in (*choices, *aside) for node in _nodes(machine, choice[0])]
+    for (option, gpus), node in every:
+        on = at_work(machine, option, node)
+        placement = place(candidates, on, question, option, gpus)
+        work = step_work(candidates, on, placement, question, question.depth)
+        terms = decode_terms(work, rates_on(on, option in SPLIT))
         time = terms.sum(axis=(1, 2))
-        prefill = prefill_seconds(candidates, machine, placement, question, efficiencies)
         feasible = placement.feasible
         time_if_fits = np.where(feasible, time, np.inf)
         known_time, known_missing = tried.get(option, (time_if_fits, placement.missing_bytes))
@@ -154,6 +181,9 @@ def estimate(
             np.minimum(known_time, time_if_fits),
             np.minimum(known_missing, placement.missing_bytes),
         )
+        if (option, gpus) in aside:
+            continue
+        prefill = prefill_seconds(candidates, on, placement, question, efficiencies)
         better = (feasible & (time < best_time)) | (
             (chosen < 0) & ~feasible & (placement.missing_bytes < best_missing)
         )
@@ -166,6 +196,7 @@ def estimate(
         best_missing = np.where(better, placement.missing_bytes, best_missing)
         best_time = np.where(feasible & better, time, best_time)
         chosen = np.where(feasible & better, int(option), chosen)
+        one_node = np.where(better, node, one_node)
     assert best is not None
     dense, experts, head, weights, kv, compute, missing, parallel, terms, time, prefill = best
     placed = Placed(chosen, dense, experts)
@@ -177,8 +208,8 @@ def estimate(
         terms=terms,
         decode_s=time,
         prefill_s=prefill,
-        spread_log=spread_log(candidates, machine, question, placed, efficiencies),
-        prefill_spread_log=prefill_spread_log(candidates, machine, question, placed, efficiencies),
+        spread_log=_spread(spread_log, candidates, machine, question, placed, efficiencies),
+        prefill_spread_log=_spread(prefill_spread_log, candidates, machine, question, placed, efficiencies),
         dense_layers=dense,
         expert_layers=experts,
         head=head,
@@ -187,8 +218,44 @@ def estimate(
         compute_bytes=compute,
         missing_bytes=np.maximum(missing, 0.0),
         parallel=parallel,
+        bound_to_node=one_node,
         tried=tuple((strategy, *parts) for strategy, parts in tried.items()),
     )
+
+
+def at_work(machine: Machine, strategy: int, node: bool = False) -> Machine:
+    """The machine as the runtime's engine is with a strategy, on all of it or on one NUMA node."""
+    if node and machine.node is not None:
+        return machine.node
+    whole = strategy in (Strategy.ACCELERATOR, Strategy.TENSOR_PARALLEL)
+    return machine.whole if whole and machine.whole is not None else machine
+
+
+def machine_at(table: EstimateTable, row: int) -> Machine:
+    """The machine as a row uses it."""
+    return at_work(table.machine, int(table.strategy[row]), bool(table.one_node[row]))
+
+
+def _nodes(machine: Machine, strategy: Strategy) -> tuple[bool, ...]:
+    """Whether to try a strategy on all of the machine and on one node of it."""
+    in_ram = strategy in (*SPLIT, Strategy.CPU)
+    return (False, True) if machine.node is not None and in_ram else (False,)
+
+
+def _spread(
+    of: Callable[[Candidates, Machine, Question, Placed, Efficiencies], Floats],
+    c: Candidates,
+    machine: Machine,
+    q: Question,
+    placed: Placed,
+    efficiencies: Efficiencies,
+) -> Floats:
+    """A spread, by the machine that each row works on [n]."""
+    spread = of(c, machine, q, placed, efficiencies)
+    if machine.whole is None:
+        return spread
+    whole = np.isin(placed.strategy, [int(Strategy.ACCELERATOR), int(Strategy.TENSOR_PARALLEL)])
+    return np.asarray(np.where(whole, of(c, machine.whole, q, placed, efficiencies), spread))
 
 
 def _arrays(p: Placement) -> list[Floats]:
@@ -225,7 +292,7 @@ def decode_seconds_at(
     """Step time of one row at another cache depth or on a changed machine, placement unchanged."""
     one = table.candidates.take(np.array([row]))
     placement = placement_of(table, row)
-    changed = machine or table.machine
+    changed = machine or machine_at(table, row)
     work = step_work(one, changed, placement, table.question, depth)
     split = placement.strategy in SPLIT
     rates = rates_of(changed, one.types, efficiencies, table.question, split=split)
@@ -238,11 +305,12 @@ def sensitivities(table: EstimateTable, row: int, efficiencies: Efficiencies) ->
     Central difference over +-2 %.  0.76 for ``ram_bandwidth`` means +10 % bandwidth, +7.6 % speed.
     """
     step = 1.02
+    machine = machine_at(table, row)
     result: dict[str, float] = {}
     for name in SENSITIVITY_PARAMETERS:
         up, down = (
             decode_seconds_at(table, row, table.question.depth, efficiencies, changed)
-            for changed in (perturbed(table.machine, name, factor) for factor in (step, 1 / step))
+            for changed in (perturbed(machine, name, factor) for factor in (step, 1 / step))
         )
         slope = -(np.log(up) - np.log(down)) / (2 * np.log(step))
         result[name] = float(slope) + 0.0

@@ -179,6 +179,11 @@ class Machine:
     assumptions: tuple[str, ...]
     virtual: bool
     """Whether it is a virtual machine, which shares its memory with others."""
+    sockets: int = 1
+    whole: Machine | None = None
+    """The same machine where no weights lie in RAM, if the runtime's engine is another then."""
+    node: Machine | None = None
+    """The same machine with one socket of several and the memory next to it, if a run can be bound to it."""
 
     @property
     def gpus(self) -> tuple[Device, ...]:
@@ -278,6 +283,7 @@ def build_machine(
         ram_bandwidth_basis=basis,
         assumptions=tuple(assumptions),
         virtual=rig.system.virtualization.value not in (None, "none"),
+        sockets=rig.cpu.sockets.value or 1,
     )
 
 

@@ -7,20 +7,26 @@ import numpy as np
 from advisor.core.candidates import Candidates, Floats
 from advisor.core.kv import CELL_PAD, padded
 from advisor.core.question import KV_TYPES, Question
+from advisor.core.runtime_cache import element_bytes, runtime_kv_bytes
+from advisor.core.runtimes import RUNTIME
 from advisor.core.scratch import COLUMNS, LIVE_ACTIVATIONS
 
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 
 
 def kv_bytes(c: Candidates, q: Question) -> Floats:
-    """KV cache and recurrent state that llama.cpp reserves, in bytes [n].
+    """KV cache and recurrent state that the runtime reserves, in bytes [n].
+
+    That of llama.cpp and what runs its engine:
 
     Full layers hold context x users cells; window layers min(context, window + micro-batch),
     padded to 256, per user.  With one unified cache a window layer holds min(context x users,
     window x users + micro-batch) cells in all.  Entries that stand for several tokens take one cell per
     ratio, padded to 256; llama.cpp keeps them per sequence and, with a unified cache, sizes each for the
-    context of all.  States are per sequence and always F32.
+    context of all.  States are per sequence and always F32.  Of the others: ``runtime_cache``.
     """
+    if RUNTIME[q.runtime].cache != "llama.cpp":
+        return runtime_kv_bytes(c, q)
     sequence = padded(q.context)
     full = float(sequence * q.users)
     shares = q.unified_kv & ~c.per_sequence
@@ -46,7 +52,7 @@ def kv_read_bytes(c: Candidates, q: Question, depth: float) -> Floats:
     """
     limit = c.read_tokens if q.flash_attention else np.where(c.read_chosen, np.inf, c.read_tokens)
     seen = np.minimum(depth, limit)
-    key, value = KV_TYPES[q.kv_type], KV_TYPES[q.value_type]
+    key, value = element_bytes(q.runtime, q.kv_type), element_bytes(q.runtime, q.value_type)
     size = (c.read_elements * seen).sum(axis=1) * key + (c.read_values * seen).sum(axis=1) * (value - key)
     return np.asarray(size + c.state_bytes)
 

@@ -7,7 +7,6 @@ Layers are whole: a device holds an integer number of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +15,12 @@ from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import Machine
 from advisor.core.memory import compute_buffer_bytes, kv_bytes
 from advisor.core.question import Question
+from advisor.core.runtimes import RUNTIME, Runtime
+from advisor.core.strategy import SPLIT, Strategy
+
+__all__ = ["SPLIT", "Placement", "Strategy", "gpu_choices", "options", "place", "side_options", "strategies"]
 
 Bools = NDArray[np.bool_]
-
-
-class Strategy(IntEnum):
-    """How the layers are spread.  The order breaks ties in speed."""
-
-    ACCELERATOR = 0
-    """Everything on the GPUs (or in unified memory)."""
-    EXPERTS_IN_RAM = 1
-    """Attention, shared experts and cache on the GPUs; the routed experts of the first layers in RAM
-    (llama.cpp's ``--n-cpu-moe``)."""
-    LAYERS_SPLIT = 2
-    """The last layers and the head on the GPUs, the first layers on the CPU (llama.cpp's ``-ngl``)."""
-    CPU = 3
-    """Everything in RAM."""
-    TENSOR_PARALLEL = 4
-    """Every layer shared out over equal GPUs that work side by side.  Only where it is asked for:
-    llama.cpp splits by layers unless told otherwise."""
-
-
-SPLIT = (Strategy.EXPERTS_IN_RAM, Strategy.LAYERS_SPLIT)
-"""Strategies in which weights lie both on a GPU and in RAM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +46,22 @@ class Placement:
     def feasible(self) -> Bools:
         return self.missing_bytes <= 0
 
+    @property
+    def cache_layers(self) -> Floats:
+        """Layers whose cache lies on each device, and with it their attention [n, devices]."""
+        return cache_layers(self.strategy, self.dense_layers)
 
-def strategies(machine: Machine) -> tuple[Strategy, ...]:
-    """The strategies that make sense on a machine."""
+
+def strategies(machine: Machine, runtime: Runtime = RUNTIME["llama.cpp"]) -> tuple[Strategy, ...]:
+    """The strategies of a runtime that make sense on a machine.  Where a GPU shares the RAM there is
+    nothing to gain from keeping a part outside its reach."""
     if not machine.gpus:
-        return (Strategy.CPU,)
-    return (Strategy.ACCELERATOR, Strategy.EXPERTS_IN_RAM, Strategy.LAYERS_SPLIT, Strategy.CPU)
+        return tuple(s for s in runtime.strategies if s is Strategy.CPU)
+    shared = all(gpu.kind == "unified" for gpu in machine.gpus)
+    pointless = {Strategy.KV_IN_RAM} if shared else set()
+    if len(machine.gpus) < 2:
+        pointless.add(Strategy.TENSOR_PARALLEL)
+    return tuple(s for s in runtime.strategies if s not in pointless)
 
 
 def gpu_choices(
@@ -88,6 +80,41 @@ def gpu_choices(
     return alone + tuple(everything[:count] for count in range(2, len(everything) + 1))
 
 
+def options(machine: Machine, q: Question) -> tuple[tuple[Strategy, tuple[int, ...]], ...]:
+    """Every strategy of the question's runtime with every set of GPUs that it is tried on.
+
+    Tensor parallelism is for GPUs of one kind: the first two, four, …, and all of them.
+    """
+    runtime = RUNTIME[q.runtime]
+    found: list[tuple[Strategy, tuple[int, ...]]] = []
+    for strategy in strategies(machine, runtime):
+        if strategy is Strategy.TENSOR_PARALLEL:
+            found += [(strategy, gpus) for gpus in _equal_sets(machine)]
+        else:
+            choices = gpu_choices(machine, strategy)
+            if not runtime.splits_layers and strategy is Strategy.ACCELERATOR:
+                choices = tuple(gpus for gpus in choices if len(gpus) == 1)
+            found += [(strategy, gpus) for gpus in choices]
+    return tuple(found)
+
+
+def side_options(machine: Machine, q: Question) -> tuple[tuple[Strategy, tuple[int, ...]], ...]:
+    """Those that are worked out beside the others and never chosen."""
+    if Strategy.TENSOR_PARALLEL not in RUNTIME[q.runtime].also:
+        return ()
+    return tuple((Strategy.TENSOR_PARALLEL, gpus) for gpus in _equal_sets(machine))
+
+
+def _equal_sets(machine: Machine) -> tuple[tuple[int, ...], ...]:
+    """The first two, four, eight … GPUs of the kind of the first, and all of that kind."""
+    if not machine.gpus or machine.gpus[0].kind == "unified":
+        return ()
+    first = machine.gpus[0].name
+    count = next((i for i, gpu in enumerate(machine.gpus) if gpu.name != first), len(machine.gpus))
+    sizes = sorted({2**k for k in range(1, 8) if 2**k <= count} | ({count} if count > 1 else set()))
+    return tuple(tuple(range(size)) for size in sizes)
+
+
 def place(
     c: Candidates, machine: Machine, q: Question, strategy: Strategy, gpus: tuple[int, ...]
 ) -> Placement:
@@ -95,12 +122,21 @@ def place(
     if strategy is Strategy.CPU:
         return _on_cpu(c, machine, q)
     if strategy is Strategy.TENSOR_PARALLEL:
-        return _tensor_parallel(c, machine, q)
-    if strategy is Strategy.ACCELERATOR:
-        return _on_accelerators(c, machine, q, gpus)
+        return _tensor_parallel(c, machine, q, gpus)
+    if strategy in (Strategy.ACCELERATOR, Strategy.KV_IN_RAM):
+        return _on_accelerators(c, machine, q, gpus, strategy)
     if strategy is Strategy.EXPERTS_IN_RAM:
         return _experts_in_ram(c, machine, q)
     return _layers_split(c, machine, q)
+
+
+def cache_layers(strategy: Strategy, dense_layers: Floats) -> Floats:
+    """Layers whose cache lies on each device [n, devices]: where the layer does, unless it is kept in RAM."""
+    if strategy is not Strategy.KV_IN_RAM:
+        return dense_layers
+    layers = np.zeros_like(dense_layers)
+    layers[:, -1] = dense_layers.sum(axis=1)
+    return layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +186,9 @@ def _finish(
     embedding = c.embedding.sum(axis=1)
     duplicate = embedding * c.tied * (head * in_ram).sum(axis=1)
     weights[:, -1] += s.host - duplicate
-    kv = dense_layers * s.kv_layer[:, None]
-    used = (dense_layers + expert_layers + head) > 0
+    cached = cache_layers(strategy, dense_layers)
+    kv = cached * s.kv_layer[:, None]
+    used = (dense_layers + expert_layers + head + cached) > 0
     buffers = np.where(used, s.buffer[:, None], 0.0)
     ram_need = ((weights + kv + buffers) * in_ram).sum(axis=1)
     missing = short + np.maximum(ram_need - machine.ram_usable_bytes, 0.0)
@@ -169,11 +206,15 @@ def _on_cpu(c: Candidates, machine: Machine, q: Question) -> Placement:
     return _finish(c, machine, s, Strategy.CPU, dense, experts, head, np.zeros(len(c)))
 
 
-def _on_accelerators(c: Candidates, machine: Machine, q: Question, gpus: tuple[int, ...]) -> Placement:
-    """Fill the GPUs in order, fastest first, with whole layers."""
+def _on_accelerators(
+    c: Candidates, machine: Machine, q: Question, gpus: tuple[int, ...], strategy: Strategy
+) -> Placement:
+    """Fill the GPUs in order, fastest first, with whole layers; with their cache unless it lies in RAM."""
     s = _sizes(c, q)
     share = np.where(c.layers > 0, c.expert_layers / c.layers, 0.0)
-    layer = s.dense_layer + s.expert_layer * share + s.kv_layer
+    layer = s.dense_layer + s.expert_layer * share
+    if strategy is not Strategy.KV_IN_RAM:
+        layer = layer + s.kv_layer
     if q.all_gpus:
         layers, head, short = _shared_out(layer, s, c.layers, machine)
     else:
@@ -185,21 +226,24 @@ def _on_accelerators(c: Candidates, machine: Machine, q: Question, gpus: tuple[i
     layers[unplaced, gpus[0]] = c.layers[unplaced]
     head[unplaced, gpus[0]] = 1.0
     experts = layers * share[:, None]
-    return _finish(c, machine, s, Strategy.ACCELERATOR, layers, experts, head, short)
+    return _finish(c, machine, s, strategy, layers, experts, head, short)
 
 
-def _tensor_parallel(c: Candidates, machine: Machine, q: Question) -> Placement:
-    """An equal share of every layer and of the head on every GPU."""
+def _tensor_parallel(c: Candidates, machine: Machine, q: Question, gpus: tuple[int, ...]) -> Placement:
+    """An equal share of every layer and of the head on each of the first GPUs."""
     s = _sizes(c, q)
-    count = max(len(machine.gpus), 1)
+    count = max(len(gpus), 1)
     shape = (len(c), len(machine.devices))
     layers, experts, head = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     layers[:, :count] = (c.layers / count)[:, None]
     experts[:, :count] = (c.expert_layers / count)[:, None]
     head[:, :count] = 1 / count
     share = (layers[:, 0] * (s.dense_layer + s.kv_layer) + experts[:, 0] * s.expert_layer) + s.head / count
-    room = min((gpu.usable_bytes for gpu in machine.gpus), default=0.0)
+    room = min((gpu.usable_bytes for gpu in machine.gpus[:count]), default=0.0)
     short = np.maximum(share + s.buffer - room, 0.0) * count
+    if RUNTIME[q.runtime].divides_heads:
+        heads = np.array([model.n_heads for model in c.models])[c.model_of]
+        short = np.where(heads % count == 0, short, np.inf)
     placed = _finish(c, machine, s, Strategy.TENSOR_PARALLEL, layers, experts, head, short)
     return replace(placed, parallel=np.full(len(c), float(count)))
 

@@ -121,6 +121,7 @@ def prompt_work(c: Candidates, placement: Placement, q: Question, prompts: int =
     parallel = placement.parallel[:, None]
     dense_share = placement.dense_layers / c.layers[:, None] / parallel
     expert_share = placement.expert_layers / np.maximum(c.expert_layers, 1)[:, None] / parallel
+    cache_share = placement.cache_layers / c.layers[:, None] / parallel
     seen = q.cached_tokens + length / 2
     # An indexer leaves attention fewer tokens than there are.
     attended = np.minimum(seen, c.read_tokens.max(axis=1)) if q.flash_attention else seen
@@ -143,8 +144,8 @@ def prompt_work(c: Candidates, placement: Placement, q: Question, prompts: int =
         expert_tokens=(batch * c.n_experts_active / c.n_experts)[:, None],
         expert_starts=(c.expert_tensors * _EXPERT_SCALE * np.sqrt(c.n_experts) * touched)[:, None]
         * expert_share * batches,
-        attention_flops=(2 * tokens * attention)[:, None] * dense_share,
-        latent_flops=(2 * tokens * c.latent_attention_width * attended)[:, None] * dense_share,
+        attention_flops=(2 * tokens * attention)[:, None] * cache_share,
+        latent_flops=(2 * tokens * c.latent_attention_width * attended)[:, None] * cache_share,
         state_bytes=(tokens * c.state_bytes)[:, None] * dense_share,
         activation_bytes=(4 * tokens * c.hidden * c.layers)[:, None] * dense_share,
         launches=(c.dense_tensors[:, None] * dense_share + c.expert_tensors[:, None] * expert_share)
@@ -293,12 +294,12 @@ def prefill_terms(
     """Seconds of a prefill by device and term [n, devices, terms].
 
     Work whose weights lie in RAM runs on the CPU or, if that is faster, on the first GPU with the
-    weights streamed over its link once per micro-batch.
+    weights streamed over its link once per micro-batch.  Attention to a cache in RAM stays on the CPU.
     """
     work = prompt_work(c, placement, q, prompts)
     rates = prompt_rates(machine, c.types, efficiencies, q)
     terms = prompt_terms(work, rates)
-    if machine.gpus:
+    if machine.gpus and placement.strategy is not Strategy.KV_IN_RAM:
         share = efficiencies.number("prompt", "link_share")
         link = np.full((1, 1), machine.gpus[0].host_link * share)
         over_link = prompt_terms(last_device(work), streamed(rates, link))[:, 0]

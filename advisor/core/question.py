@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from advisor.core.runtimes import RUNTIME, RuntimeUnknownError, resolve_runtime
+
 
 class QuestionError(ValueError):
     """The question makes no sense (a negative context, an unknown use case)."""
@@ -61,7 +63,7 @@ KV_TYPES: Mapping[str, float] = MappingProxyType(
 )
 """Bytes per cached element, from the ggml block layouts."""
 
-RUNTIMES = ("llama.cpp",)
+RUNTIMES = tuple(RUNTIME)
 """Runtimes whose memory and speed are modelled."""
 
 MAX_CONTEXT = 16_777_216
@@ -100,6 +102,8 @@ class Question:
     """Layers on the GPUs where they share the model with the CPU (``-ngl``); as many as fit unless stated."""
     cpu_expert_layers: int | None = None
     """Leading layers whose experts stay in RAM (``-ncmoe``); as few as fit unless stated."""
+    fit_context: bool = False
+    """Whether a model that does not fit may have a shorter context, down to what a turn takes."""
 
     def __post_init__(self) -> None:
         _within("context", self.context, 1, MAX_CONTEXT)
@@ -113,7 +117,29 @@ class Question:
         _one_of("use case", self.use, tuple(USE_CASES))
         _one_of("KV cache type", self.kv_type, tuple(KV_TYPES))
         _one_of("KV cache type of values", self.value_type, tuple(KV_TYPES))
-        _one_of("runtime", self.runtime, RUNTIMES)
+        self._check_runtime()
+
+    def _check_runtime(self) -> None:
+        try:
+            runtime = RUNTIME[resolve_runtime(self.runtime)]
+        except RuntimeUnknownError as error:
+            raise QuestionError(str(error)) from None
+        object.__setattr__(self, "runtime", runtime.name)
+        for name in (self.kv_type, self.value_type):
+            if name not in runtime.kv_types:
+                allowed = ", ".join(runtime.kv_types)
+                raise QuestionError(f"{runtime.title} has no KV cache type {name!r}; use one of: {allowed}")
+        if self.users > 1 and not runtime.many_users:
+            raise QuestionError(
+                f"{runtime.title} with {self.users} users is not estimated: no measurement of its batches; "
+                "ask for 1 user, or for vllm or llama.cpp"
+            )
+
+    @property
+    def least_context(self) -> int:
+        """Tokens that one turn takes: a context may not be cut below."""
+        turn = max(self.prompt + self.use_case.output_tokens, self.depth + 1, 2_048)
+        return min(turn, self.context)
 
     @property
     def use_case(self) -> UseCase:

@@ -18,6 +18,8 @@ FIT_NAMES = {
     int(Strategy.EXPERTS_IN_RAM): "offload",
     int(Strategy.LAYERS_SPLIT): "offload",
     int(Strategy.CPU): "cpu",
+    int(Strategy.TENSOR_PARALLEL): "full",
+    int(Strategy.KV_IN_RAM): "offload",
 }
 
 

@@ -7,8 +7,12 @@ the layers with a window.
 
 from __future__ import annotations
 
-from advisor.core.kv import CacheShape, cache_shape
-from advisor.core.question import KV_TYPES
+import numpy as np
+
+from advisor.core.candidates import Candidates, Floats
+from advisor.core.kv import CacheShape, cache_shape, padded
+from advisor.core.question import KV_TYPES, Question
+from advisor.core.runtimes import RUNTIME
 from catalog.memory_model import runtime_number
 from catalog.types import LayerKind, Model
 
@@ -42,7 +46,7 @@ def kv_bytes_for_runtime(
     """
     if runtime not in CACHE_RUNTIMES:
         raise ValueError(f"the cache of {runtime!r} is not modelled; use one of: {', '.join(CACHE_RUNTIMES)}")
-    element = _element_bytes(runtime, kv_type)
+    element = element_bytes(runtime, kv_type)
     shape = cache_shape(model)
     if runtime == "vllm":
         return _paged(model, shape, context, element) * users
@@ -51,8 +55,36 @@ def kv_bytes_for_runtime(
     return (shape.stored_elements(context, ubatch) * element + shape.state_bytes) * users
 
 
-def _element_bytes(runtime: str, kv_type: str) -> float:
-    if runtime in GGUF_RUNTIMES and kv_type in KV_TYPES:
+def runtime_kv_bytes(c: Candidates, q: Question) -> Floats:
+    """The same for all candidates under the question's runtime, where that is not llama.cpp's cache [n].
+
+    ExLlama reserves pages of 256 tokens for all layers alike.
+    """
+    runtime = RUNTIME[q.runtime]
+    element = element_bytes(q.runtime, q.kv_type)
+    if runtime.cache == "exllama":
+        cells = padded(q.context)
+        size = (c.full_elements + c.window_elements) * cells
+        size = size + c.fine_elements * np.ceil(cells / c.fine_ratio)
+        size = size + c.coarse_elements * np.ceil(cells / c.coarse_ratio)
+        return np.asarray((size * element + c.state_bytes) * q.users)
+    of_model = np.zeros(len(c.models))
+    for index in np.unique(c.model_of).tolist():
+        of_model[index] = kv_bytes_for_runtime(
+            c.models[index], runtime.cache, q.context, q.users, q.kv_type, q.ubatch
+        )
+    return np.asarray(of_model[c.model_of])
+
+
+def element_bytes(runtime: str, kv_type: str) -> float:
+    """Bytes of one cached element of a type by its llama.cpp name; ExLlama quantizes in groups of 32 with a
+    scale of 16 bit each, as ggml does.
+
+    Raises:
+        ValueError: the runtime has no such type.
+    """
+    ggml = runtime in RUNTIME and RUNTIME[runtime].cache in ("llama.cpp", "exllama")
+    if (runtime in GGUF_RUNTIMES or ggml) and kv_type in KV_TYPES:
         return KV_TYPES[kv_type]
     if kv_type in ("f16", "bf16"):
         return _HALF

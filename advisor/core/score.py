@@ -12,7 +12,7 @@ import numpy as np
 
 from advisor.core.candidates import Floats
 from advisor.core.estimate import EstimateTable
-from advisor.core.placement import Strategy
+from advisor.core.placement import SPLIT
 
 _COMFORTABLE_HEADROOM = 0.15
 """Share of a memory pool that is better left free; below it the fit part falls to 0.7."""
@@ -80,11 +80,12 @@ def _fit(table: EstimateTable) -> Floats:
     share = np.maximum(share, ram_share)
     free = np.clip(1.0 - share, 0.0, 1.0)
     fit = 0.7 + 0.3 * np.minimum(1.0, free / _COMFORTABLE_HEADROOM)
-    split = (table.strategy == int(Strategy.EXPERTS_IN_RAM)) | (table.strategy == int(Strategy.LAYERS_SPLIT))
+    split = np.isin(table.strategy, [int(s) for s in SPLIT])
     return np.asarray(np.where(split, fit * _SPLIT_FIT, fit))
 
 
 def _context(table: EstimateTable, wanted: int) -> Floats:
     trained = table.candidates.model_context
     usable = np.where(trained > 0, trained, table.question.context)
+    usable = np.where(table.context < table.question.context, np.minimum(usable, table.context), usable)
     return np.asarray(np.minimum(1.0, np.log2(1 + usable / 1024) / np.log2(1 + wanted / 1024)))

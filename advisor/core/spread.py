@@ -59,8 +59,10 @@ class Placed:
 
     @property
     def works(self) -> Flags:
-        """Whether a device holds layers [n, devices]."""
-        return np.asarray((self.dense_layers + self.expert_layers) > 0)
+        """Whether a device holds layers or their cache [n, devices]."""
+        holds = (self.dense_layers + self.expert_layers) > 0
+        holds[:, -1] |= self.strategy == int(Strategy.KV_IN_RAM)
+        return np.asarray(holds)
 
 
 def kinds_of(c: Candidates, machine: Machine, placed: Placed) -> NDArray[np.int64]:

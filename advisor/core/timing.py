@@ -202,7 +202,7 @@ def step_work(c: Candidates, machine: Machine, placement: Placement, q: Question
     # An indexer leaves attention fewer tokens than the cache holds.
     attended = np.minimum(depth, c.read_tokens.max(axis=1)) if q.flash_attention else depth
     macs = c.attention_width * attended + c.window_attention_width * seen
-    heads_share = users * dense_share / parallel
+    heads_share = users * placement.cache_layers / c.layers[:, None] / parallel
     side_by_side = placement.dense_layers * (parallel > 1)
     reduces = REDUCES_PER_LAYER * side_by_side
     message = c.hidden[:, None] * ACTIVATION_BYTES * users * np.where(parallel > 2, RING_CROSSINGS, 1)
@@ -305,7 +305,7 @@ def _soft_sum(memory_s: Floats, compute_s: Floats, p: Floats) -> tuple[Floats, F
 def _hops(placement: Placement, machine: Machine) -> tuple[Floats, Floats]:
     """Hand-overs from GPU to GPU and between GPU and host [n, d] each, booked on the receiver.
 
-    One between consecutive devices that hold layers; two per expert layer in RAM.
+    One between consecutive devices that hold layers; two per layer whose experts or cache lie in RAM.
     """
     n, d = placement.dense_layers.shape
     if d == 1:
@@ -318,4 +318,6 @@ def _hops(placement: Placement, machine: Machine) -> tuple[Floats, Floats]:
     hops[:, -1] = 0.0
     if placement.strategy is Strategy.EXPERTS_IN_RAM and machine.gpus[0].kind == "gpu":
         host[:, -1] += 2 * placement.expert_layers[:, -1]
+    if placement.strategy is Strategy.KV_IN_RAM:
+        host[:, -1] += 2 * placement.cache_layers[:, -1]
     return np.asarray(hops), host

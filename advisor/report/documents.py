@@ -6,26 +6,21 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.core.estimate import EstimateTable, bottleneck
+from advisor.core.alternatives import Alternative
+from advisor.core.estimate import EstimateTable, bottleneck, machine_at
 from advisor.core.machine import Machine
-from advisor.core.placement import Strategy
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
 from advisor.core.score import Scores
 from advisor.core.timing import Term
 from advisor.pipeline import Comparison, Explanation, RankingResult
+from advisor.report.placement_text import STRATEGY_NAMES
 from catalog.quality import quality_basis
 from catalog.types import Model
 from probes.types import Rig
 
 Document = dict[str, Any]
 
-STRATEGY_NAMES = {
-    int(Strategy.ACCELERATOR): "accelerator",
-    int(Strategy.EXPERTS_IN_RAM): "experts_in_ram",
-    int(Strategy.LAYERS_SPLIT): "layers_split",
-    int(Strategy.CPU): "cpu",
-}
 TERM_KEYS = {
     Term.WEIGHTS: "weights_s",
     Term.KV: "kv_s",
@@ -54,6 +49,7 @@ def question_document(q: Question) -> Document:
         "depth_tokens": q.depth,
         "prompt_tokens": q.prompt,
         "runtime_year": q.runtime_year,
+        "fit_context": q.fit_context,
     }
 
 
@@ -162,7 +158,7 @@ def placement_fields(table: EstimateTable, row: int) -> Document:
     """Strategy and what each device holds and takes, in seconds and bytes."""
     strategy = int(table.strategy[row])
     devices = []
-    for g, device in enumerate(table.machine.devices):
+    for g, device in enumerate(machine_at(table, row).devices):
         if float(table.used_bytes[row, g]) <= 0:
             continue
         devices.append(
@@ -179,7 +175,11 @@ def placement_fields(table: EstimateTable, row: int) -> Document:
                 "terms": {key: number(float(table.terms[row, g, term])) for term, key in TERM_KEYS.items()},
             }
         )
-    return {"strategy": STRATEGY_NAMES.get(strategy), "devices": devices}
+    return {
+        "strategy": STRATEGY_NAMES.get(strategy),
+        "one_numa_node": bool(table.one_node[row]),
+        "devices": devices,
+    }
 
 
 def rank_document(result: RankingResult, limit: int | None = None) -> Document:
@@ -221,8 +221,9 @@ def rank_row(ranking: Ranking, place: int, row: int) -> Document:
         "bottleneck_share": number(share) if fits else None,
         "variants": [table.candidates.model(i).name for i in ranking.variants[place - 1]],
         "context_exceeds_model": bool(
-            model.context_length is not None and table.question.context > model.context_length
+            model.context_length is not None and table.context[row] > model.context_length
         ),
+        "context_tokens": int(table.context[row]),
     }
 
 
@@ -268,6 +269,9 @@ def explain_document(e: Explanation) -> Document:
             }
             for strategy, time, missing in table.tried
         ],
+        "alternatives": [_alternative(a) for a in e.alternatives],
+        "remedies": _remedies(e),
+        "context_tokens": int(table.context[row]),
         "quants": [
             {
                 "quant": table.candidates.quant(i),
@@ -291,10 +295,47 @@ def explain_document(e: Explanation) -> Document:
                 "measured": d.measured,
                 "source": d.efficiency_source,
             }
-            for d in table.machine.devices
+            for d in machine_at(table, row).devices
         ],
         "launch_command": e.launch_command,
         "benchmark_command": e.benchmark_command,
+        "benchmark_reads": e.commands.reads if e.commands else None,
+        "command_notes": list(e.commands.notes) if e.commands else [],
+    }
+
+
+def _alternative(a: Alternative) -> Document:
+    return {
+        "strategy": STRATEGY_NAMES[int(a.strategy)],
+        "chosen": a.chosen,
+        "decode_tokens_per_s": number(a.tokens_per_s),
+        "decode_low_tokens_per_s": number(a.low_tokens_per_s),
+        "decode_high_tokens_per_s": number(a.high_tokens_per_s),
+        "missing_bytes": _whole(a.missing_bytes),
+        "bottleneck": a.bound_by,
+        "bottleneck_share": number(a.bound_share),
+        "why": a.why,
+    }
+
+
+def _remedies(e: Explanation) -> Document | None:
+    if e.remedies is None:
+        return None
+    return {
+        "goal": e.remedies.goal,
+        "changes": [
+            {
+                "kind": change.kind,
+                "quant": change.value if change.kind == "quant" else None,
+                "kv_type": change.value if change.kind == "kv_type" else None,
+                "context_tokens": change.value if change.kind == "context" else None,
+                "memory_bytes": change.value if change.kind == "memory" else None,
+                "pool": change.pool if change.kind == "memory" else None,
+                "limit_bytes": change.value if change.kind == "limit" else None,
+                "decode_tokens_per_s": number(change.tokens_per_s),
+            }
+            for change in e.remedies.changes
+        ],
     }
 
 

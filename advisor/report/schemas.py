@@ -44,7 +44,7 @@ _NUMBER: Schema = {"type": "number"}
 _AMOUNT: Schema = {"type": "number", "minimum": 0}
 _SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 100}
 _FIT = _one_of("full", "offload", "cpu", "none")
-_STRATEGY = _one_of("accelerator", "experts_in_ram", "layers_split", "cpu")
+_STRATEGY = _one_of("accelerator", "experts_in_ram", "layers_split", "cpu", "tensor_parallel", "kv_in_ram")
 
 _SPEED: dict[str, Schema] = {
     "decode_tokens_per_s": _nullable(_POSITIVE),
@@ -75,6 +75,7 @@ _QUESTION = _object(
     depth_tokens=_COUNT,
     prompt_tokens=_COUNT,
     runtime_year=_nullable(_POSITIVE),
+    fit_context=_BOOLEAN,
 )
 _RIG = _object(
     name=_TEXT,
@@ -139,6 +140,7 @@ def _rank() -> Schema:
         bottleneck_share=_nullable(_AMOUNT),
         variants=_array(_TEXT),
         context_exceeds_model=_BOOLEAN,
+        context_tokens=_COUNT,
     )
     return _object(
         schema={"const": "rig-advice/rank/1"},
@@ -183,7 +185,7 @@ def _explain() -> Schema:
         step_s=_nullable(_POSITIVE),
         prefill_s=_nullable(_POSITIVE),
         memory=_MEMORY,
-        placement=_object(strategy=_nullable(_STRATEGY), devices=_array(device)),
+        placement=_object(strategy=_nullable(_STRATEGY), one_numa_node=_BOOLEAN, devices=_array(device)),
         bottleneck=_nullable(_TEXT),
         bottleneck_share=_nullable(_AMOUNT),
         sensitivities=_nullable(_SENSITIVITIES),
@@ -196,6 +198,37 @@ def _explain() -> Schema:
                 missing_bytes=_nullable(_COUNT),
             )
         ),
+        alternatives=_array(
+            _object(
+                strategy=_STRATEGY,
+                chosen=_BOOLEAN,
+                decode_tokens_per_s=_nullable(_POSITIVE),
+                decode_low_tokens_per_s=_nullable(_POSITIVE),
+                decode_high_tokens_per_s=_nullable(_POSITIVE),
+                missing_bytes=_nullable(_COUNT),
+                bottleneck=_nullable(_TEXT),
+                bottleneck_share=_nullable(_AMOUNT),
+                why=_TEXT,
+            )
+        ),
+        remedies=_nullable(
+            _object(
+                goal=_one_of("fit", "gpu"),
+                changes=_array(
+                    _object(
+                        kind=_one_of("quant", "context", "kv_type", "memory", "limit"),
+                        quant=_nullable(_TEXT),
+                        kv_type=_nullable(_TEXT),
+                        context_tokens=_nullable(_COUNT),
+                        memory_bytes=_nullable(_COUNT),
+                        pool=_nullable(_one_of("gpu", "ram")),
+                        limit_bytes=_nullable(_COUNT),
+                        decode_tokens_per_s=_nullable(_POSITIVE),
+                    )
+                ),
+            )
+        ),
+        context_tokens=_COUNT,
         quants=_array(
             _object(
                 quant=_TEXT,
@@ -223,6 +256,8 @@ def _explain() -> Schema:
         ),
         launch_command=_nullable(_TEXT),
         benchmark_command=_nullable(_TEXT),
+        benchmark_reads=_nullable(_TEXT),
+        command_notes=_array(_TEXT),
     )
 
 

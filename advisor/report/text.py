@@ -5,27 +5,28 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from advisor.core.estimate import EstimateTable, bottleneck
+from advisor.core.estimate import EstimateTable, bottleneck, machine_at
 from advisor.core.machine import Machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
+from advisor.core.runtimes import RUNTIME
 from advisor.core.timing import Term
 from advisor.pipeline import ComparedModel, Comparison, Explanation, RankingResult
 from advisor.report import format as f
-from advisor.report.documents import STRATEGY_NAMES, rank_document
+from advisor.report.documents import rank_document
+from advisor.report.placement_text import (
+    STRATEGY_NAMES,
+    STRATEGY_TEXT,
+    alternative_lines,
+    command_lines,
+    remedy_lines,
+)
 from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
 from catalog.quality import quality_basis
 from catalog.vision import vision_bytes
 from probes.types import Rig
 
 FIT_GLYPHS = {"full": "●", "offload": "◐", "cpu": "◑", "none": "○"}
-STRATEGY_TEXT = {
-    "accelerator": "everything on the GPU",
-    "experts_in_ram": "attention and cache on the GPU, experts overflow to RAM",
-    "layers_split": "layers split between GPU and RAM",
-    "cpu": "everything in RAM, on the CPU",
-    None: "does not fit",
-}
 SENSITIVITY_TEXT = {
     "vram_bandwidth": "GPU memory bandwidth",
     "ram_bandwidth": "RAM bandwidth",
@@ -56,9 +57,10 @@ _NARROWEST_NAME = 22
 def question_line(q: Question) -> str:
     """The question in one line."""
     users = f" · {q.users} users" if q.users > 1 else ""
+    runtime = "" if q.runtime == "llama.cpp" else f" · {RUNTIME[q.runtime].title}"
     return (
         f"{q.use} · context {f.tokens(q.context)} · decode quoted with {q.depth:,} tokens in the cache"
-        f" · prompt {q.prompt:,} · KV {q.kv_type}{users}"
+        f" · prompt {q.prompt:,} · KV {q.kv_type}{users}{runtime}"
     )
 
 
@@ -170,10 +172,16 @@ def rank_cells(ranking: Ranking, place: int, row: int) -> tuple[str, ...]:
         f.speed(table.tokens_per_s[row]),
         f.speed_range(table.low_tokens_per_s[row], table.high_tokens_per_s[row]),
         f.seconds(table.ttft_s[row]),
-        f"{FIT_GLYPHS[fit]} {fit}",
+        f"{FIT_GLYPHS[fit]} {fit}" + _cut_context(table, row),
         quality,
         f"{scores.score[row]:.1f}",
     )
+
+
+def _cut_context(table: EstimateTable, row: int) -> str:
+    """The context of a row that has a shorter one than asked for."""
+    context = int(table.context[row])
+    return f" {f.tokens(context)}" if context < table.question.context else ""
 
 
 def rank_markdown(result: RankingResult, limit: int) -> str:
@@ -188,7 +196,7 @@ def rank_csv(result: RankingResult, limit: int | None) -> str:
     titles = [
         "rank", "model", "quant", "fit", "score", "decode_tokens_per_s", "decode_low_tokens_per_s",
         "decode_high_tokens_per_s", "prefill_tokens_per_s", "ttft_s", "total_bytes", "missing_bytes",
-        "bottleneck",
+        "bottleneck", "context_tokens",
     ]  # fmt: skip
     rows = []
     for row in rank_document(result, limit)["rows"]:
@@ -214,27 +222,26 @@ def explain_text(e: Explanation) -> str:
         *(f"assumed: {a}" for a in table.machine.assumptions),
         "",
     ]
-    lines += _memory_lines(table, row)
+    lines += memory_lines(table, row)
     lines += _vision_lines(e)
+    lines += alternative_lines(e) + remedy_lines(e)
     if fits:
         lines += ["", *_time_lines(e), "", *_sensitivity_lines(e), "", *_depth_lines(e)]
     lines += ["", *_quant_lines(e), "", *_quality_lines(e)]
-    if e.launch_command and e.benchmark_command:
-        low, high = table.low_tokens_per_s[row], table.high_tokens_per_s[row]
-        users = table.question.users
-        lines += [
-            "",
-            f"run      {e.launch_command}",
-            f"measure  {e.benchmark_command}",
-            f"         expect {f.speed(low * users)} to {f.speed(high * users)} tok/s"
-            f"{' in all' if users > 1 else ''} (80 % interval)",
-        ]
+    commands = command_lines(e)
+    if commands:
+        lines += ["", *commands]
     return "\n".join(lines)
 
 
-def _memory_lines(table: EstimateTable, row: int) -> list[str]:
+def memory_lines(table: EstimateTable, row: int) -> list[str]:
+    """Where a row lies, with the bytes on every device."""
     strategy = STRATEGY_NAMES.get(int(table.strategy[row]))
     lines = [f"Memory   {STRATEGY_TEXT[strategy]}"]
+    if table.context[row] < table.question.context:
+        lines[0] += f", with the context cut to {int(table.context[row]):,} tokens"
+    if table.one_node[row]:
+        lines[0] += ", bound to one NUMA node"
     if strategy is None:
         lines[0] += f": {f.gib_unit(table.missing_bytes[row])} short"
     columns = (
@@ -248,17 +255,18 @@ def _memory_lines(table: EstimateTable, row: int) -> list[str]:
         Column("usable", right=True),
     )
     cells = []
-    shared = table.machine.shares_ram
-    for g, device in enumerate(table.machine.devices):
+    machine = machine_at(table, row)
+    shared = machine.shares_ram
+    for g, device in enumerate(machine.devices):
         used = float(table.used_bytes[row, g])
         if used <= 0:
             continue
-        usable = table.machine.ram_usable_bytes if device.kind == "cpu" else device.usable_bytes
+        usable = machine.ram_usable_bytes if device.kind == "cpu" else device.usable_bytes
         experts = float(table.expert_layers[row, g])
         cells.append(
             (
                 f"  {device.name}" + (" (RAM)" if device.kind == "cpu" else ""),
-                f"{table.dense_layers[row, g]:.0f}" + (" + head" if table.head[row, g] else ""),
+                _layers_text(table, row, g),
                 f"{experts:.0f}" if experts else "–",
                 f.gib(table.weight_bytes[row, g]),
                 f.gib(table.kv_bytes[row, g]),
@@ -268,6 +276,13 @@ def _memory_lines(table: EstimateTable, row: int) -> list[str]:
             )
         )
     return lines + text_table(columns, cells).split("\n")
+
+
+def _layers_text(table: EstimateTable, row: int, device: int) -> str:
+    head, layers = float(table.head[row, device]), float(table.dense_layers[row, device])
+    if table.parallel[row] > 1 and layers:
+        return f"1/{table.parallel[row]:.0f} of {table.candidates.layers[row]:.0f} + head"
+    return f"{layers:.0f}" + (" + head" if head else "")
 
 
 def _vision_lines(e: Explanation) -> list[str]:
@@ -364,7 +379,7 @@ def _quality_lines(e: Explanation) -> list[str]:
     lines = [f"Quality  {e.quality.score:.0f} from {e.quality.basis}: {e.quality.detail}"]
     table, row = e.table, e.row
     told: set[str] = set()
-    for g, device in enumerate(table.machine.devices):
+    for g, device in enumerate(machine_at(table, row).devices):
         busy = table.dense_layers[row, g] + table.expert_layers[row, g] > 0
         if not busy or device.name in told:
             continue

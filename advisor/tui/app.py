@@ -142,8 +142,13 @@ class AdvisorApp(Controller):
     # ---------------------------------------------------------------- the question
 
     def ask(self, **changes: Any) -> None:
-        """Change the question and rank again."""
-        self.set_state(question=replace(self.state.question, **changes))
+        """Change the question and rank again; say why where the runtime does not allow it."""
+        try:
+            question = replace(self.state.question, **changes)
+        except ValueError as error:  # a QuestionError; its module is not loaded for the empty app
+            self.notify(str(error), severity="warning")
+            return
+        self.set_state(question=question)
         self.request_ranking()
         self.request_comparison()
 
@@ -161,7 +166,7 @@ class AdvisorApp(Controller):
 
     def action_kv_type(self) -> None:
         """The next cache type."""
-        self.ask(kv_type=next_kv_type(self.state.question.kv_type))
+        self.ask(kv_type=next_kv_type(self.state.question))
 
     # ---------------------------------------------------------------- the list
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from advisor.core.filter import NUMBER_FIELDS, TEXT_FIELDS
 from advisor.core.question import USE_CASES, Question
+from advisor.core.runtimes import RUNTIME
 from advisor.tui.view import Row, View
 
 if TYPE_CHECKING:
@@ -175,11 +176,12 @@ def next_use(use: str) -> str:
     return names[(names.index(use) + 1) % len(names)]
 
 
-def next_kv_type(kv_type: str) -> str:
-    """The cache type after ``kv_type``."""
-    if kv_type not in KV_CYCLE:
-        return KV_CYCLE[0]
-    return KV_CYCLE[(KV_CYCLE.index(kv_type) + 1) % len(KV_CYCLE)]
+def next_kv_type(question: Question) -> str:
+    """The cache type after that of the question, of those that its runtime has."""
+    cycle = [name for name in KV_CYCLE if name in RUNTIME[question.runtime].kv_types]
+    if question.kv_type not in cycle:
+        return cycle[0]
+    return cycle[(cycle.index(question.kv_type) + 1) % len(cycle)]
 
 
 def next_sort(sort: str) -> str:
@@ -195,6 +197,10 @@ def question_options(question: Question, rig_path: str | None) -> list[str]:
     parts += ["--context", str(q.context), "--users", str(q.users), "--use", q.use]
     if q.kv_type != "f16":
         parts += ["--kv-type", q.kv_type]
+    if q.runtime != "llama.cpp":
+        parts += ["--runtime", q.runtime]
+    if q.fit_context:
+        parts.append("--fit-context")
     if q.depth_tokens is not None:
         parts += ["--depth", str(q.depth_tokens)]
     if q.prompt_tokens is not None:

@@ -29,6 +29,7 @@ def explained_lines(e: Explanation, width: int, glyphs: Glyphs, *, full: bool) -
     lines: list[Line] = []
     if fits:
         lines += sensitivity_lines(e, width, glyphs)
+    lines += placement_lines(e, width)
     lines += quant_lines(e, width, glyphs, limit=None if full else 12)
     if fits:
         lines += depth_lines(e, width, glyphs)
@@ -60,6 +61,22 @@ def sensitivity_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
         ]
         lines.append(fit_line(line, width, glyphs.ellipsis))
     return [*lines, []]
+
+
+def placement_lines(e: Explanation, width: int) -> list[Line]:
+    """The placements that lost, each with the reason, and what would make the model fit."""
+    from advisor.report.placement_text import alternative_lines, remedy_lines
+
+    others, remedies = alternative_lines(e), remedy_lines(e)
+    lines: list[Line] = []
+    if others:
+        lines.append([(others[0], TITLE)])
+        for text in others[1:]:
+            lines += wrap(text.strip(), width, MUTED, indent="    ", first="  ")
+    if remedies:
+        lines.append([("What would make it fit", TITLE)])
+        lines += wrap(" ".join(text.strip() for text in remedies), width, "", indent="    ", first="  ")
+    return [*lines, []] if lines else []
 
 
 def quant_lines(e: Explanation, width: int, glyphs: Glyphs, limit: int | None) -> list[Line]:
@@ -153,5 +170,6 @@ def command_lines(e: Explanation, width: int) -> list[Line]:
     ):
         if command:
             lines.append([(title, TITLE), ("  ", ""), (key, KEY), (" copies", MUTED)])
-            lines += wrap(command, width, "", indent="    ", first="  ")
+            for step in command.split("\n"):
+                lines += wrap(step, width, "", indent="    ", first="  ")
     return lines

@@ -41,6 +41,8 @@ def question_line(state: AppState, width: int, glyphs: Glyphs) -> Line:
         ("KV ", MUTED),
         (q.kv_type, STRONG),
     ]
+    if q.runtime != "llama.cpp":
+        line += [gap, (q.runtime, STRONG)]
     return line
 
 

@@ -118,20 +118,26 @@ def test_users_double_and_halve_and_never_vanish() -> None:
 def test_cache_types_cycle_back_to_full_precision() -> None:
     seen = ["f16"]
     for _ in range(3):
-        seen.append(next_kv_type(seen[-1]))
+        seen.append(next_kv_type(Question(kv_type=seen[-1])))
     assert seen[0] == seen[3] == "f16"
-    assert next_kv_type("iq4_nl") == "f16"
+    assert next_kv_type(Question(kv_type="iq4_nl")) == "f16"
+
+
+def test_only_cache_types_of_the_runtime_are_in_the_cycle() -> None:
+    assert next_kv_type(Question(runtime="vllm", kv_type="q8_0")) == "f16"
 
 
 def test_the_command_of_a_view_can_be_parsed_by_the_command_line(state: AppState) -> None:
     from advisor.cli.arguments import build_parser
 
-    shown = with_(state, filter_text="qwen params<40", question=Question(context=32768, kv_type="q8_0"))
+    question = Question(context=32768, kv_type="q8_0", runtime="ollama", fit_context=True)
+    shown = with_(state, filter_text="qwen params<40", question=question)
     words = shlex.split(command_line(shown, "my rig.json"))
     assert words[0] == "rig-advisor"
     arguments = build_parser().parse_args(words[1:])
     assert (arguments.rig, arguments.context, arguments.kv_type) == ("my rig.json", 32768, "q8_0")
     assert arguments.filter == "qwen params<40"
+    assert (arguments.runtime, arguments.fit_context) == ("ollama", True)
 
 
 def test_the_command_of_a_comparison_can_be_parsed_by_the_command_line(state: AppState) -> None:
