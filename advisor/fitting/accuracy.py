@@ -135,16 +135,15 @@ _CAVEATS = (
     "bandwidth, clocks limited by power, the size of matrices, launches joined to the rest by a soft sum, "
     "one efficiency per vendor, arithmetic that speeds up with every year of the runtime (newer models, "
     "not newer runtimes, explain it).",
-    "- **Depth misses the aim of rows within 25 %** by device left out; its median and the share off by "
-    "more than 2x meet theirs. Two AMD cards carry half of those rows, and each is predicted from the "
-    "other: the R9700 comes out a tenth too slow with ROCm and a fifth too fast with Vulkan, Strix Halo "
-    "the other way round. Deep runs on a third AMD card would settle it; with the device known the error "
-    "is below the aim.",
-    "- **Several GPUs miss the aim of rows off by more than 2x**: nine of the rows are one source's runs "
-    "on two R9700 in one month, of Qwen3-Next at 0.8 and 30 tokens/s (70 to 80 expected; runtimes half a "
-    "year later reach that) and of models that fill both cards with Vulkan; the others are vLLM pairs of "
-    "A100 that were slower than one card. Nothing in the rows says why, so they stay in. The same models "
-    "measured again with a current runtime would settle it.",
+    "- **Depth misses the aim of rows within 25 %** by device left out, by two in a hundred; its median "
+    "and the share off by more than 2x meet theirs. Two AMD cards carry half of those rows, and each is "
+    "predicted from the other: the R9700 comes out a seventh too slow with ROCm and a fifth too fast with "
+    "Vulkan, Strix Halo a tenth too fast with ROCm. Deep runs on a third AMD card would settle it; with "
+    "the device known the aim is met.",
+    "- **Several GPUs miss the aim of rows off by more than 2x**: nearly all of those are one source's "
+    "runs on two R9700 in one month, of Qwen3-Next at 0.8 and 30 tokens/s (70 to 80 expected; runtimes "
+    "half a year later reach that) and of models that fill both cards with Vulkan. Nothing in the rows "
+    "says why, so they stay in. The same models measured again with a current runtime would settle it.",
     "- **Prompts**: rates depend on build and settings (micro-batch, flash attention, kernels for matrix "
     "units) that few rows state; several GPUs rest on one source with a few contradictory rows, and "
     "mixtures of experts are predicted worst where the weights fill most of the memory.",
@@ -154,6 +153,8 @@ _CAVEATS = (
     "in the noise.",
     "- RAM speeds are often inferred from the platform.  The rows of one laptop whose RAM nobody stated "
     "are told apart in the table and rest on the assumption of DDR5-5200.",
+    "- Power limits rest on one machine with four RTX 3090 at 220 of 350 W; what other classes draw while "
+    "they decode is a prior (two thirds of their limit).",
 )
 
 

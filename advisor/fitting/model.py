@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.core.machine import slowed_by_power
+from advisor.core.machine import MEASURED_OF_SPECIFIED, slowed_by_power
 from advisor.core.timing import Rates, decode_terms, soft_minimum
 from advisor.fitting.observations import Observations
 from advisor.fitting.parameters import (
@@ -92,6 +92,9 @@ class Model:
         self._split = np.array([e.split for e in entries])
         self._power = np.array([[e.power_share] for e in entries])
         self._isa = isa_columns([e.isa for e in entries])
+        # A share of the specified bandwidth is a larger one of what was measured.
+        measured = np.array([e.eta_class != e.device_class for e in entries])
+        self._kv_basis = np.where(measured, MEASURED_OF_SPECIFIED, 1.0)[:, None]
         self._shares_memory = np.array([e.shares_memory for e in entries])
         self._inline_ecc = np.array([e.inline_ecc for e in entries])
         self._emulates_dot = np.array([e.emulates_dot for e in entries])
@@ -125,8 +128,6 @@ class Model:
         bandwidth, clock = self._bandwidth[:, None] * limited_to, self._unit_clock[:, None] * reached
         cap, threads = self._cap[:, None], self._threads[:, None]
         unfused = np.where(observations.unfused[:, None], value["unfused_attention_cost"], 1.0)
-        # Of a measured bandwidth the cache reaches as much more than of a specified one as weights do.
-        against_measured = value["eta"] / coefficient(self.layout, theta, "eta", self._own)
         launch_s = value["launch_s_per_tensor"] + value["barrier_s_per_thread"] * threads
         share = np.where(self._split[:, None], number["split_share"], 1.0)
         bandwidth = bandwidth * np.where(self._shares_memory[:, None], number["unified_share"], 1.0)
@@ -148,7 +149,7 @@ class Model:
             matrix_columns=value["matrix_columns"],
             expert_tile=value["expert_tile"],
             host_s=value["host_s_per_user"],
-            kv_bandwidth=soft_minimum(bandwidth * value["eta_kv"] * against_measured, cap) / unfused,
+            kv_bandwidth=soft_minimum(bandwidth * value["eta_kv"] / self._kv_basis, cap) / unfused,
             attention_rate=value["attention_macs_per_clock"] * clock / unfused,
             latent_cost=np.full_like(clock, number["latent_attention_cost"]),
             launch_s=launch_s * value["launch_growth_per_year"] ** observations.years[:, None],
