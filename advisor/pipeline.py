@@ -31,7 +31,7 @@ from catalog.efficiency import Efficiencies, load_efficiencies
 from catalog.hardware import find_accelerator, match_cpu_family
 from catalog.models import load_models
 from catalog.quality import model_quality, quality_score, quant_loss
-from catalog.types import CpuFamily, LookupFailedError, Model, Role
+from catalog.types import CpuFamily, Link, LookupFailedError, Model, Role
 from probes.types import AcceleratorInfo, Rig
 
 if TYPE_CHECKING:
@@ -305,12 +305,25 @@ def _offered(model: Model, quant: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """A second machine and the network that joins it to the first."""
+
+    rig: Rig
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """One column of a comparison: a named rig and what was said about its making."""
+    """One column of a comparison: a named rig and what was said about its making.
+
+    ``edits`` are the (verb, value) pairs that made it.
+    """
 
     name: str
     rig: Rig
     remarks: tuple[str, ...]
+    partner: Partner | None = None
+    edits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

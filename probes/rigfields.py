@@ -144,4 +144,5 @@ ACCELERATOR_FACTS = (
     _text("backend", "cuda, rocm, vulkan, metal or sycl"),
     _text("memory_type", "GDDR6, HBM3 …"),
     Field("ecc", "boolean", about="true when error correction of its memory is on"),
+    _rate("link_bytes_per_s", "payload per direction of the link to the CPU where a cable carries less"),
 )

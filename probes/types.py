@@ -192,6 +192,8 @@ class AcceleratorInfo:
     """``GDDR6``, ``HBM3`` …"""
     ecc: Fact[bool] = field(default_factory=lambda: unknown("not read"))
     """Whether error correction of its memory is switched on."""
+    link_bytes_per_s: Fact[float] = field(default_factory=lambda: unknown("no narrower cable is known"))
+    """Payload per direction of the link to the CPU where a cable (Thunderbolt, OCuLink) carries less."""
 
 
 @dataclass(frozen=True, slots=True)

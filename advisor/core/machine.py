@@ -481,6 +481,8 @@ def has_inline_ecc(info: AcceleratorInfo) -> bool:
 def _pcie_bandwidth(
     info: AcceleratorInfo, efficiencies: Efficiencies, name: str, assumptions: list[str]
 ) -> float:
+    if info.link_bytes_per_s.value is not None:
+        return info.link_bytes_per_s.value
     link = info.pcie.value
     share = efficiencies.number("assumed", "pcie_share")
     if link is not None and link.generation and link.lanes:
