@@ -9,6 +9,7 @@ from advisor.core.changes import WhatIfError
 from advisor.links import network_link
 from advisor.pipeline import Partner
 from catalog.hardware import find_accelerator
+from catalog.types import Link
 from probes.hypothetical import hypothetical_rig
 from probes.rigfile import load_rig
 from probes.types import Rig
@@ -62,4 +63,22 @@ def partner_of(text: str, rig: Rig) -> tuple[Partner, tuple[str, ...]]:
         other = file_rig(which)
     else:
         other = machine_rig(which)
-    return Partner(other, link), other.notes if other is not rig else ()
+    notes = other.notes if other is not rig else ()
+    return Partner(other, link), (*notes, *_network_remarks(link))
+
+
+def _network_remarks(link: Link) -> tuple[str, ...]:
+    """What is known of the network, and what is left out."""
+    rate = link.usable_gbs or link.bandwidth_gbs
+    payload = f"{rate:.3g} GB/s" + ("" if link.usable_gbs else ", its line rate: the payload is less")
+    if link.latency_us is None:
+        latency = (
+            "its latency is not known and counts as nothing, so speeds are at most these: "
+            "every 0.1 ms of it adds 0.2 ms to a token"
+        )
+    else:
+        latency = f"{link.latency_us:g} µs a message ({link.source})"
+    return (
+        f"{link.name} carries {payload}; {latency}",
+        "what the runtime itself spends on a hand-over between machines was not measured and is not counted",
+    )

@@ -23,7 +23,7 @@ from advisor.core.estimate import (
     sensitivities,
 )
 from advisor.core.filter import parse_filter
-from advisor.core.machine import Machine, build_machine
+from advisor.core.machine import Machine, Network, build_machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, rank
 from advisor.core.score import Scores, score
@@ -204,6 +204,23 @@ def estimate_all(rig: Rig, question: Question, knowledge: Knowledge) -> tuple[Es
     return table, score(table, knowledge.quality(question.use))
 
 
+def network_of(link: Link) -> Network:
+    """A link between machines as the estimator needs it: its payload, or its line rate where unknown."""
+    rate = link.usable_gbs or link.bandwidth_gbs
+    return Network(link.name, rate * 1e9, link.latency_us / 1e6 if link.latency_us is not None else None)
+
+
+def estimate_scenario(scenario: Scenario, question: Question, knowledge: Knowledge) -> EstimateTable:
+    """Estimates of all candidates on a scenario's rig, and on the second machine where there is one."""
+    here, partner = machine_of(scenario.rig), scenario.partner
+    if partner is None:
+        return estimate(knowledge.candidates, here, question, knowledge.efficiencies)
+    from advisor.core.second_machine import estimate_joined
+
+    there, network = machine_of(partner.rig), network_of(partner.link)
+    return estimate_joined(knowledge.candidates, here, there, network, question, knowledge.efficiencies)
+
+
 def rank_rig(
     rig: Rig, question: Question, filter_text: str = "", knowledge: Knowledge | None = None
 ) -> RankingResult:
@@ -374,7 +391,8 @@ def compare(
     known = knowledge or load_knowledge()
     results, folded = [], []
     for scenario in scenarios:
-        table, scores = estimate_all(scenario.rig, question, known)
+        table = estimate_scenario(scenario, question, known)
+        scores = score(table, known.quality(question.use))
         results.append(rank(table, scores, fold=False))
         folded.append(rank(table, scores))
     best = [{r.table.candidates.model(i).id: int(i) for i in r.rows.tolist()} for r in results]

@@ -263,6 +263,9 @@ BOTTLENECKS = {
 }
 
 
+_SECOND_NETWORK = "network to the second machine"
+
+
 def bottleneck(table: EstimateTable, row: int) -> tuple[str, float]:
     """The largest term and its share of the step.
 
@@ -275,6 +278,8 @@ def bottleneck(table: EstimateTable, row: int) -> tuple[str, float]:
             label = BOTTLENECKS[(device == last, term)]
             if table.machine.devices[device].kind == "unified":
                 label = label.replace("VRAM", "memory")
+            if table.machine.devices[device].network is not None:
+                label = _SECOND_NETWORK if term is Term.LINK else f"second machine: {label}"
             sums[label] = sums.get(label, 0.0) + float(table.terms[row, device, term])
     label = max(sums, key=lambda k: sums[k])
     return label, sums[label] / float(table.decode_s[row])
