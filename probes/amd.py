@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from probes.files import meminfo, read_line, read_text
+from probes.files import meminfo, read_line, read_text, whole_number
 from probes.gpu import (
     GIB,
     GpuProbe,
@@ -184,8 +184,9 @@ def _parse_properties(text: str) -> dict[str, int]:
     found = {}
     for line in text.splitlines():
         name, _, value = line.strip().partition(" ")
-        if value.strip().isdecimal():
-            found[name] = int(value)
+        number = whole_number(value)
+        if number is not None:
+            found[name] = number
     return found
 
 
@@ -369,7 +370,8 @@ def _top_clock(card: _Card) -> int | None:
     """The highest state in ``pp_dpm_mclk`` (lines such as ``3: 1249Mhz *``), in MHz."""
     text = read_text(card.drm / "pp_dpm_mclk") if card.drm else None
     clocks = [
-        int(mhz) for mhz in re.findall(r"^\s*\d+:\s*(\d+)\s*Mhz", text or "", re.MULTILINE | re.IGNORECASE)
+        int(mhz)
+        for mhz in re.findall(r"^\s*\d+:\s*(\d{1,6})\s*Mhz", text or "", re.MULTILINE | re.IGNORECASE)
     ]
     return max(clocks, default=None)
 

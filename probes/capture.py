@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from probes.dmi import DmiRecords
 
 MAX_CAPTURE_BYTES = 64 * 1024**2
+MAX_PLAIN_BYTES = 16 * 1024**2
+"""Without compression: ``nvidia-smi -q -x`` of 16 GPUs is 0.3 MiB, /proc/cpuinfo of 1,000 CPUs 2 MiB."""
 
 _CIM_KEY = re.compile(r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)\s*[=:]", re.MULTILINE)
 
@@ -102,6 +104,8 @@ def read_capture(path: Path, findings: Findings) -> None:
         with unpacked(data) as folder:
             _read_folder(folder, findings)
         return
+    if len(data) > MAX_PLAIN_BYTES:
+        raise RigError(f"larger than {MAX_PLAIN_BYTES // 1024**2} MiB; give the capture alone")
     encoding = _wide_encoding(data)
     if b"\0" in data and encoding is None:
         from probes.smbios import looks_like_smbios, parse_smbios

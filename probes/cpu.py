@@ -11,7 +11,7 @@ from probes.cpu_names import isa_of, tidy_brand
 from probes.cpu_sysfs import Topology, read_numa, read_topology
 from probes.cpuinfo import CpuinfoFacts, parse_cpuinfo
 from probes.dmi import DmiRecords
-from probes.files import exists, parse_cpu_list, read_line, read_text
+from probes.files import exists, parse_cpu_list, read_line, read_text, whole_number
 from probes.system import dmi_name
 from probes.types import Cache, CpuInfo, Fact, NumaNode, RigError, unknown
 from probes.unknowns import unknown_cpu
@@ -195,9 +195,9 @@ def cpu_from_lscpu_text(text: str) -> CpuInfo:
             numa.append(NumaNode(int(node[1]), value, None))
         if key == "Model name" and tidy_brand(value) is not None and value not in names:
             names.append(value)
-        if key == "Core(s) per socket" and value.isdigit():
-            sockets_here = fields.get("Socket(s)", "1")
-            cores_of_kinds += int(value) * (int(sockets_here) if sockets_here.isdigit() else 1)
+        if key == "Core(s) per socket":
+            sockets_here = whole_number(fields.get("Socket(s)"))
+            cores_of_kinds += (whole_number(value) or 0) * (1 if sockets_here is None else sockets_here)
         fields.setdefault(key, value)
     if "CPU(s)" not in fields and "Model name" not in fields:
         raise RigError("not the output of lscpu in English: neither 'CPU(s)' nor 'Model name' in it")

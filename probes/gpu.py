@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from probes.files import read_line
-from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, unknown
+from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, RigError, unknown
 
 if TYPE_CHECKING:
     from catalog.types import Accelerator
@@ -23,6 +23,11 @@ T = TypeVar("T")
 
 MIB = 1024**2
 GIB = 1024**3
+
+MAX_GPUS = 1024
+"""More than any machine has, partitions counted."""
+MAX_BUS_BITS = 1 << 20
+"""More than any memory bus is wide (HBM stacks of today: 1024 to 2048 bits each)."""
 
 NOTE_ABOVE = 0.03
 """Relative difference between derived and catalog bandwidth that is worth a note.
@@ -103,7 +108,7 @@ class Match:
 
 def bandwidth(bus_bits: int | None, mhz: float | None, factor: float | None) -> float | None:
     """Memory bandwidth in bytes/s: bits / 8 x MHz x 1e6 x transfers per cycle."""
-    if not bus_bits or not mhz or not factor:
+    if not bus_bits or not mhz or not factor or bus_bits > MAX_BUS_BITS:
         return None
     return bus_bits / 8 * mhz * 1e6 * factor
 
@@ -370,13 +375,19 @@ def read_int(path: Path) -> int | None:
 
 
 def merge(probes: Iterable[GpuProbe]) -> GpuProbe:
-    """All findings in one record, in order, notes without repetition."""
+    """All findings in one record, in order, notes without repetition.
+
+    Raises:
+        RigError: more GPUs than any machine has: a damaged or made-up capture, which could take minutes.
+    """
     accelerators: list[AcceleratorInfo] = []
     notes: list[str] = []
     addresses: list[str] = []
     carve_outs: list[int] = []
     for probe in probes:
         accelerators += probe.accelerators
+        if len(accelerators) > MAX_GPUS:
+            raise RigError(f"more than {MAX_GPUS} GPUs: not the capture of one machine; capture it again")
         notes += [n for n in probe.notes if n not in notes]
         addresses += probe.pci_addresses
         carve_outs += [probe.carve_out_bytes] if probe.carve_out_bytes else []

@@ -99,7 +99,9 @@ def document_from_text(text: str) -> dict[str, list[dict[str, Any]]]:
         found = re.search(rf"^\s*{name}:\s*(.+?)\s*$", text, re.MULTILINE)
         return found[1] if found else ""
 
-    cores = re.match(r"(\d+)(?: \((\d+) performance and (\d+) efficiency\))?", line("Total Number of Cores"))
+    cores = re.match(
+        r"(\d{1,6})(?: \((\d{1,6}) performance and (\d{1,6}) efficiency\))?", line("Total Number of Cores")
+    )
     hardware: dict[str, Any] = {
         "machine_model": line("Model Identifier"),
         "physical_memory": line("Memory"),
@@ -176,7 +178,7 @@ def _cpu(hardware: Mapping[str, Any], chip: str) -> CpuInfo:
     if isinstance(count, str):
         # "proc 8:4:4" is total : performance : efficiency; newer systems print four numbers whose
         # order differs, so only the total is taken from those.
-        numbers = [int(n) for n in re.findall(r"\d+", count)]
+        numbers = [int(n) for n in re.findall(r"\d{1,6}", count)]
         cores = numbers[0] if numbers else None
         if len(numbers) == 3 and numbers[1]:
             performance = Fact(numbers[1], SOURCE, "reported")

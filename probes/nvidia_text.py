@@ -98,7 +98,7 @@ def _device_id(text: str | None) -> str | None:
 
 
 def _capability(text: str | None) -> tuple[int, int] | None:
-    found = re.fullmatch(r"(\d+)(?:\.(\d+))?", (text or "").strip())
+    found = re.fullmatch(r"(\d{1,3})(?:\.(\d{1,3}))?", (text or "").strip())
     return (int(found[1]), int(found[2] or 0)) if found else None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from probes.gpu import GpuProbe
-from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, SystemInfo
+from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, SystemInfo, unknown
 from probes.unknowns import unknown_cpu, unknown_memory, unknown_system
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 STEPS = ("system", "cpu", "memory", "nvidia", "amd", "pci", "bandwidth")
 """Names given to ``on_step``, in the order in which they finish; macOS and Windows have "desktop" after
-memory."""
+memory, and measuring GPU memory "vram" after bandwidth."""
 
 TIMEOUTS_S = {
     "system": 3.0,
@@ -40,6 +40,8 @@ TIMEOUTS_S = {
 
 MEASURE_BUDGET_S = 2.0
 MEASURE_TIMEOUT_S = 30.0
+MEASURE_VRAM_TIMEOUT_S = 120.0
+"""Importing a GPU library can take a minute from a cold disk."""
 
 OnStep = Callable[[str, str], None]
 """Called with the step and ``running``, ``done``, ``skipped``, ``failed`` or ``timeout``."""
@@ -94,6 +96,7 @@ def probe_rig(
     root: Path = Path("/"),
     *,
     measure: bool = False,
+    measure_vram: bool = False,
     use_cache: bool = True,
     on_step: OnStep | None = None,
 ) -> Rig:
@@ -102,6 +105,7 @@ def probe_rig(
     Args:
         root: the file system to read; another folder is a captured tree of another machine.
         measure: measure the memory bandwidth now (about two seconds) and remember it.
+        measure_vram: measure the GPUs' memory through a GPU library, if one is installed.
         use_cache: use a remembered measurement when there is one.
         on_step: told about each step as it starts and ends.
     """
@@ -151,6 +155,9 @@ def probe_rig(
                 notes = [*(n for n in notes if n not in stale), *refuted]
     else:
         _tell(on_step, "bandwidth", "skipped")
+    if here and measure_vram:
+        gpus, vram_notes = _measured_vram(gpus, on_step)
+        notes.extend(vram_notes)
     notes.extend(_unknown_notes(cpu, memory, system))
     rig = Rig(
         name="this machine" if here else "captured machine",
@@ -298,24 +305,32 @@ def _measured(
     if not measure:
         kept = load_measurement(key) if use_cache else None
         _tell(on_step, "bandwidth", "done" if kept else "skipped")
-        if kept is not None:
-            memory = replace(memory, measured_bandwidth_bytes_per_s=kept.as_fact())
-        return memory, ()
-    from probes.bandwidth import measure_ram_bandwidth
+        return (kept.added_to(memory) if kept else memory), ()
+    from probes.bandwidth import MeasurementSkippedError, measure_ram
 
-    limit = cpu.usable_cores.value or cpu.logical_cores.value or 1
-    threads = max(1, min(int(limit), cpu.physical_cores.value or int(limit)))
-    available = memory.available_bytes.value
+    def run() -> BandwidthMeasurement | str:
+        try:
+            return measure_ram(cpu, memory, MEASURE_BUDGET_S)
+        except MeasurementSkippedError as error:
+            return str(error)
 
-    def run() -> BandwidthMeasurement | None:
-        return measure_ram_bandwidth(threads, available, MEASURE_BUDGET_S, cpu.caches)
-
-    measurement, notes = _Step("bandwidth", run, on_step).result(MEASURE_TIMEOUT_S, lambda _: None)
-    if measurement is None:
-        return memory, notes
+    found, notes = _Step("bandwidth", run, on_step).result(MEASURE_TIMEOUT_S, str)
+    if isinstance(found, str):
+        memory = replace(memory, measured_bandwidth_bytes_per_s=unknown(found))
+        return memory, notes or (f"{found}.",)
     if use_cache:
-        store_measurement(key, measurement)
-    return replace(memory, measured_bandwidth_bytes_per_s=measurement.as_fact()), notes
+        store_measurement(key, found)
+    return found.added_to(memory), notes
+
+
+def _measured_vram(
+    gpus: tuple[AcceleratorInfo, ...], on_step: OnStep | None
+) -> tuple[tuple[AcceleratorInfo, ...], tuple[str, ...]]:
+    from probes.vram_bandwidth import measure_vram
+
+    step = _Step("vram", lambda: measure_vram(gpus), on_step)
+    (measured, found), notes = step.result(MEASURE_VRAM_TIMEOUT_S, lambda _: (gpus, ()))
+    return measured, (*notes, *found)
 
 
 def _unknown_notes(cpu: CpuInfo, memory: MemoryInfo, system: SystemInfo) -> list[str]:

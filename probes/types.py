@@ -143,6 +143,10 @@ class MemoryInfo:
     mts: Fact[int]
     bandwidth_bytes_per_s: Fact[float]
     measured_bandwidth_bytes_per_s: Fact[float]
+    measured_threads: Fact[int] = field(default_factory=lambda: unknown("not measured"))
+    """Fewest threads that draw the measured bandwidth."""
+    measured_spread: Fact[float] = field(default_factory=lambda: unknown("not measured"))
+    """(best - worst) / best of the measurement's repeats."""
     installed_bytes: Fact[int] = field(default_factory=lambda: unknown("no module list"))
     slots: Fact[int] = field(default_factory=lambda: unknown("no module list"))
     max_channels: Fact[int] = field(default_factory=lambda: unknown("the CPU's channels are not known"))
@@ -181,6 +185,8 @@ class AcceleratorInfo:
     architecture: Fact[str]
     fp16_flops: Fact[float]
     """Dense FP16 FLOP/s of the matrix units (or shaders)."""
+    measured_bandwidth_bytes_per_s: Fact[float] = field(default_factory=lambda: unknown("not measured"))
+    """Copying inside the memory, bytes read and written; only measured when asked for."""
     nvlink_bytes_per_s: Fact[float] = field(default_factory=lambda: unknown("no NVLink"))
     """One direction, to the other GPUs of this rig."""
     pci_id: Fact[str] = field(default_factory=lambda: unknown("not read"))

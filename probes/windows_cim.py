@@ -21,6 +21,7 @@ from probes.dmi import (
     plausible_bits,
     plausible_mts,
 )
+from probes.files import whole_number
 from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, merge
 from probes.smbios import MEMORY_TYPES
 from probes.types import RigError
@@ -92,8 +93,8 @@ def wmic_document(text: str) -> list[dict[str, str]]:
 
 def _number(item: Mapping[str, Any], name: str) -> int | None:
     value = item.get(name)
-    if isinstance(value, str) and value.strip().isdecimal():
-        value = int(value)
+    if isinstance(value, str):
+        value = whole_number(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**60 else None
 
 

@@ -297,7 +297,7 @@ def prefill_terms(
     """
     work = prompt_work(c, placement, q, prompts)
     over = np.array([device.network is not None for device in machine.devices])
-    remote = np.asarray(over & (placement.dense_layers > 0))
+    remote = np.logical_and(over, placement.dense_layers > 0).reshape(placement.dense_layers.shape)
     if over.any():  # backends on a network take no part in a pipeline
         work = replace(work, stages=np.where(remote.any(axis=1)[:, None], 1.0, work.stages))
     rates = prompt_rates(machine, c.types, efficiencies, q)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.core.changes import GIB, Lookups, SetBoard, WhatIfError, is_soldered, own_memory
-from advisor.core.whatif_memory import bandwidth_of, refuse_soldered
+from advisor.core.whatif_memory import bandwidth_of, refuse_soldered, unmeasured
 from catalog.types import CpuFamily
 from probes.types import CpuInfo, Fact, MemoryInfo, Rig, unknown
 
@@ -99,7 +99,7 @@ def set_cpu(
         memory = replace(
             memory,
             type=unknown("the new board's memory comes with it"),
-            measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"),
+            **unmeasured("not measured with this CPU"),
             modules=(),
         )
         return replace(rig, cpu=cpu, memory=memory), remarks
@@ -134,10 +134,10 @@ def set_cpu(
             channels=Fact(channels, source, "derived"),
             mts=Fact(new_mts, source, "derived"),
             bandwidth_bytes_per_s=bandwidth_of(channels, new_mts, source),
-            measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"),
+            **unmeasured("not measured with this CPU"),
         )
     else:
-        memory = replace(memory, measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"))
+        memory = replace(memory, **unmeasured("not measured with this CPU"))
         remarks.append("present modules unknown: bandwidth kept as it was")
     return replace(rig, cpu=cpu, memory=memory), remarks
 

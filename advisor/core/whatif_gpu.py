@@ -107,7 +107,11 @@ def set_power(rig: Rig, watts: float, number: int | None, catalog: Lookups) -> t
                 f"{watts:g} W is {watts / own:.0%} of what {name} is made for: no measurement is so low, "
                 "and its driver may refuse it"
             )
-        return replace(gpu, power_limit_w=Fact(float(watts), f"what-if: power {watts:g} W", "derived"))
+        return replace(
+            gpu,
+            power_limit_w=Fact(float(watts), f"what-if: power {watts:g} W", "derived"),
+            measured_bandwidth_bytes_per_s=unknown("not measured with this power limit"),
+        )
 
     edited = _of_cards(rig, number, f"power {watts:g}", limit)
     return edited, list(dict.fromkeys(remarks))
@@ -139,7 +143,11 @@ def set_ecc(rig: Rig, on: bool, number: int | None) -> tuple[Rig, list[str]]:
             raise WhatIfError(
                 f"whether {gpu.name.value} has error correction is not known: it ships with it off"
             )
-        return replace(gpu, ecc=Fact(on, source, "derived"))
+        return replace(
+            gpu,
+            ecc=Fact(on, source, "derived"),
+            measured_bandwidth_bytes_per_s=unknown(f"not measured with error correction {word}"),
+        )
 
     return _of_cards(rig, number, f"ecc {word}", switch), remarks
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from advisor.core.changes import GIB, Lookups, WhatIfError, is_soldered, own_memory
 from catalog.types import CpuFamily, LookupFailedError
@@ -202,12 +203,19 @@ def _with_memory(rig: Rig, memory: MemoryInfo, catalog: Lookups) -> Rig:
             gpu,
             vram_bytes=Fact(min(limit, new), source, "derived"),
             free_bytes=unknown("not measured with this memory"),
+            measured_bandwidth_bytes_per_s=unknown("not measured with this memory"),
             bandwidth_bytes_per_s=Fact(bandwidth.value, "system RAM", bandwidth.confidence)
             if bandwidth.value is not None
             else gpu.bandwidth_bytes_per_s,
         )
 
     return replace(rig, memory=memory, accelerators=tuple(follow(a) for a in rig.accelerators))
+
+
+def unmeasured(because: str) -> dict[str, Any]:
+    """The fields of RAM that a measurement fills, without one."""
+    names = ("measured_bandwidth_bytes_per_s", "measured_threads", "measured_spread")
+    return {name: unknown(because) for name in names}
 
 
 def _scaled_measurement(rig: Rig, memory: MemoryInfo) -> tuple[MemoryInfo, list[str]]:
@@ -271,7 +279,7 @@ def set_speed(rig: Rig, mts: int, family: CpuFamily | None, catalog: Lookups) ->
         memory,
         mts=Fact(mts, source, "derived"),
         bandwidth_bytes_per_s=bandwidth_of(channels, mts, source),
-        measured_bandwidth_bytes_per_s=unknown("not measured at this speed"),
+        **unmeasured("not measured at this speed"),
     )
     edited, more = _scaled_measurement(rig, edited)
     return _with_memory(rig, edited, catalog), remarks + more
@@ -337,7 +345,7 @@ def set_channels(
         memory,
         channels=Fact(channels, source, "derived"),
         bandwidth_bytes_per_s=bandwidth_of(channels, mts, source),
-        measured_bandwidth_bytes_per_s=unknown("not measured with these channels"),
+        **unmeasured("not measured with these channels"),
         total_bytes=total,
         available_bytes=total,
         installed_bytes=total,

@@ -47,6 +47,9 @@ def probe_text(rig: Rig) -> str:
     add("  bandwidth", memory.bandwidth_bytes_per_s, f.gbs(memory.bandwidth_bytes_per_s.value or 0))
     measured = memory.measured_bandwidth_bytes_per_s
     add("  measured", measured, f.gbs(measured.value or 0))
+    if memory.measured_threads.known:
+        add("    threads", memory.measured_threads)
+        add("    spread", memory.measured_spread, f.percent(memory.measured_spread.value or 0))
     for module in memory.modules:
         speed = module.configured_mts or module.rated_mts
         rows.append(
@@ -62,6 +65,9 @@ def probe_text(rig: Rig) -> str:
         add("  memory", gpu.vram_bytes, f.gib_unit(gpu.vram_bytes.value or 0))
         add("  free", gpu.free_bytes, f.gib_unit(gpu.free_bytes.value or 0))
         add("  bandwidth", gpu.bandwidth_bytes_per_s, f.gbs(gpu.bandwidth_bytes_per_s.value or 0))
+        if gpu.measured_bandwidth_bytes_per_s.known:
+            copied = gpu.measured_bandwidth_bytes_per_s
+            add("  measured", copied, f.gbs(copied.value or 0))
         link = gpu.pcie.value
         add("  PCIe", gpu.pcie, f"{link.generation} x{link.lanes}" if link else "")
         add("  FP16", gpu.fp16_flops, f.tflops(gpu.fp16_flops.value or 0))
@@ -76,4 +82,5 @@ def probe_text(rig: Rig) -> str:
     notes = [note for note in rig.notes if note not in advice]
     if notes:
         lines += ["", *(f"· {note}" for note in notes)]
+    lines += ["", "how it is wired, and what limits what: rig-advisor topology"]
     return "\n".join(lines)
