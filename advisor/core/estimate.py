@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.candidates import Candidates, Floats
-from advisor.core.machine import SENSITIVITY_PARAMETERS, Machine, perturbed
+from advisor.core.machine import SENSITIVITY_PARAMETERS, Device, Machine, perturbed
 from advisor.core.placement import SPLIT, Placement, Strategy, gpu_choices, place, strategies
 from advisor.core.prefill import prefill_seconds
 from advisor.core.question import Question
@@ -263,7 +263,11 @@ BOTTLENECKS = {
 }
 
 
-_SECOND_NETWORK = "network to the second machine"
+def _on_second(device: Device, term: Term) -> str:
+    """What binds a device of a second machine; only CPUs have cores."""
+    if term is Term.LINK:
+        return "network to the second machine"
+    return f"second machine: {BOTTLENECKS[(device.cores > 0, term)].replace('VRAM', 'memory')}"
 
 
 def bottleneck(table: EstimateTable, row: int) -> tuple[str, float]:
@@ -279,7 +283,7 @@ def bottleneck(table: EstimateTable, row: int) -> tuple[str, float]:
             if table.machine.devices[device].kind == "unified":
                 label = label.replace("VRAM", "memory")
             if table.machine.devices[device].network is not None:
-                label = _SECOND_NETWORK if term is Term.LINK else f"second machine: {label}"
+                label = _on_second(table.machine.devices[device], term)
             sums[label] = sums.get(label, 0.0) + float(table.terms[row, device, term])
     label = max(sums, key=lambda k: sums[k])
     return label, sums[label] / float(table.decode_s[row])

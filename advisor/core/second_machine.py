@@ -6,7 +6,7 @@ crosses the network.  Memory adds up.  What runs faster on this machine alone st
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,32 +17,6 @@ from advisor.core.machine import Device, Machine, Network
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
 from catalog.efficiency import Efficiencies
-
-_PER_ROW = (
-    "strategy",
-    "terms",
-    "decode_s",
-    "prefill_s",
-    "spread_log",
-    "prefill_spread_log",
-    "dense_layers",
-    "expert_layers",
-    "head",
-    "weight_bytes",
-    "kv_bytes",
-    "compute_bytes",
-    "missing_bytes",
-    "parallel",
-)
-_PER_DEVICE = (
-    "terms",
-    "dense_layers",
-    "expert_layers",
-    "head",
-    "weight_bytes",
-    "kv_bytes",
-    "compute_bytes",
-)
 
 
 def joined(here: Machine, there: Machine, network: Network) -> Machine:
@@ -86,6 +60,12 @@ def estimate_joined(
     return table
 
 
+def _arrays(table: EstimateTable) -> dict[str, Floats]:
+    """The fields with an entry per candidate."""
+    values = {field.name: getattr(table, field.name) for field in fields(table)}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
 def _on(both: Machine, alone: EstimateTable) -> EstimateTable:
     """A table of this machine alone with empty columns for the devices of the second."""
     columns = [at for at, device in enumerate(both.devices) if device.network is None]
@@ -95,7 +75,12 @@ def _on(both: Machine, alone: EstimateTable) -> EstimateTable:
         wide[:, columns] = values
         return wide
 
-    changed: dict[str, Any] = {name: widened(getattr(alone, name)) for name in _PER_DEVICE}
+    per_device = {
+        name: widened(values)
+        for name, values in _arrays(alone).items()
+        if values.ndim > 1 and values.shape[1] == len(columns)
+    }
+    changed: dict[str, Any] = per_device
     return replace(alone, machine=both, **changed)
 
 
@@ -104,21 +89,16 @@ def _better(a: EstimateTable, b: EstimateTable) -> EstimateTable:
     take_b = np.where(
         a.fits & b.fits, b.decode_s < a.decode_s, b.fits | (~a.fits & (b.missing_bytes < a.missing_bytes))
     )
-
-    def chosen(name: str) -> Floats:
-        left, right = getattr(a, name), getattr(b, name)
-        return np.asarray(np.where(take_b.reshape(-1, *([1] * (left.ndim - 1))), right, left))
-
+    left, right = _arrays(a), _arrays(b)
+    changed: dict[str, Any] = {
+        name: np.where(take_b.reshape(-1, *([1] * (left[name].ndim - 1))), right[name], left[name])
+        for name in left
+    }
     tried = {strategy: (time, missing) for strategy, time, missing in a.tried}
     for strategy, time, missing in b.tried:
         known = tried.get(strategy, (time, missing))
         tried[strategy] = (np.minimum(known[0], time), np.minimum(known[1], missing))
-    changed: dict[str, Any] = {name: chosen(name) for name in _PER_ROW}
-    return replace(
-        a,
-        tried=tuple((strategy, *parts) for strategy, parts in tried.items()),
-        **changed,
-    )
+    return replace(a, tried=tuple((strategy, *parts) for strategy, parts in tried.items()), **changed)
 
 
 def uses_second_machine(table: EstimateTable, row: int) -> bool:

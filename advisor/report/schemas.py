@@ -227,6 +227,23 @@ def _explain() -> Schema:
 
 
 def _what_if() -> Schema:
+    change = _object(
+        decode_ratio=_nullable(_POSITIVE),
+        decode_tokens_per_s=_nullable(_NUMBER),
+        decode_low_tokens_per_s=_nullable(_NUMBER),
+        decode_high_tokens_per_s=_nullable(_NUMBER),
+        ttft_s=_nullable(_NUMBER),
+        memory_bytes={"type": "integer"},
+        bottleneck_before=_TEXT,
+        bottleneck_stays=_BOOLEAN,
+    )
+    plan = _object(
+        layers_here=_COUNT,
+        layers_there=_COUNT,
+        command_there=_TEXT,
+        command_here=_TEXT,
+        other_engines=_array(_TEXT),
+    )
     cell = _nullable(
         _object(
             quant=_TEXT,
@@ -237,6 +254,8 @@ def _what_if() -> Schema:
             bottleneck=_TEXT,
             bottleneck_share=_nullable(_AMOUNT),
             sensitivities=_SENSITIVITIES,
+            change=_nullable(change),
+            plan=_nullable(plan),
         )
     )
     return _object(
@@ -245,7 +264,17 @@ def _what_if() -> Schema:
         scenarios=_array(
             _object(
                 name=_TEXT,
+                edits=_array(_TEXT),
                 rig=_RIG,
+                second_machine=_nullable(
+                    _object(
+                        name=_TEXT,
+                        link=_TEXT,
+                        link_bytes_per_s=_nullable(_POSITIVE),
+                        latency_s=_nullable(_AMOUNT),
+                        source=_TEXT,
+                    )
+                ),
                 remarks=_array(_TEXT),
                 fitting=_COUNT,
                 unlocked=_array(_TEXT),

@@ -221,5 +221,6 @@ def what_if_command(texts: Sequence[str], state: AppState, rig_path: str | None)
             parts.append("--or")
         for edit in text.split(","):
             verb, _, value = edit.strip().partition(" ")
-            parts += [f"--{verb.lstrip('-')}", value.strip()]
+            option = verb.lstrip("-").replace("rig", "other-rig")
+            parts += [f"--{option}", value.strip()]
     return shlex.join(parts)

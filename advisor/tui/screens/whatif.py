@@ -309,6 +309,6 @@ class WhatIfScreen(StateScreen):
         if differences is None:
             self.notify("there is nothing to export yet: add a change first", severity="warning")
             return
-        from advisor.report.documents import what_if_document
+        from advisor.report.whatif_document import what_if_document
 
         self.advisor.export(what_if_document(differences.comparison), "rig-advisor-what-if", "the comparison")
