@@ -53,10 +53,7 @@ def run_what_if(arguments: argparse.Namespace) -> int:
     else:
         from advisor.report.whatif_text import what_if_text
 
-        columns = (
-            shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
-        )
-        output.write(what_if_text(comparison, columns))
+        output.write(what_if_text(comparison, _width()))
     return Exit.OK if any(r.fitting for r in comparison.rankings) else Exit.NOTHING
 
 
