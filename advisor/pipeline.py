@@ -6,7 +6,7 @@ app both go through it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, cast
@@ -210,9 +210,18 @@ def network_of(link: Link) -> Network:
     return Network(link.name, rate * 1e9, link.latency_us / 1e6 if link.latency_us is not None else None)
 
 
-def estimate_scenario(scenario: Scenario, question: Question, knowledge: Knowledge) -> EstimateTable:
-    """Estimates of all candidates on a scenario's rig, and on the second machine where there is one."""
+def estimate_scenario(
+    scenario: Scenario,
+    question: Question,
+    knowledge: Knowledge,
+    tweak: Callable[[Machine], Machine] | None = None,
+) -> EstimateTable:
+    """Estimates of all candidates on a scenario's rig, and on the second machine where there is one.
+
+    ``tweak`` changes this machine's numbers before.
+    """
     here, partner = machine_of(scenario.rig), scenario.partner
+    here = tweak(here) if tweak else here
     if partner is None:
         return estimate(knowledge.candidates, here, question, knowledge.efficiencies)
     from advisor.core.second_machine import estimate_joined

@@ -134,6 +134,22 @@ def build_parser() -> Parser:
     _changes(what_if)
     _json(what_if)
 
+    plot = commands.add_parser(
+        "plot",
+        help="a picture of one model's speed over RAM bandwidth, context, users or quantization",
+        description="Changes as in what-if draw further curves beside the present rig's.",
+    )
+    plot.add_argument("model", metavar="MODEL")
+    plot.add_argument("--over", required=True, metavar="WHAT", help="ram-bandwidth, context, users or quant")
+    plot.add_argument("--quant", metavar="Q", help="e.g. Q4_K_M; default: the best one")
+    plot.add_argument("--plot", metavar="FILE.svg", help="draw it into a file, too (.svg, .png)")
+    plot.add_argument("--load", metavar="FILE", help="draw the scenarios of a file, too")
+    _question(plot)
+    _changes(plot)
+    shape = plot.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    shape.add_argument("--csv", action="store_true", help="a row for every point")
+
     model = commands.add_parser("model", help="what the catalog knows of a model, with sources")
     model.add_argument("name", metavar="NAME")
     _json(model)

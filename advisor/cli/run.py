@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         "rank": _rank,
         "explain": _explain,
         "what-if": _what_if,
+        "plot": _plot_curves,
         "model": _model,
         "hardware": _hardware,
         "validate": _validate,
@@ -272,6 +273,12 @@ def _what_if(arguments: argparse.Namespace) -> int:
     from advisor.cli.what_if import run_what_if
 
     return run_what_if(arguments)
+
+
+def _plot_curves(arguments: argparse.Namespace) -> int:
+    from advisor.cli.plot import run_plot
+
+    return run_plot(arguments)
 
 
 def _model(arguments: argparse.Namespace) -> int:

@@ -285,6 +285,28 @@ def _what_if() -> Schema:
     )
 
 
+def _plot() -> Schema:
+    point = _object(
+        x=_nullable(_POSITIVE),
+        quant=_TEXT,
+        fit=_FIT,
+        decode_tokens_per_s=_nullable(_POSITIVE),
+        decode_low_tokens_per_s=_nullable(_POSITIVE),
+        decode_high_tokens_per_s=_nullable(_POSITIVE),
+        ttft_s=_nullable(_POSITIVE),
+        bottleneck=_nullable(_TEXT),
+    )
+    return _object(
+        schema={"const": "rig-advice/plot/1"},
+        over=_one_of("ram-bandwidth", "context", "users", "quant"),
+        x_key=_TEXT,
+        model=_MODEL,
+        quant=_nullable(_TEXT),
+        question=_QUESTION,
+        curves=_array(_object(scenario=_TEXT, now_x=_nullable(_POSITIVE), points=_array(point))),
+    )
+
+
 def _model() -> Schema:
     return _object(
         schema={"const": "rig-advice/model/1"},
@@ -474,6 +496,7 @@ _BUILDERS = {
     "rank": _rank,
     "explain": _explain,
     "what-if": _what_if,
+    "plot": _plot,
     "model": _model,
     "hardware": _hardware,
     "validate": _validate,

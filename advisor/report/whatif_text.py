@@ -12,7 +12,7 @@ from advisor.core.network_commands import network_plan
 from advisor.core.ranking import fit_name
 from advisor.pipeline import ComparedModel, Comparison
 from advisor.report import format as f
-from advisor.report.table import Column, shorten, text_table
+from advisor.report.table import Column, shorten, text_table, width
 from advisor.report.text import FIT_GLYPHS, gains, question_line
 
 _NAME_WIDTH = 34
@@ -23,7 +23,7 @@ _UNLOCKED = 6
 
 def what_if_text(c: Comparison, columns: int | None = None) -> str:
     """The comparison, no wider than ``columns`` where they are given."""
-    lines = [question_line(c.rankings[0].table.question), ""]
+    lines = [*_wrapped(question_line(c.rankings[0].table.question), columns), ""]
     side_by_side = _columns(c)
     if columns is None or max(len(line) for line in side_by_side) <= columns:
         lines += side_by_side
@@ -239,20 +239,28 @@ def _stacked(c: Comparison, columns: int) -> list[str]:
     lines: list[str] = []
     facts = _machine_rows(c)
     for i, scenario in enumerate(c.scenarios):
-        lines += _wrapped(_tag(i) + scenario.name, columns, "    ")
-        parts = [f"{title} {_from_to(values, i)}" for title, values in facts]
-        lines += _wrapped("    " + " · ".join(parts), columns, "    ")
+        lines += _wrapped(f"[{i}] {scenario.name}" if i else scenario.name, columns, "    ")
+        lines += _flow("    ", [f"{title} {_from_to(values, i)}" for title, values in facts], columns)
     for compared in c.models:
         if not _moves(c, compared):
             continue
         lines += ["", *_wrapped(_title(c, compared), columns, "  ")]
         for i in range(len(c.scenarios)):
-            lines += _wrapped(_tag(i) + " · ".join(_said_of(c, compared, i)), columns, "    ")
+            lines += _flow(f"[{i}] " if i else "now ", _said_of(c, compared, i), columns)
     return [*lines, ""]
 
 
-def _tag(scenario: int) -> str:
-    return f"[{scenario}] " if scenario else "now "
+def _flow(tag: str, parts: Sequence[str], columns: int) -> list[str]:
+    """Parts joined by dots, broken between them; further lines are indented by four."""
+    lines = [tag]
+    for n, part in enumerate(parts):
+        joined = f"{lines[-1]}{' · ' if n else ''}{part}"
+        if n and width(joined) > columns:
+            lines[-1] += " ·"
+            lines.append(f"    {part}")
+        else:
+            lines[-1] = joined
+    return [piece for line in lines for piece in _wrapped(line, columns, "    ")]
 
 
 def _from_to(values: Sequence[str], i: int) -> str:
@@ -262,7 +270,9 @@ def _from_to(values: Sequence[str], i: int) -> str:
 def _said_of(c: Comparison, compared: ComparedModel, i: int) -> list[str]:
     row, delta = compared.same_quant_rows[i], _delta(c, compared, i)
     said = [f"{_speed_text(c, compared, i)} tok/s" if row is not None else "○ does not fit"]
-    if delta is not None and delta.tokens_per_s:
+    if delta is not None:
+        if not delta.tokens_per_s and delta.limit_stays and compared.rows[i] == compared.rows[0]:
+            return ["as now"]
         said.append(_change_text(delta))
     if row is not None:
         said += [f"first token {_ttft_text(c, i, row)}", _memory_text(c, i, row)]

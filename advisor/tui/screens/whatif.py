@@ -25,13 +25,21 @@ from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
 MOST_SCENARIOS = 4
 LANGUAGE = (
     ("ram 2x32GB:DDR5-6000", "other memory modules"),
+    ("ram +2x32GB:DDR5-6000", "modules beside the present ones"),
     ("mts 6400", "the present modules at another speed"),
+    ("xmp on", "… at the speed they are sold for"),
     ("channels 4", "another number of channels populated"),
+    ("board DDR5 4 slots", "another board for the same CPU"),
+    ("cpu Ryzen 9 9950X", "another CPU"),
     ("add-gpu RTX 3090", "one more GPU; 2x RTX 3090 for two"),
+    ("… over thunderbolt4", "an external one"),
     ("replace-gpu RTX 5090", "this GPU instead of the present ones"),
     ("remove-gpu 1", "without the first GPU"),
-    ("cpu Ryzen 9 9950X", "another CPU"),
-    ("link nvlink", "another link between GPUs, or pcie5x16"),
+    ("link pcie4x4 for gpu 2", "another link; nvlink between GPUs"),
+    ("power 1 250", "power limit of a GPU in watts; psu 850"),
+    ("ecc off", "error correction of GPU memory"),
+    ("machine M3 Ultra 512GB", "another machine; or rig FILE"),
+    ("second same over ethernet10", "a second machine on a network"),
 )
 
 
