@@ -400,8 +400,11 @@ def compare(
     known = knowledge or load_knowledge()
     results, folded = [], []
     for scenario in scenarios:
-        table = estimate_scenario(scenario, question, known)
-        scores = score(table, known.quality(question.use))
+        if scenario.partner is None:
+            table, scores = estimate_all(scenario.rig, question, known)
+        else:
+            table = estimate_scenario(scenario, question, known)
+            scores = score(table, known.quality(question.use))
         results.append(rank(table, scores, fold=False))
         folded.append(rank(table, scores))
     best = [{r.table.candidates.model(i).id: int(i) for i in r.rows.tolist()} for r in results]

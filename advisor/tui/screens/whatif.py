@@ -27,12 +27,12 @@ LANGUAGE = (
     ("ram 2x32GB:DDR5-6000", "other memory modules"),
     ("ram +2x32GB:DDR5-6000", "modules beside the present ones"),
     ("mts 6400", "the present modules at another speed"),
-    ("xmp on", "… at the speed they are sold for"),
+    ("xmp on", "the present modules as they are sold (EXPO)"),
     ("channels 4", "another number of channels populated"),
     ("board DDR5 4 slots", "another board for the same CPU"),
     ("cpu Ryzen 9 9950X", "another CPU"),
     ("add-gpu RTX 3090", "one more GPU; 2x RTX 3090 for two"),
-    ("… over thunderbolt4", "an external one"),
+    ("add-gpu RTX 3090 over tb4", "an external one; also oculink"),
     ("replace-gpu RTX 5090", "this GPU instead of the present ones"),
     ("remove-gpu 1", "without the first GPU"),
     ("link pcie4x4 for gpu 2", "another link; nvlink between GPUs"),
@@ -41,6 +41,7 @@ LANGUAGE = (
     ("machine M3 Ultra 512GB", "another machine; or rig FILE"),
     ("second same over ethernet10", "a second machine on a network"),
 )
+_TEXT_WIDTH = max(len(text) for text, _ in LANGUAGE) + 2
 
 
 class Suggested(Message):
@@ -120,7 +121,7 @@ class CompareView(Painted):
             [],
         ]
         for text, meaning in LANGUAGE:
-            lines.append([(f"  {text:<24}", STRONG), (meaning, MUTED)])
+            lines.append([(f"  {text:<{_TEXT_WIDTH}}", STRONG), (meaning, MUTED)])
         return lines
 
 
