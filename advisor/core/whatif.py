@@ -34,6 +34,7 @@ from advisor.core.whatif_board import set_board, set_cpu
 from advisor.core.whatif_gpu import (
     add_gpus,
     check_power,
+    draw_remarks,
     remove_gpu,
     replace_gpus,
     set_ecc,
@@ -88,11 +89,14 @@ def apply_changes(
         WhatIfError, RigError: a change is impossible.
     """
     remarks: list[str] = []
-    for change in changes:
+    checks = [change for change in changes if isinstance(change, CheckPower)]
+    for change in [*(c for c in changes if not isinstance(c, CheckPower)), *checks]:
         rig, said = _apply(rig, change, family, catalog)
         if isinstance(change, SetCpu):
             family = change.family
         remarks += said
+    if not checks and any(isinstance(change, AddGpu | ReplaceGpu) for change in changes):
+        remarks += draw_remarks(rig)
     return Edited(rig, tuple(dict.fromkeys(remarks)))
 
 

@@ -40,8 +40,7 @@ def add_gpus(
         remarks.append(
             f"a laptop takes a card only over a cable: add-gpu {gpu.name.value or 'NAME'} over thunderbolt4"
         )
-    added = replace(rig, accelerators=rig.accelerators + (gpu,) * count)
-    return added, remarks + _draw_remarks(added)
+    return replace(rig, accelerators=rig.accelerators + (gpu,) * count), remarks
 
 
 def replace_gpus(
@@ -187,7 +186,8 @@ def _draw(rig: Rig, catalog: Lookups) -> tuple[float, list[str]]:
     return drawn, unknown_names
 
 
-def _draw_remarks(rig: Rig) -> list[str]:
+def draw_remarks(rig: Rig) -> list[str]:
+    """What the graphics cards may draw together, to be compared with the power supply."""
     limits = [a.power_limit_w.value for a in rig.accelerators if not a.unified.value]
     known = [limit for limit in limits if limit]
     if not known:
