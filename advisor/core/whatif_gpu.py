@@ -9,6 +9,7 @@ from advisor.core.changes import MAX_GPUS, HostLink, Lookups, WhatIfError
 from catalog.types import CpuFamily
 from probes.types import AcceleratorInfo, Fact, PcieLink, Rig, unknown
 
+_UNMEASURED = "not measured on the changed card"
 _LOW_POWER_SHARE = 0.4
 """Limits below this share of the maker's are beyond what was measured."""
 
@@ -109,7 +110,7 @@ def set_power(rig: Rig, watts: float, number: int | None, catalog: Lookups) -> t
         return replace(
             gpu,
             power_limit_w=Fact(float(watts), f"what-if: power {watts:g} W", "derived"),
-            measured_bandwidth_bytes_per_s=unknown("not measured with this power limit"),
+            measured_bandwidth_bytes_per_s=unknown(_UNMEASURED),
         )
 
     edited = _of_cards(rig, number, f"power {watts:g}", limit)
@@ -145,7 +146,7 @@ def set_ecc(rig: Rig, on: bool, number: int | None) -> tuple[Rig, list[str]]:
         return replace(
             gpu,
             ecc=Fact(on, source, "derived"),
-            measured_bandwidth_bytes_per_s=unknown(f"not measured with error correction {word}"),
+            measured_bandwidth_bytes_per_s=unknown(_UNMEASURED),
         )
 
     return _of_cards(rig, number, f"ecc {word}", switch), remarks

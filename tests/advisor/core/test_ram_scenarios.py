@@ -213,7 +213,7 @@ def test_faster_memory_is_never_slower(mts: int, model: str) -> None:
 @pytest.mark.parametrize("model", ["llama 3.1 8b", "llama 3.3 70b", "gpt-oss 120b", "qwen3 30b a3b"])
 @pytest.mark.parametrize(
     "more",
-    ["add-gpu RTX 3090", "ram 4x32GB:DDR5-3600", "second same over ethernet10", "second same over tb5"],
+    ["add-gpu RTX 3090", "ram 4x32GB:DDR5-3600", "second same over tb5", "second same over 10 GbE"],
 )
 def test_more_never_makes_a_model_that_fits_slower(model: str, more: str) -> None:
     known = knowledge(model)
