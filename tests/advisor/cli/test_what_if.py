@@ -1,4 +1,4 @@
-"""``what-if`` and ``plot`` as typed: documents validate, files come and go, widths hold, errors are one line."""
+"""``what-if`` and ``plot`` as typed: valid documents, files, widths, and errors in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenarios are written to a TOML file and read back as they were; anything else is refused with the reason."""
+"""Scenarios are written to a TOML file and read back as they were; anything else is refused."""
 
 from __future__ import annotations
 
