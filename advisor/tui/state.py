@@ -216,6 +216,12 @@ def command_line(state: AppState, rig_path: str | None) -> str:
 def what_if_command(texts: Sequence[str], state: AppState, rig_path: str | None) -> str:
     """The command that prints a comparison: changes as options, scenarios joined by ``--or``."""
     parts = ["rig-advisor", "what-if", *question_options(state.question, rig_path)]
+    return shlex.join([*parts, *scenario_options(texts)])
+
+
+def scenario_options(texts: Sequence[str]) -> list[str]:
+    """Scenarios as options of the command line."""
+    parts: list[str] = []
     for number, text in enumerate(texts):
         if number:
             parts.append("--or")
@@ -223,4 +229,4 @@ def what_if_command(texts: Sequence[str], state: AppState, rig_path: str | None)
             verb, _, value = edit.strip().partition(" ")
             option = verb.lstrip("-").replace("rig", "other-rig")
             parts += [f"--{option}", value.strip()]
-    return shlex.join(parts)
+    return parts
