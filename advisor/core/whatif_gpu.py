@@ -196,7 +196,7 @@ def draw_remarks(rig: Rig) -> list[str]:
     unknown_part = f", and {len(limits) - len(known)} of unknown limit" if len(known) < len(limits) else ""
     sum_text = " + ".join(f"{limit:g}" for limit in known)
     total = f"{sum_text} = {sum(known):g} W" if len(known) > 1 else f"{known[0]:g} W"
-    return [f"graphics cards may draw {total}{unknown_part}: is the power supply enough? (psu WATTS checks)"]
+    return [f"graphics cards may draw {total}{unknown_part}; psu WATTS compares that with a power supply"]
 
 
 def _beside_data(gpu: AcceleratorInfo) -> bool:
