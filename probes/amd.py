@@ -369,11 +369,9 @@ def _link(card: _Card) -> PcieLink | None:
 def _top_clock(card: _Card) -> int | None:
     """The highest state in ``pp_dpm_mclk`` (lines such as ``3: 1249Mhz *``), in MHz."""
     text = read_text(card.drm / "pp_dpm_mclk") if card.drm else None
-    clocks = [
-        int(mhz)
-        for mhz in re.findall(r"^\s*\d+:\s*(\d{1,6})\s*Mhz", text or "", re.MULTILINE | re.IGNORECASE)
-    ]
-    return max(clocks, default=None)
+    pattern = r"^[ \t]*\d+:[ \t]*(\d{1,6})[ \t]*Mhz"
+    clocks = re.findall(pattern, text or "", re.MULTILINE | re.IGNORECASE)
+    return max(map(int, clocks), default=None)
 
 
 def _vram(card: _Card) -> tuple[int | None, list[str]]:

@@ -233,12 +233,14 @@ def _read_lines(text: str, findings: Findings) -> None:
         from probes.nvidia_text import gpus_from_query_csv
 
         findings.gpus.append(gpus_from_query_csv(text))
-    elif re.search(r"^(processor\s*:\s*\d+|cpu family\s*:|CPU implementer\s*:)", text, re.MULTILINE):
+    elif re.search(
+        r"^(processor[ \t]*:[ \t]*\d|cpu family[ \t]*:|CPU implementer[ \t]*:)", text, re.MULTILINE
+    ):
         from probes.cpu import cpu_from_cpuinfo_text
 
         findings.cpus.append(cpu_from_cpuinfo_text(text))
         findings.systems.append(_linux("/proc/cpuinfo"))
-    elif re.search(r"^\s*(Architecture|Model name|CPU\(s\))\s*:", text, re.MULTILINE):
+    elif re.search(r"^[ \t]*(Architecture|Model name|CPU\(s\))[ \t]*:", text, re.MULTILINE):
         from probes.cpu import cpu_from_lscpu_text
 
         findings.cpus.append(cpu_from_lscpu_text(text))

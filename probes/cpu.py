@@ -163,7 +163,7 @@ def cpu_from_cpuinfo_text(text: str) -> CpuInfo:
 def _lscpu_caches(text: str) -> tuple[Cache, ...]:
     """Caches of lscpu 2.37 and later, which prints totals with the number of instances."""
     pattern = re.compile(
-        r"^\s*L(\d)d? cache:\s+(\d{1,9}(?:\.\d+)?) ([KMG]?i?B) \((\d{1,6}) instances?\)", re.MULTILINE
+        r"^[ \t]*L(\d)d? cache:[ \t]+(\d{1,9}(?:\.\d+)?) ([KMG]?i?B) \((\d{1,6}) instances?\)", re.MULTILINE
     )
     found = []
     for match in pattern.finditer(text):

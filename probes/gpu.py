@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,8 +25,10 @@ T = TypeVar("T")
 MIB = 1024**2
 GIB = 1024**3
 
-MAX_GPUS = 1024
-"""More than any machine has, partitions counted."""
+MAX_GPUS = 128
+"""More than any machine has, partitions counted (16 GPUs in 7 slices each: 112)."""
+MAX_NAME = 200
+"""Characters of a product name; a longer one is damage, and looking it up takes long."""
 MAX_BUS_BITS = 1 << 20
 """More than any memory bus is wide (HBM stacks of today: 1024 to 2048 bits each)."""
 
@@ -122,6 +125,7 @@ def accelerators_by_pci_id(pci_id: str | None) -> tuple[Accelerator, ...]:
     return hardware.accelerators_by_pci_id(pci_id.upper())
 
 
+@lru_cache(maxsize=MAX_GPUS)  # what is not found is compared with every name there is
 def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerator, ...]:
     """Catalog entries that a name may mean: one, several when it is ambiguous, or none.
 
@@ -131,6 +135,8 @@ def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerato
     from catalog import hardware
     from catalog.types import LookupFailedError
 
+    if len(name) > MAX_NAME:
+        return ()
     try:
         found = hardware.find_accelerator(name)
     except LookupFailedError as error:

@@ -96,8 +96,8 @@ def document_from_text(text: str) -> dict[str, list[dict[str, Any]]]:
     """The text that plain ``system_profiler`` prints, as the JSON sections that are used."""
 
     def line(name: str) -> str:
-        found = re.search(rf"^\s*{name}:\s*(.+?)\s*$", text, re.MULTILINE)
-        return found[1] if found else ""
+        found = re.search(rf"^[ \t]*{name}:[ \t]*(\S.*)$", text, re.MULTILINE)
+        return found[1].rstrip() if found else ""
 
     cores = re.match(
         r"(\d{1,6})(?: \((\d{1,6}) performance and (\d{1,6}) efficiency\))?", line("Total Number of Cores")
@@ -110,7 +110,7 @@ def document_from_text(text: str) -> dict[str, list[dict[str, Any]]]:
     if cores:
         hardware["number_processors"] = "proc " + ":".join(n for n in cores.groups() if n)
     section = text.partition("\nMemory:")[2]
-    kind = re.search(r"^\s*Type:\s*(\S+)", section, re.MULTILINE)
+    kind = re.search(r"^[ \t]*Type:[ \t]*(\S+)", section, re.MULTILINE)
     packages = line("Number of Processors")
     if packages.isdecimal() and not line("Chip"):
         hardware["number_processors"] = int(packages)

@@ -301,8 +301,8 @@ def _gpu_from_fields(row: Mapping[str, str], size_unit: int, clock_unit: float) 
     return _probe_from_reading(reading, mig, [], row.get("pci.bus_id"))
 
 
-_METRIC = re.compile(r"^nvidia_smi_(\w+)\{([^}]*)\}\s+(\S+)\s*$", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_METRIC = re.compile(r"^nvidia_smi_(\w{1,80})\{([^}\n]*)\}[ \t]+(\S{1,40})[ \t\r]*$", re.MULTILINE)
+_LABEL = re.compile(r'\b(\w{1,80})="((?:[^"\\]|\\.){0,400})"')
 _METRIC_FIELDS = {
     "memory_total_bytes": "memory.total",
     "memory_free_bytes": "memory.free",

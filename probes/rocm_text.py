@@ -101,7 +101,7 @@ def _name(card: Mapping[str, Any]) -> str | None:
     text = _lookup(card, "cardseries", "devicename", "marketname", "cardmodel")
     if text is None or re.fullmatch(r"0x[0-9a-fA-F]+", text):
         return None
-    inner = re.search(r"\[([^\]]+)\]\s*$", text)
+    inner = re.search(r"\[([^\[\]]+)\]$", text)
     return inner[1].strip() if inner else text
 
 

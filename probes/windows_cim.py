@@ -82,12 +82,12 @@ def wmic_document(text: str) -> list[dict[str, str]]:
     an empty line between objects."""
     items: list[dict[str, str]] = [{}]
     for line in text.splitlines():
-        found = re.fullmatch(r"\s*(\w+)\s*(?:=| : )\s*(.*?)\s*", line)
+        found = re.fullmatch(r"\s*(\w+)\s*(?:=| : )(.*)", line)
         if found is None:
             continue
         if found[1] in items[-1]:  # the next object starts when a key comes again
             items.append({})
-        items[-1][found[1]] = found[2]
+        items[-1][found[1]] = found[2].strip()
     return [item for item in items if item]
 
 

@@ -129,6 +129,30 @@ def damage(rng: random.Random, data: bytes, other: bytes) -> bytes:
     return bytes(out[: 2 * MIB])
 
 
+LONG_BYTES = 200_000
+_LONG = (
+    *(bytes([c]) for c in b"\n\t :=,;\"'[]{}()<>&0A_.-|/%x"),
+    b"\r\n",
+    b" \n",
+    b"\n:",
+    b"A=",
+    b': "',
+    b"[[",
+    b"<a>",
+    b"1,",
+)
+_BEFORE = (
+    b"",
+    b"\n",
+    b"Model name: ",
+    b"Size: ",
+    b"E:MEMORY_DEVICE_0_LOCATOR=",
+    b"nvidia_smi_x{",
+    b"Chip: ",
+    b"Locator: ",
+)
+
+
 def _text_damage(rng: random.Random, data: bytes, other: bytes) -> bytes:
     """Changes of whole lines, then perhaps of bytes; now and then another encoding."""
     lines = data.splitlines(keepends=True)
@@ -149,6 +173,12 @@ def _text_damage(rng: random.Random, data: bytes, other: bytes) -> bytes:
         else:
             name, separator, value = lines[where].partition(rng.choice((b":", b"=", b" ")))
             lines[where] = name + separator + rng.choice((*_ODD_NUMBERS, *_ODD_WORDS, value * 2)) + b"\n"
+    if rng.random() < 0.02:  # what takes a careless pattern quadratic time
+        piece = rng.choice((*_LONG, rng.choice(lines) if lines else b"\n"))
+        where = rng.randrange(len(lines) + 1)
+        lines[where:where] = [
+            rng.choice(_BEFORE) + piece * (LONG_BYTES // len(piece)) + rng.choice((b"x\n", b"\n"))
+        ]
     out = b"".join(lines)
     if rng.random() < 0.6:
         out = damage(rng, out, other)
