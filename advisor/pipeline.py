@@ -220,7 +220,10 @@ def estimate_scenario(
 
     ``tweak`` changes this machine's numbers before.
     """
-    here, partner = machine_of(scenario.rig), scenario.partner
+    partner = scenario.partner
+    if partner is None and tweak is None:
+        return estimate_all(scenario.rig, question, knowledge)[0]
+    here = machine_of(scenario.rig)
     here = tweak(here) if tweak else here
     if partner is None:
         return estimate(knowledge.candidates, here, question, knowledge.efficiencies)
