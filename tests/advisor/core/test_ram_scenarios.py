@@ -19,7 +19,7 @@ from advisor.pipeline import Knowledge, estimate_scenario, knowledge_of, machine
 from advisor.scenario import parse_scenario
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig
-from probes.types import Fact, Rig
+from probes.types import Fact, MemoryAdvice, Rig
 
 GIB = 1024**3
 AM5 = hypothetical_rig(["RTX 3090"], "2x32GB:DDR5-6000", "Ryzen 7 7700X")
@@ -110,6 +110,21 @@ def test_xmp_on_brings_the_rate_on_the_label() -> None:
     assert on.memory.total_bytes == off.memory.total_bytes
     gain = rate(on, "llama 3.1 8b") / rate(off, "llama 3.1 8b")
     assert 1.0 < gain <= 1.25 + 1e-9  # at most what the bandwidth gains: arithmetic and launches stay
+
+
+def test_xmp_on_goes_by_what_the_probe_advises_where_the_label_is_not_told() -> None:
+    off = edited(AM5, "mts 4800").memory
+    advice = MemoryAdvice("xmp_off", "switch on EXPO", 76.8e9, 102.4e9)
+    modules = tuple(replace(m, rated_mts=None) for m in off.modules)
+    rig = replace(AM5, memory=replace(off, modules=modules, advice=(advice,)))
+    assert edited(rig, "xmp on").memory.mts.value == 6400  # 4800 x 102.4 / 76.8
+
+
+def test_six_channels_to_twelve_double_the_bandwidth() -> None:
+    six = hypothetical_rig([], "6x64GB:DDR5-4800", "EPYC 9554")
+    twelve = edited(six, "channels 12")
+    assert (gbs(six), gbs(twelve)) == (pytest.approx(230.4), pytest.approx(460.8))  # 6, 12 x 8 B x 4800 MT/s
+    assert twelve.memory.total_bytes.value == 768 * GIB
 
 
 def test_a_measurement_gains_the_same_share_with_xmp() -> None:
