@@ -58,6 +58,7 @@ EXAMPLES: Mapping[str, str] = {
 """Every verb with an example."""
 VERBS = tuple(EXAMPLES)
 _WHOLE_MACHINES = ("machine", "rig")
+_VIRTUAL = "this is a virtual machine: memory and cards are its host's to change"
 
 
 def parse_scenario(text: str, rig: Rig) -> Scenario:
@@ -114,7 +115,8 @@ def _base(edits: Sequence[tuple[str, str]], rig: Rig) -> tuple[Rig, tuple[str, .
     """The rig that edits apply to: the present one, or a whole other machine."""
     others = [(verb, value) for verb, value in edits if verb in _WHOLE_MACHINES]
     if not others:
-        return rig, ()
+        virtual = rig.system.virtualization.value not in (None, "none")
+        return rig, (_VIRTUAL,) if virtual else ()
     if len(others) > 1:
         raise WhatIfError(
             f"a scenario is one machine: {others[0][0]} {others[0][1]}; put the other into its own (--or)"

@@ -235,6 +235,12 @@ def test_a_rig_file_is_a_whole_other_machine(tmp_path: Path) -> None:
     assert len(rig.accelerators) == 2
 
 
+def test_a_virtual_machine_is_told_whose_parts_they_are() -> None:
+    system = replace(AM5.system, virtualization=Fact("kvm", "test", "reported"))
+    assert "its host's to change" in edit("mts 6000", replace(AM5, system=system))[1]
+    assert "host" not in edit("mts 6000")[1]
+
+
 def test_a_name_replaces_the_list_of_edits() -> None:
     scenario = parse_scenario("add-gpu RTX 3090, name two cards, mts 6000", AM5)
     assert scenario.name == scenario.rig.name == "two cards"
