@@ -6,7 +6,7 @@ app both go through it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, cast
@@ -24,7 +24,7 @@ from advisor.core.estimate import (
 )
 from advisor.core.filter import parse_filter
 from advisor.core.fit_context import estimate_fitting
-from advisor.core.machine import Machine, build_machine
+from advisor.core.machine import Machine, Network, build_machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, rank
 from advisor.core.remedies import Remedies, remedies
@@ -36,7 +36,7 @@ from catalog.efficiency import Efficiencies, load_efficiencies
 from catalog.hardware import find_accelerator, match_cpu_family
 from catalog.models import load_models
 from catalog.quality import model_quality, quality_score, quant_loss
-from catalog.types import CpuFamily, LookupFailedError, Model, Role
+from catalog.types import CpuFamily, Link, LookupFailedError, Model, Role
 from probes.types import AcceleratorInfo, Rig
 
 if TYPE_CHECKING:
@@ -263,6 +263,33 @@ def estimate_all(rig: Rig, question: Question, knowledge: Knowledge) -> tuple[Es
     return table, score(table, knowledge.quality(question.use))
 
 
+def network_of(link: Link) -> Network:
+    """A link between machines as the estimator needs it: its payload, or its line rate where unknown."""
+    rate = link.usable_gbs or link.bandwidth_gbs
+    return Network(link.name, rate * 1e9, link.latency_us / 1e6 if link.latency_us is not None else None)
+
+
+def estimate_scenario(
+    scenario: Scenario,
+    question: Question,
+    knowledge: Knowledge,
+    tweak: Callable[[Machine], Machine] | None = None,
+) -> EstimateTable:
+    """Estimates of all candidates on a scenario's rig, and on the second machine where there is one.
+
+    ``tweak`` changes this machine's numbers before.
+    """
+    partner = scenario.partner
+    here = machine_for(scenario.rig, question)
+    here = tweak(here) if tweak else here
+    if partner is None:
+        return estimate_fitting(knowledge.candidates, here, question, knowledge.efficiencies)
+    from advisor.core.second_machine import estimate_joined
+
+    there, network = machine_of(partner.rig), network_of(partner.link)
+    return estimate_joined(knowledge.candidates, here, there, network, question, knowledge.efficiencies)
+
+
 def rank_rig(
     rig: Rig, question: Question, filter_text: str = "", knowledge: Knowledge | None = None
 ) -> RankingResult:
@@ -395,12 +422,25 @@ def _offered(model: Model, quant: str, question: Question) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """A second machine and the network that joins it to the first."""
+
+    rig: Rig
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """One column of a comparison: a named rig and what was said about its making."""
+    """One column of a comparison: a named rig and what was said about its making.
+
+    ``edits`` are the (verb, value) pairs that made it.
+    """
 
     name: str
     rig: Rig
     remarks: tuple[str, ...]
+    partner: Partner | None = None
+    edits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,7 +491,11 @@ def compare(
     known = knowledge or knowledge_for(question)
     results, folded = [], []
     for scenario in scenarios:
-        table, scores = estimate_all(scenario.rig, question, known)
+        if scenario.partner is None:
+            table, scores = estimate_all(scenario.rig, question, known)
+        else:
+            table = estimate_scenario(scenario, question, known)
+            scores = score(table, known.quality(question.use))
         results.append(rank(table, scores, fold=False))
         folded.append(rank(table, scores))
     best = [{r.table.candidates.model(i).id: int(i) for i in r.rows.tolist()} for r in results]

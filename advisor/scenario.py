@@ -5,36 +5,60 @@ Resolves names through the catalog and applies the edits; used by the command li
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from advisor.core.changes import Change, Lookups, SetBoard, SetCpu, SetRam, WhatIfError
 from advisor.core.whatif import (
     AddGpu,
-    Change,
-    Lookups,
+    AddRam,
+    CheckPower,
     RemoveGpu,
     ReplaceGpu,
     SetChannels,
-    SetCpu,
-    SetLink,
-    SetRam,
+    SetEcc,
+    SetPower,
+    SetRatedSpeed,
     SetSpeed,
-    WhatIfError,
     apply_changes,
 )
-from advisor.pipeline import Scenario, cpu_family
-from catalog.hardware import find_accelerator, find_cpu_family, load_links, memory_kind, memory_types
+from advisor.links import host_link, link_change
+from advisor.other_machine import file_rig, machine_rig, partner_of
+from advisor.pipeline import Partner, Scenario, cpu_family
+from catalog.hardware import find_accelerator, find_cpu_family, memory_kind, memory_types
 from catalog.types import CpuFamily, LookupFailedError
 from probes.hypothetical import accelerator_facts, cpu_facts
 from probes.spec_limits import needs_registered, takes_unbuffered_only
 from probes.spec_memory import Processor, module_memory
 from probes.specs import parse_gpu_spec
-from probes.types import AcceleratorInfo, Fact, MemoryInfo, PcieLink, Rig
+from probes.types import MemoryInfo, Rig
 from probes.unified import share_of_ram
 
-VERBS = ("ram", "mts", "channels", "add-gpu", "replace-gpu", "remove-gpu", "cpu", "link")
-_PCIE = re.compile(r"^pcie\s*-?(\d(?:\.\d)?)\s*x\s*(\d+)$", re.IGNORECASE)
+EXAMPLES: Mapping[str, str] = {
+    "ram": "ram 2x32GB:DDR5-6000",
+    "mts": "mts 6400",
+    "xmp": "xmp on",
+    "channels": "channels 2",
+    "board": "board DDR5 4 slots",
+    "cpu": "cpu Ryzen 9 9950X",
+    "add-gpu": "add-gpu RTX 3090",
+    "replace-gpu": "replace-gpu RTX 5090",
+    "remove-gpu": "remove-gpu 1",
+    "link": "link pcie4x4 for gpu 2",
+    "power": "power 1 250",
+    "psu": "psu 850",
+    "ecc": "ecc off",
+    "machine": "machine M3 Ultra 512GB",
+    "rig": "rig other.json",
+    "second": "second other.json over ethernet10",
+    "name": "name bigger",
+}
+"""Every verb with an example."""
+VERBS = tuple(EXAMPLES)
+_WHOLE_MACHINES = ("machine", "rig")
+_VIRTUAL = "this is a virtual machine: memory and cards are its host's to change"
 
 
 def parse_scenario(text: str, rig: Rig) -> Scenario:
@@ -44,50 +68,84 @@ def parse_scenario(text: str, rig: Rig) -> Scenario:
         WhatIfError: an unknown verb, a missing value, or an impossible change.
         RigError, LookupFailedError: a specification or name that cannot be resolved.
     """
-    edits = []
-    for part in text.split(","):
-        words = part.strip().lstrip("-").split(None, 1)
-        if not words:
-            continue
-        verb = words[0].lower()
-        if verb not in VERBS:
-            raise WhatIfError(f"unknown change {verb!r}; use one of: {', '.join(VERBS)}")
-        if len(words) < 2:
-            raise WhatIfError(f"{verb} needs a value, for example: {_EXAMPLES[verb]}")
-        edits.append((verb, words[1].strip()))
+    edits = [split_edit(part) for part in text.split(",") if part.strip().lstrip("-")]
     if not edits:
-        raise WhatIfError(f"no change given; for example: {_EXAMPLES['ram']}")
+        raise WhatIfError(f"no change given; for example: {EXAMPLES['ram']}")
     return make_scenario(edits, rig)
 
 
-_EXAMPLES = {
-    "ram": "ram 2x32GB:DDR5-6000",
-    "mts": "mts 6400",
-    "channels": "channels 2",
-    "add-gpu": "add-gpu RTX 3090",
-    "replace-gpu": "replace-gpu RTX 5090",
-    "remove-gpu": "remove-gpu 1",
-    "cpu": "cpu Ryzen 9 9950X",
-    "link": "link nvlink",
-}
+def split_edit(text: str) -> tuple[str, str]:
+    """Verb and value of one edit.
+
+    Raises:
+        WhatIfError: the verb is unknown or has no value.
+    """
+    words = text.strip().lstrip("-").split(None, 1)
+    verb = words[0].lower() if words else ""
+    if verb not in VERBS:
+        raise _unknown_verb(verb)
+    if len(words) < 2:
+        raise WhatIfError(f"{verb} needs a value, for example: {EXAMPLES[verb]}")
+    return verb, words[1].strip()
 
 
 def make_scenario(edits: Sequence[tuple[str, str]], rig: Rig) -> Scenario:
-    """Apply (verb, value) edits to a rig; the scenario is named after them."""
-    changes = [_change(verb, value) for verb, value in edits]
-    edited = apply_changes(rig, _ram_after_cpu(changes), cpu_family(rig), LOOKUPS)
-    name = ", ".join(f"{verb} {value}" for verb, value in edits)
-    return Scenario(name, replace(edited.rig, name=name), edited.remarks)
+    """Apply (verb, value) edits to a rig; the scenario is named after them unless one names it."""
+    names = [value.strip() for verb, value in edits if verb == "name"]
+    if names and not names[-1]:
+        raise WhatIfError(f"a scenario's name is not empty; for example: {EXAMPLES['name']}")
+    rest = [(verb, value) for verb, value in edits if verb != "name"]
+    if not rest:
+        raise WhatIfError(f"a scenario needs a change beside its name; for example: {EXAMPLES['ram']}")
+    title = names[-1] if names else ", ".join(f"{verb} {value}" for verb, value in rest)
+    base, said = _base(rest, rig)
+    changes = [_change(verb, value) for verb, value in rest if verb not in (*_WHOLE_MACHINES, "second")]
+    edited = apply_changes(base, _in_order(changes), cpu_family(base), LOOKUPS)
+    partner, more = _partner(rest, edited.rig)
+    return Scenario(
+        name=title,
+        rig=replace(edited.rig, name=title),
+        remarks=(*said, *edited.remarks, *more),
+        partner=partner,
+        edits=tuple(rest),
+    )
 
 
-def _ram_after_cpu(changes: Sequence[Change]) -> list[Change]:
-    """A CPU swap with new memory is one step: the memory is chosen for the new CPU."""
-    cpus = [c for c in changes if isinstance(c, SetCpu)]
+def _base(edits: Sequence[tuple[str, str]], rig: Rig) -> tuple[Rig, tuple[str, ...]]:
+    """The rig that edits apply to: the present one, or a whole other machine."""
+    others = [(verb, value) for verb, value in edits if verb in _WHOLE_MACHINES]
+    if not others:
+        virtual = rig.system.virtualization.value not in (None, "none")
+        return rig, (_VIRTUAL,) if virtual else ()
+    if len(others) > 1:
+        raise WhatIfError(
+            f"a scenario is one machine: {others[0][0]} {others[0][1]}; put the other into its own (--or)"
+        )
+    verb, value = others[0]
+    other = machine_rig(value) if verb == "machine" else file_rig(value)
+    return other, ("another machine instead of this one", *other.notes)
+
+
+def _partner(edits: Sequence[tuple[str, str]], rig: Rig) -> tuple[Partner | None, tuple[str, ...]]:
+    wanted = [value for verb, value in edits if verb == "second"]
+    if not wanted:
+        return None, ()
+    if len(wanted) > 1:
+        raise WhatIfError("more than one further machine is not modelled; nearest: one second")
+    return partner_of(wanted[0], rig)
+
+
+def _in_order(changes: Sequence[Change]) -> list[Change]:
+    """CPU and board before the memory that is chosen for them; the rest as given."""
+    frames = [c for c in changes if isinstance(c, SetCpu | SetBoard)]
     rams = [c for c in changes if isinstance(c, SetRam)]
-    if not (cpus and rams):
+    others = [c for c in changes if not isinstance(c, SetCpu | SetBoard | SetRam)]
+    frames.sort(key=lambda c: isinstance(c, SetBoard))
+    if rams:
+        frames = [replace(c, keeps_memory=False) for c in frames]
+    elif not frames:
         return list(changes)
-    others = [c for c in changes if not isinstance(c, SetCpu | SetRam)]
-    return [*(replace(c, keeps_memory=False) for c in cpus), *rams, *others]
+    return [*frames, *rams, *others]
 
 
 def _memory_of(spec: str, name: str, family: CpuFamily | None, sockets: int) -> tuple[MemoryInfo, list[str]]:
@@ -105,32 +163,91 @@ def _own_memory(gpu: str) -> bool:
     return card.unified and card.memory_type != "system"
 
 
+def _tdp_w(gpu: str) -> float | None:
+    try:
+        return find_accelerator(gpu, any_memory=True).tdp_w
+    except LookupFailedError:
+        return None
+
+
 LOOKUPS = Lookups(
-    _memory_of, memory_kind, memory_types, _own_memory, share_of_ram, needs_registered, takes_unbuffered_only
+    memory_of=_memory_of,
+    kind_of=memory_kind,
+    types_of=memory_types,
+    own_memory=_own_memory,
+    ram_share=share_of_ram,
+    registered_only=needs_registered,
+    unbuffered_only=takes_unbuffered_only,
+    tdp_w=_tdp_w,
 )
 """The shipped catalog, as edits need it."""
 
 
 def _change(verb: str, value: str) -> Change:
-    match verb:
-        case "ram":
-            return SetRam(value)
-        case "mts":
-            return SetSpeed(_whole(verb, value))
-        case "channels":
-            return SetChannels(_whole(verb, value))
-        case "add-gpu" | "replace-gpu":
-            count, name = parse_gpu_spec(value)
-            make = AddGpu if verb == "add-gpu" else ReplaceGpu
-            return make(accelerator_facts(name), count)
-        case "remove-gpu":
-            return RemoveGpu(_whole(verb, value))
-        case "cpu":
-            cpu, family = cpu_facts(value)
-            return SetCpu(cpu, find_cpu_family(family))
-        case "link":
-            return _link(value)
-    raise WhatIfError(f"unknown change {verb!r}; use one of: {', '.join(VERBS)}")
+    make = _MAKERS.get(verb)
+    if make is None:
+        raise _unknown_verb(verb)
+    return make(value)
+
+
+def _unknown_verb(verb: str) -> WhatIfError:
+    near = difflib.get_close_matches(verb, VERBS, n=1, cutoff=0.5)
+    nearest = f" (did you mean: {EXAMPLES[near[0]]}?)" if near else ""
+    return WhatIfError(f"unknown change {verb!r}{nearest}; use one of: {', '.join(VERBS)}")
+
+
+def _ram(value: str) -> Change:
+    added = value.removeprefix("+")
+    return AddRam(added.strip()) if added != value else SetRam(value)
+
+
+def _board(value: str) -> Change:
+    found = re.fullmatch(r"(\S+?)(?:[\s,]+(-?\d+)\s*(?:-?\s*slots?)?)?", value.strip(), re.IGNORECASE)
+    if not found:
+        raise WhatIfError(f"cannot read the board {value!r}; write for example: {EXAMPLES['board']}")
+    try:
+        kind = memory_kind(found[1].upper()).name
+    except LookupFailedError as error:
+        raise WhatIfError(f"the board {value!r}: {error}; write for example: {EXAMPLES['board']}") from error
+    return SetBoard(kind, int(found[2]) if found[2] else None)
+
+
+def _xmp(value: str) -> Change:
+    if value.lower() != "on":
+        raise WhatIfError("only 'xmp on' is known: the rate without it is the board's; nearest: mts 4800")
+    return SetRatedSpeed()
+
+
+def _cpu(value: str) -> Change:
+    cpu, family = cpu_facts(value)
+    return SetCpu(cpu, find_cpu_family(family))
+
+
+def _gpu(value: str, make: type[AddGpu] | type[ReplaceGpu]) -> Change:
+    wanted, over, link = value.partition(" over ")
+    count, name = parse_gpu_spec(wanted)
+    return make(accelerator_facts(name), count, host_link(link) if over else None)
+
+
+def _power(value: str) -> Change:
+    found = re.fullmatch(r"(?:(?:gpu\s+)?(-?\d+)\s+)?(-?\d+(?:\.\d+)?)\s*w?", value.strip(), re.IGNORECASE)
+    if not found:
+        raise WhatIfError(f"cannot read the power limit {value!r}; write for example: {EXAMPLES['power']}")
+    return SetPower(float(found[2]), int(found[1]) if found[1] else None)
+
+
+def _psu(value: str) -> Change:
+    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*w?", value.strip(), re.IGNORECASE)
+    if not found:
+        raise WhatIfError(f"cannot read the power supply {value!r}; write for example: {EXAMPLES['psu']}")
+    return CheckPower(float(found[1]))
+
+
+def _ecc(value: str) -> Change:
+    found = re.fullmatch(r"(on|off)(?:\s+(?:for\s+)?gpu\s+(-?\d+))?", value.strip(), re.IGNORECASE)
+    if not found:
+        raise WhatIfError(f"cannot read ecc {value!r}; write for example: {EXAMPLES['ecc']}")
+    return SetEcc(found[1].lower() == "on", int(found[2]) if found[2] else None)
 
 
 def _whole(verb: str, value: str) -> int:
@@ -140,21 +257,18 @@ def _whole(verb: str, value: str) -> int:
         raise WhatIfError(f"{verb} needs a whole number, not {value!r}") from None
 
 
-def _link(value: str) -> SetLink:
-    pcie = _PCIE.match(value.strip())
-    if pcie:
-        link = PcieLink(float(pcie.group(1)), int(pcie.group(2)))
-        fact = Fact(link, f"what-if: {value}", "derived")
-        return SetLink(value, lambda gpu: replace(gpu, pcie=fact))
-    if value.lower().startswith("nvlink"):
-        rates = {link.name.lower(): link.bandwidth_gbs for link in load_links()}
-        wanted = [rate for name, rate in sorted(rates.items()) if name.startswith(value.lower())]
-        if not wanted:
-            raise WhatIfError(f"no link is called {value!r}; known: {', '.join(sorted(rates))}")
-        speed = Fact(wanted[0] * 1e9, f"what-if: {value}", "table")
-
-        def connect(gpu: AcceleratorInfo) -> AcceleratorInfo:
-            return replace(gpu, nvlink_bytes_per_s=speed)
-
-        return SetLink(value, connect)
-    raise WhatIfError(f"unknown link {value!r}; write nvlink, or a PCIe link such as pcie5x16")
+_MAKERS: Mapping[str, Callable[[str], Change]] = {
+    "ram": _ram,
+    "mts": lambda value: SetSpeed(_whole("mts", value)),
+    "xmp": _xmp,
+    "channels": lambda value: SetChannels(_whole("channels", value)),
+    "board": _board,
+    "cpu": _cpu,
+    "add-gpu": lambda value: _gpu(value, AddGpu),
+    "replace-gpu": lambda value: _gpu(value, ReplaceGpu),
+    "remove-gpu": lambda value: RemoveGpu(_whole("remove-gpu", value)),
+    "link": link_change,
+    "power": _power,
+    "psu": _psu,
+    "ecc": _ecc,
+}

@@ -157,6 +157,7 @@ ACCELERATOR_FACTS = (
     Field("ecc", "boolean", about="true when error correction of its memory is on"),
     _bytes("reserved_bytes", "memory that the driver keeps for itself", minimum=0),
     Field("display_active", "boolean", about="true when it drives a screen"),
+    _rate("link_bytes_per_s", "payload per direction of the link to the CPU where a cable carries less"),
     Field("p2p", "boolean", about="true when it can read the memory of the rig's other GPUs directly"),
 )
 

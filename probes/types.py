@@ -215,6 +215,8 @@ class AcceleratorInfo:
     """Whether it drives a screen, which takes some of its memory and time."""
     p2p: Fact[bool] = field(default_factory=lambda: unknown("not read"))
     """Whether it can read the memory of the rig's other GPUs directly."""
+    link_bytes_per_s: Fact[float] = field(default_factory=lambda: unknown("no narrower cable is known"))
+    """Payload per direction of the link to the CPU where a cable (Thunderbolt, OCuLink) carries less."""
 
 
 @dataclass(frozen=True, slots=True)

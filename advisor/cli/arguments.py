@@ -123,8 +123,32 @@ def build_parser() -> Parser:
     )
     _question(what_if)
     what_if.add_argument("--model", action="append", default=[], metavar="MODEL", help="compare these models")
+    what_if.add_argument(
+        "--models", metavar="A,B,C|FILE", help="compare these models; a file has one name a line"
+    )
+    what_if.add_argument(
+        "--top", type=int, default=12, metavar="N", help="models to compare if none is named"
+    )
+    what_if.add_argument("--load", metavar="FILE", help="compare the scenarios of a file, too")
+    what_if.add_argument("--save", metavar="FILE", help="write the scenarios to a file (TOML)")
     _changes(what_if)
     _json(what_if)
+
+    plot = commands.add_parser(
+        "plot",
+        help="a picture of one model's speed over RAM bandwidth, context, users or quantization",
+        description="Changes as in what-if draw further curves beside the present rig's.",
+    )
+    plot.add_argument("model", metavar="MODEL")
+    plot.add_argument("--over", required=True, metavar="WHAT", help="ram-bandwidth, context, users or quant")
+    plot.add_argument("--quant", metavar="Q", help="e.g. Q4_K_M; default: the best one")
+    plot.add_argument("--plot", metavar="FILE.svg", help="draw it into a file, too (.svg, .png)")
+    plot.add_argument("--load", metavar="FILE", help="draw the scenarios of a file, too")
+    _question(plot)
+    _changes(plot)
+    shape = plot.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    shape.add_argument("--csv", action="store_true", help="a row for every point")
 
     model = commands.add_parser("model", help="what the catalog knows of a model, with sources")
     model.add_argument("name", metavar="NAME")
@@ -223,7 +247,7 @@ class _Change(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         scenarios: list[list[tuple[str, str]]] = getattr(namespace, "scenarios", None) or [[]]
-        name = (option_string or "").lstrip("-")
+        name = (option_string or "").lstrip("-").replace("other-rig", "rig")
         if name == "or":
             scenarios.append([])
         else:
@@ -234,14 +258,23 @@ class _Change(argparse.Action):
 def _changes(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     for option, metavar, text in (
-        ("--ram", "4x32GB:DDR5-5600", "other memory modules"),
+        ("--ram", "4x32GB:DDR5-5600", "other memory modules; +2x32GB:… adds some to the present ones"),
         ("--mts", "N", "the present modules at another speed"),
+        ("--xmp", "on", "the present modules at the speed they are sold for (XMP, EXPO)"),
         ("--channels", "N", "another number of channels populated"),
-        ("--add-gpu", "[Nx] NAME", "one more GPU"),
+        ("--board", "KIND [N slots]", "another board for the same CPU, such as DDR5"),
+        ("--cpu", "NAME", "another CPU"),
+        ("--add-gpu", "[Nx] NAME", "one more GPU; NAME over thunderbolt4 for an external one"),
         ("--replace-gpu", "[Nx] NAME", "this GPU instead of the present ones"),
         ("--remove-gpu", "N", "without the GPU of this number (from 1)"),
-        ("--cpu", "NAME", "another CPU"),
-        ("--link", "KIND", "nvlink, or a PCIe link such as pcie5x16"),
+        ("--link", "KIND", "nvlink, pcie4x4, thunderbolt4, oculink; 'pcie4x4 for gpu 2' for one"),
+        ("--power", "[N] WATTS", "limit the power of GPU N, or of all"),
+        ("--psu", "WATTS", "check what the graphics cards may draw"),
+        ("--ecc", "on|off", "error correction of the GPUs' memory"),
+        ("--machine", "NAME [SIZE]", "a whole other machine, such as M3 Ultra 512GB"),
+        ("--other-rig", "FILE", "a whole other machine from a file"),
+        ("--second", "MACHINE over LINK", "a second machine: a file, a chip, or same; over ethernet10 …"),
+        ("--name", "NAME", "what to call this scenario"),
     ):
         add(option, action=_Change, metavar=metavar, dest="scenarios", help=text)
     add("--or", action=_Change, nargs=0, dest="scenarios", help="start another scenario")

@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         "rank": _rank,
         "explain": _explain,
         "what-if": _what_if,
+        "plot": _plot_curves,
         "model": _model,
         "hardware": _hardware,
         "validate": _validate,
@@ -205,7 +206,7 @@ def _rank(arguments: argparse.Namespace) -> int:
     filter_text = _filter_of(arguments)
     parse_filter(filter_text)  # a mistyped filter is said before the machine is looked at
     rig = rig_of(arguments)
-    if not _has_hardware(rig):
+    if not has_hardware(rig):
         return Exit.NO_HARDWARE
     from advisor.pipeline import rank_rig
 
@@ -232,7 +233,8 @@ def _rank(arguments: argparse.Namespace) -> int:
     return Exit.OK if result.ranking.fitting or "fit:none" in filter_text.lower().split() else Exit.NOTHING
 
 
-def _has_hardware(rig: Rig) -> bool:
+def has_hardware(rig: Rig) -> bool:
+    """Whether there is anything to estimate on; says so where there is not."""
     if rig.memory.total_bytes.known or any(a.vram_bytes.known for a in rig.accelerators):
         return True
     complain(
@@ -252,7 +254,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 
         resolve_quant(arguments.quant, model, question)
     rig = rig_of(arguments)
-    if not _has_hardware(rig):
+    if not has_hardware(rig):
         return Exit.NO_HARDWARE
     from advisor.pipeline import explain
 
@@ -269,31 +271,15 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _what_if(arguments: argparse.Namespace) -> int:
-    question = question_of(arguments)
-    edits = [scenario for scenario in (arguments.scenarios or []) if scenario]
-    if not edits:
-        complain("what-if needs a change, for example: what-if --ram 4x32GB:DDR5-5600")
-        return Exit.BAD_INPUT
-    from catalog.models import find_model
+    from advisor.cli.what_if import run_what_if
 
-    named = {model.id: model for model in map(find_model, arguments.model)}
-    rig = rig_of(arguments)
-    if not _has_hardware(rig):
-        return Exit.NO_HARDWARE
-    from advisor.pipeline import Scenario, compare
-    from advisor.scenario import make_scenario
+    return run_what_if(arguments)
 
-    scenarios = [Scenario("now", rig, ()), *(make_scenario(edit, rig) for edit in edits)]
-    comparison = compare(scenarios, question, list(named.values()) or None)
-    if arguments.json:
-        from advisor.report.documents import what_if_document
 
-        print_json(what_if_document(comparison))
-    else:
-        from advisor.report.text import what_if_text
+def _plot_curves(arguments: argparse.Namespace) -> int:
+    from advisor.cli.plot import run_plot
 
-        output.write(what_if_text(comparison))
-    return Exit.OK if any(r.fitting for r in comparison.rankings) else Exit.NOTHING
+    return run_plot(arguments)
 
 
 def _model(arguments: argparse.Namespace) -> int:

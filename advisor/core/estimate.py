@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.candidates import Candidates, Floats
-from advisor.core.machine import SENSITIVITY_PARAMETERS, Machine, perturbed
+from advisor.core.machine import SENSITIVITY_PARAMETERS, Device, Machine, perturbed
 from advisor.core.placement import SPLIT, Placement, Strategy, gpu_choices, options, place, side_options
 from advisor.core.prefill import prefill_seconds
 from advisor.core.question import Question
@@ -331,6 +331,13 @@ BOTTLENECKS = {
 }
 
 
+def _on_second(device: Device, term: Term) -> str:
+    """What binds a device of a second machine; only CPUs have cores."""
+    if term is Term.LINK:
+        return "network to the second machine"
+    return f"second machine: {BOTTLENECKS[(device.cores > 0, term)].replace('VRAM', 'memory')}"
+
+
 def bottleneck(table: EstimateTable, row: int) -> tuple[str, float]:
     """The largest term and its share of the step.
 
@@ -343,6 +350,8 @@ def bottleneck(table: EstimateTable, row: int) -> tuple[str, float]:
             label = BOTTLENECKS[(device == last, term)]
             if table.machine.devices[device].kind == "unified":
                 label = label.replace("VRAM", "memory")
+            if table.machine.devices[device].network is not None:
+                label = _on_second(table.machine.devices[device], term)
             sums[label] = sums.get(label, 0.0) + float(table.terms[row, device, term])
     label = max(sums, key=lambda k: sums[k])
     return label, sums[label] / float(table.decode_s[row])

@@ -77,6 +77,22 @@ REFERENCE_SHADER = 30e12
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """What joins a device of a second machine to this one."""
+
+    name: str
+    bytes_per_s: float
+    """Payload per direction."""
+    latency_s: float | None
+    """Of a small message, one way; ``None`` where nobody's measurement is in the catalog."""
+
+    def faster(self, factor: float) -> Network:
+        """With bandwidth and latency better by a factor."""
+        latency = self.latency_s and self.latency_s / factor
+        return replace(self, bytes_per_s=self.bytes_per_s * factor, latency_s=latency)
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A device that holds weights and computes.  Bandwidths in bytes/s, rates in FLOP/s."""
 
@@ -153,6 +169,8 @@ class Device:
     measured: bool = False
     """Whether this very device is among them."""
     efficiency_source: str = ""
+    network: Network | None = None
+    """Of a device in a second machine: what joins it to this one."""
 
     @property
     def effective_bandwidth(self) -> float:
@@ -518,6 +536,8 @@ def has_inline_ecc(info: AcceleratorInfo) -> bool:
 def _pcie_bandwidth(
     info: AcceleratorInfo, efficiencies: Efficiencies, name: str, assumptions: list[str]
 ) -> float:
+    if info.link_bytes_per_s.value is not None:
+        return info.link_bytes_per_s.value
     link = info.pcie.value
     share = efficiencies.number("assumed", "pcie_share")
     if link is not None and link.generation and link.lanes:
@@ -545,7 +565,9 @@ def perturbed(machine: Machine, parameter: str, factor: float) -> Machine:
         ),
         "cores": lambda d: _faster_units(d, factor) if d.kind == "cpu" else d,
         "compute": lambda d: d if d.kind == "cpu" else _faster_units(d, factor),
-        "link": lambda d: replace(d, host_link=d.host_link * factor),
+        "link": lambda d: replace(
+            d, host_link=d.host_link * factor, network=d.network and d.network.faster(factor)
+        ),
         "launch": lambda d: replace(d, launch_s=d.launch_s * factor),
     }
     change = changes[parameter]

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from advisor.core.candidates import Candidates, Floats
-from advisor.core.machine import Machine
+from advisor.core.machine import Device, Machine
 from advisor.core.placement import Placement, Strategy
 from advisor.core.question import Question
-from advisor.core.timing import ACTIVATION_BYTES, REDUCES_PER_LAYER, RING_CROSSINGS
+from advisor.core.timing import ACTIVATION_BYTES, CROSSINGS, NETWORK_BYTES, REDUCES_PER_LAYER, RING_CROSSINGS
 from catalog.efficiency import Efficiencies
 from catalog.ggml import ggml_types
 
@@ -297,8 +297,14 @@ def prefill_terms(
     weights streamed over its link once per micro-batch.  Attention to a cache in RAM stays on the CPU.
     """
     work = prompt_work(c, placement, q, prompts)
+    over = np.array([device.network is not None for device in machine.devices])
+    remote = np.logical_and(over, placement.dense_layers > 0).reshape(placement.dense_layers.shape)
+    if over.any():  # backends on a network take no part in a pipeline
+        work = replace(work, stages=np.where(remote.any(axis=1)[:, None], 1.0, work.stages))
     rates = prompt_rates(machine, c.types, efficiencies, q)
     terms = prompt_terms(work, rates)
+    for g in np.flatnonzero(over):
+        terms[:, g, PromptTerm.LINK] += remote[:, g] * _network_s(machine.devices[g], c, q, prompts)
     if machine.gpus and placement.strategy is not Strategy.KV_IN_RAM:
         share = efficiencies.number("prompt", "link_share")
         link = np.full((1, 1), machine.gpus[0].host_link * share)
@@ -306,6 +312,14 @@ def prefill_terms(
         faster = over_link.sum(axis=1) < terms[:, -1].sum(axis=1)
         terms[:, -1] = np.where(faster[:, None], over_link, terms[:, -1])
     return terms
+
+
+def _network_s(device: Device, c: Candidates, q: Question, prompts: int) -> Floats:
+    """Activations of the prompts over the network, there and back, micro-batch by micro-batch [n]."""
+    assert device.network is not None
+    tokens = q.prompt * prompts
+    messages = CROSSINGS * np.ceil(tokens / q.ubatch) * (device.network.latency_s or 0.0)
+    return np.asarray(CROSSINGS * tokens * c.hidden * NETWORK_BYTES / device.network.bytes_per_s + messages)
 
 
 def last_device(work: PromptWork) -> PromptWork:

@@ -135,7 +135,9 @@ def _spread(
 
 
 def _distance(device: Device) -> int:
-    """0 if the device was measured, 1 if others of its class were, else 2."""
+    """0 if the device was measured, 1 if others of its class were, else 2; nobody's over a network were."""
+    if device.network is not None:
+        return 2
     if device.measured:
         return 0
     return 1 if device.level == "architecture" else 2

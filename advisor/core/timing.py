@@ -17,7 +17,7 @@ from enum import IntEnum
 import numpy as np
 
 from advisor.core.candidates import Candidates, Floats
-from advisor.core.machine import Machine
+from advisor.core.machine import Device, Machine
 from advisor.core.memory import kv_read_bytes
 from advisor.core.placement import Placement, Strategy
 from advisor.core.question import Question
@@ -163,12 +163,19 @@ def rates_of(
         ),
         latent_cost=per_device([d.latent_cost for d in devices]),
         launch_s=per_device([d.launch_s * d.launch_growth**years for d in devices]),
-        gpu_hop_s=per_device([machine.gpu_hop_s] * len(devices)),
+        gpu_hop_s=per_device([machine.gpu_hop_s + _latency_s(d) for d in devices]),
         host_hop_s=per_device([machine.host_hop_s] * len(devices)),
         sync_s=per_device([machine.sync_s] * len(devices)),
-        sync_bandwidth=per_device([machine.sync_bandwidth] * len(devices)),
+        sync_bandwidth=per_device(
+            [d.network.bytes_per_s if d.network else machine.sync_bandwidth for d in devices]
+        ),
         soft_p=per_device([d.soft_p for d in devices]),
     )
+
+
+def _latency_s(device: Device) -> float:
+    """What a message to a device takes beside a hand-over inside the machine; unknown counts as nothing."""
+    return (device.network and device.network.latency_s) or 0.0
 
 
 _SHARPNESS = 8.0
@@ -229,8 +236,21 @@ def step_work(c: Candidates, machine: Machine, placement: Placement, q: Question
         gpu_hops=gpu_hops,
         host_hops=host_hops,
         syncs=reduces * 2 * (parallel - 1),
-        sync_bytes=reduces * message * 2 * (parallel - 1) / parallel,
+        sync_bytes=reduces * message * 2 * (parallel - 1) / parallel
+        + _network_bytes(c, machine, placement, users),
     )
+
+
+def _network_bytes(c: Candidates, machine: Machine, placement: Placement, users: float) -> Floats:
+    """Activations to a device of a second machine and back, or the logits back from the head [n, d]."""
+    over = np.array([device.network is not None for device in machine.devices])
+    back = np.where(placement.head > 0, c.vocab[:, None], c.hidden[:, None])
+    numbers = (c.hidden[:, None] + back) * (placement.dense_layers > 0)
+    return np.asarray(numbers * over * users * NETWORK_BYTES)
+
+
+NETWORK_BYTES = 4
+"""llama.cpp hands activations and logits between machines over in 32 bit."""
 
 
 ROUTING_OVERLAP = 0.81
@@ -302,6 +322,10 @@ def _soft_sum(memory_s: Floats, compute_s: Floats, p: Floats) -> tuple[Floats, F
     return np.asarray(np.where(largest > _TINY_S, largest * both ** (1 / p), 0.0)), np.asarray(memory / both)
 
 
+CROSSINGS = 2.0
+"""Messages over a network in a step of a second machine: activations there, the result back."""
+
+
 def _hops(placement: Placement, machine: Machine) -> tuple[Floats, Floats]:
     """Hand-overs from GPU to GPU and between GPU and host [n, d] each, booked on the receiver.
 
@@ -313,6 +337,9 @@ def _hops(placement: Placement, machine: Machine) -> tuple[Floats, Floats]:
     holds = placement.dense_layers > 0
     order = np.cumsum(holds, axis=1)
     hops = np.where(holds & (order > 1) & (placement.parallel[:, None] <= 1), 1.0, 0.0)
+    for g, device in enumerate(machine.devices):
+        if device.network is not None:  # there and back
+            hops[:, g] = np.where(holds[:, g], CROSSINGS, 0.0)
     host = np.zeros((n, d))
     host[:, -1] = hops[:, -1]
     hops[:, -1] = 0.0

@@ -13,7 +13,7 @@ from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
 from advisor.core.score import Scores
 from advisor.core.timing import Term
-from advisor.pipeline import Comparison, Explanation, RankingResult
+from advisor.pipeline import Explanation, RankingResult
 from advisor.report.placement_text import STRATEGY_NAMES
 from catalog.quality import quality_basis
 from catalog.types import Model
@@ -347,51 +347,3 @@ def _whole(size_bytes: float) -> int | None:
 def sensitivity_fields(values: Mapping[str, float]) -> Document:
     """d ln(tokens/s) / d ln(parameter), to four decimals."""
     return {name: number(round(value, 4)) for name, value in values.items()}
-
-
-def what_if_document(c: Comparison) -> Document:
-    """``what-if --json``: scenarios, then models with one cell per scenario."""
-    base = c.rankings[0].table
-    return {
-        "schema": "rig-advice/what-if/1",
-        "question": question_document(base.question),
-        "scenarios": [
-            {
-                "name": scenario.name,
-                "rig": rig_summary(scenario.rig, ranking.table.machine),
-                "remarks": list(scenario.remarks),
-                "fitting": ranking.fitting,
-                "unlocked": [m.name for m in unlocked],
-                "lost": [m.name for m in lost],
-            }
-            for scenario, ranking, unlocked, lost in zip(
-                c.scenarios, c.rankings, c.unlocked, c.lost, strict=True
-            )
-        ],
-        "models": [
-            {
-                "model": model_summary(compared.model),
-                "best": [_cell(c, i, row) for i, row in enumerate(compared.rows)],
-                "same_quant": [_cell(c, i, row) for i, row in enumerate(compared.same_quant_rows)],
-            }
-            for compared in c.models
-        ],
-    }
-
-
-def _cell(c: Comparison, scenario: int, row: int | None) -> Document | None:
-    if row is None:
-        return None
-    ranking = c.rankings[scenario]
-    table = ranking.table
-    label, share = bottleneck(table, row)
-    return {
-        "quant": table.candidates.quant(row),
-        "fit": fit_name(table, row),
-        "score": number(float(ranking.scores.score[row])),
-        **speed_fields(table, row),
-        "memory_bytes": int(table.used_bytes[row].sum()),
-        "bottleneck": label,
-        "bottleneck_share": number(share),
-        "sensitivities": sensitivity_fields(c.sensitivities[scenario][row]),
-    }

@@ -70,6 +70,7 @@ class Band:
 
     outline: Sequence[Point]
     colour: str = "#dfe7ee"
+    opacity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +157,19 @@ class _Frame:
         return self.left + right * self.width, self.top + (1 - up) * self.height
 
     def _path(self, points: Iterable[Point]) -> str:
-        placed = [p for p in map(self.at, points) if p is not None]
-        return "".join(f"{'M' if at == 0 else 'L'}{_n(px)},{_n(py)}" for at, (px, py) in enumerate(placed))
+        """Joined points; those that have no place leave a gap."""
+        parts, pen = [], "M"
+        for placed in map(self.at, points):
+            if placed is None:
+                pen = "M"
+                continue
+            parts.append(f"{pen}{_n(placed[0])},{_n(placed[1])}")
+            pen = "L"
+        return "".join(parts)
 
     def polygon(self, band: Band) -> str:
-        return f'<path d="{self._path(band.outline)}Z" fill="{band.colour}"/>'
+        opacity = f' fill-opacity="{_n(band.opacity)}"' if band.opacity < 1 else ""
+        return f'<path d="{self._path(band.outline)}Z" fill="{band.colour}"{opacity}/>'
 
     def guide(self, guide: Guide) -> str:
         dashes = ' stroke-dasharray="5 4"' if guide.dashed else ""

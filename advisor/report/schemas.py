@@ -262,6 +262,23 @@ def _explain() -> Schema:
 
 
 def _what_if() -> Schema:
+    change = _object(
+        decode_ratio=_nullable(_POSITIVE),
+        decode_tokens_per_s=_nullable(_NUMBER),
+        decode_low_tokens_per_s=_nullable(_NUMBER),
+        decode_high_tokens_per_s=_nullable(_NUMBER),
+        ttft_s=_nullable(_NUMBER),
+        memory_bytes={"type": "integer"},
+        bottleneck_before=_TEXT,
+        bottleneck_stays=_BOOLEAN,
+    )
+    plan = _object(
+        layers_here=_COUNT,
+        layers_there=_COUNT,
+        command_there=_TEXT,
+        command_here=_TEXT,
+        other_engines=_array(_TEXT),
+    )
     cell = _nullable(
         _object(
             quant=_TEXT,
@@ -272,6 +289,8 @@ def _what_if() -> Schema:
             bottleneck=_TEXT,
             bottleneck_share=_nullable(_AMOUNT),
             sensitivities=_SENSITIVITIES,
+            change=_nullable(change),
+            plan=_nullable(plan),
         )
     )
     return _object(
@@ -280,7 +299,17 @@ def _what_if() -> Schema:
         scenarios=_array(
             _object(
                 name=_TEXT,
+                edits=_array(_TEXT),
                 rig=_RIG,
+                second_machine=_nullable(
+                    _object(
+                        name=_TEXT,
+                        link=_TEXT,
+                        link_bytes_per_s=_nullable(_POSITIVE),
+                        latency_s=_nullable(_AMOUNT),
+                        source=_TEXT,
+                    )
+                ),
                 remarks=_array(_TEXT),
                 fitting=_COUNT,
                 unlocked=_array(_TEXT),
@@ -288,6 +317,28 @@ def _what_if() -> Schema:
             )
         ),
         models=_array(_object(model=_MODEL, best=_array(cell), same_quant=_array(cell))),
+    )
+
+
+def _plot() -> Schema:
+    point = _object(
+        x=_nullable(_POSITIVE),
+        quant=_TEXT,
+        fit=_FIT,
+        decode_tokens_per_s=_nullable(_POSITIVE),
+        decode_low_tokens_per_s=_nullable(_POSITIVE),
+        decode_high_tokens_per_s=_nullable(_POSITIVE),
+        ttft_s=_nullable(_POSITIVE),
+        bottleneck=_nullable(_TEXT),
+    )
+    return _object(
+        schema={"const": "rig-advice/plot/1"},
+        over=_one_of("ram-bandwidth", "context", "users", "quant"),
+        x_key=_TEXT,
+        model=_MODEL,
+        quant=_nullable(_TEXT),
+        question=_QUESTION,
+        curves=_array(_object(scenario=_TEXT, now_x=_nullable(_POSITIVE), points=_array(point))),
     )
 
 
@@ -480,6 +531,7 @@ _BUILDERS = {
     "rank": _rank,
     "explain": _explain,
     "what-if": _what_if,
+    "plot": _plot,
     "model": _model,
     "hardware": _hardware,
     "validate": _validate,

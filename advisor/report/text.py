@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from advisor.core.estimate import EstimateTable, bottleneck, machine_at
+from advisor.core.estimate import EstimateTable, machine_at
 from advisor.core.machine import Machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
 from advisor.core.runtimes import RUNTIME
 from advisor.core.timing import Term
-from advisor.pipeline import ComparedModel, Comparison, Explanation, RankingResult
+from advisor.pipeline import Explanation, RankingResult
 from advisor.report import format as f
 from advisor.report.documents import rank_document
 from advisor.report.placement_text import (
@@ -326,11 +326,11 @@ def _time_lines(e: Explanation) -> list[str]:
 
 
 def _sensitivity_lines(e: Explanation) -> list[str]:
-    gains = _gains(e.sensitivities)
-    return ["What would help   " + ", ".join(gains)] if gains else []
+    helping = gains(e.sensitivities)
+    return ["What would help   " + ", ".join(helping)] if helping else []
 
 
-def _gains(sensitivities: Mapping[str, float]) -> list[str]:
+def gains(sensitivities: Mapping[str, float]) -> list[str]:
     """What a tenth more (of the launch overhead: less) of each part brings, the most first."""
     gain = {name: -value if name == "launch" else value for name, value in sensitivities.items()}
     ranked = sorted(gain, key=lambda name: -gain[name])
@@ -387,103 +387,3 @@ def _quality_lines(e: Explanation) -> list[str]:
         text = f"{device.name}: {f.evidence(device)}; {device.efficiency_source}"
         lines += textwrap.wrap(text, 100, initial_indent="Based on ", subsequent_indent="         ")
     return lines
-
-
-def what_if_text(c: Comparison) -> str:
-    """The comparison as text: scenarios in columns."""
-    names = [s.name for s in c.scenarios]
-    columns = [Column(""), *(Column(shorten(n, 34), right=True) for n in names)]
-
-    def line(title: str, values: Sequence[str]) -> tuple[str, ...]:
-        return (title, *values)
-
-    machines = [r.table.machine for r in c.rankings]
-    rows = [
-        line("GPU memory usable", [_gpu_memory(m) for m in machines]),
-        line("GPU bandwidth", [_gpu_bandwidth(m) for m in machines]),
-        line("RAM usable", [f.gib_unit(m.ram_usable_bytes) for m in machines]),
-        line("RAM bandwidth", [f.gbs(m.cpu.bandwidth) for m in machines]),
-        line("models that fit", [str(r.fitting) for r in c.rankings]),
-    ]
-    lines = [question_line(c.rankings[0].table.question), "", text_table(columns, rows), ""]
-    moved = [m for m in c.models if _moves(c, m)]
-    cells = [line for m in moved for line in _model_block(c, m)]
-    if cells:
-        lines.append(text_table([Column("with the quantization best now"), *columns[1:]], cells))
-    still = [m.model.name for m in c.models if m not in moved]
-    if still:
-        lines.append(f"as before: {', '.join(still)}")
-    for i, scenario in enumerate(c.scenarios):
-        remarks = [f"  · {r}" for r in scenario.remarks]
-        unlocked = c.unlocked[i]
-        if i and unlocked:
-            more = f" and {len(unlocked) - 6} more" if len(unlocked) > 6 else ""
-            remarks.append(f"  · unlocks {len(unlocked)}: " + ", ".join(m.name for m in unlocked[:6]) + more)
-        if c.lost[i]:
-            remarks.append(f"  · no longer fit: {', '.join(m.name for m in c.lost[i][:6])}")
-        if remarks:
-            lines += ["", scenario.name, *remarks]
-    return "\n".join(lines)
-
-
-def _gpu_memory(machine: Machine) -> str:
-    return f.gib_unit(sum(g.usable_bytes for g in machine.gpus)) if machine.gpus else "–"
-
-
-def _gpu_bandwidth(machine: Machine) -> str:
-    return " + ".join(f.gbs(g.bandwidth) for g in machine.gpus) if machine.gpus else "–"
-
-
-def _moves(c: Comparison, compared: ComparedModel) -> bool:
-    """Whether any scenario changes the speed, the fit or the best quantization of a model."""
-    speeds = {
-        None if row is None else round(float(r.table.tokens_per_s[row]), 6)
-        for rows in (compared.rows, compared.same_quant_rows)
-        for r, row in zip(c.rankings, rows, strict=True)
-    }
-    return len(speeds) > 1
-
-
-def _model_block(c: Comparison, compared: ComparedModel) -> list[tuple[str, ...]]:
-    """Speed before and after, what binds on both sides, what would help, the best quantization."""
-    rows = compared.same_quant_rows
-    base = next((row for row in rows if row is not None), None)
-    quant = c.rankings[0].table.candidates.quant(base) if base is not None else "no quantization fits"
-    scenarios = range(len(c.scenarios))
-    return [
-        (f"{shorten(compared.model.name, 30)} {quant}", *("" for _ in scenarios)),
-        ("  tok/s", *(_speed_text(c, i, rows[i], rows[0]) for i in scenarios)),
-        ("  bound by", *(_bound_text(c, i, rows[i]) for i in scenarios)),
-        ("  would help", *(_help_text(c, i, rows[i]) for i in scenarios)),
-        ("  best quant", *(_best_text(c, i, compared.rows[i], rows[i]) for i in scenarios)),
-    ]
-
-
-def _speed_text(c: Comparison, scenario: int, row: int | None, base: int | None) -> str:
-    if row is None:
-        return "○ does not fit"
-    table = c.rankings[scenario].table
-    speed = float(table.tokens_per_s[row])
-    text = f"{FIT_GLYPHS[fit_name(table, row)]} {f.speed(speed)}"
-    if scenario and base is not None:
-        ratio = speed / float(c.rankings[0].table.tokens_per_s[base])
-        mark = "▲" if ratio > 1.005 else "▼" if ratio < 0.995 else "="
-        text += f" {mark}×{ratio:.2f}"
-    return text
-
-
-def _bound_text(c: Comparison, scenario: int, row: int | None) -> str:
-    return "" if row is None else bottleneck(c.rankings[scenario].table, row)[0]
-
-
-def _help_text(c: Comparison, scenario: int, row: int | None) -> str:
-    if row is None:
-        return ""
-    return _gains(c.sensitivities[scenario][row])[0]
-
-
-def _best_text(c: Comparison, scenario: int, row: int | None, same: int | None) -> str:
-    if row is None or row == same:
-        return ""
-    table = c.rankings[scenario].table
-    return f"{table.candidates.quant(row)} {f.speed(table.tokens_per_s[row])} tok/s"

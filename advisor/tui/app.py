@@ -61,6 +61,7 @@ class AdvisorApp(Controller):
         Binding("w", "what_if", "What if", id="app.what_if"),
         Binding("i", "rig_details", "Rig", id="app.rig_details"),
         Binding("m", "topology", "Topology", id="app.topology"),
+        Binding("p", "picture", "Picture", id="app.picture"),
         Binding("r", "probe", "Probe again", id="app.probe"),
         Binding("e", "export", "Export", id="app.export"),
         Binding("y", "copy_command", "Copy command", id="app.copy_command"),
@@ -219,6 +220,15 @@ class AdvisorApp(Controller):
             if isinstance(screen, WhatIfScreen):
                 screen.heard(message)
 
+    def action_picture(self) -> None:
+        """Draw the chosen model's speed over RAM bandwidth, context, users or quantization."""
+        from advisor.tui.screens.picture import PictureScreen
+
+        if self.state.view is None or self.state.selected is None:
+            self.notify("there is no model to draw yet", severity="warning")
+        elif not isinstance(self.screen, PictureScreen):
+            self.push_screen(PictureScreen(self.glyphs, self.state.selected))
+
     def set_scenarios(self, texts: tuple[str, ...]) -> None:
         """Other scenarios; compare again."""
         self.set_state(scenarios=texts, differences=None)
@@ -300,6 +310,9 @@ class AdvisorApp(Controller):
         yield SystemCommand("Rig details", "All facts with their sources", self.action_rig_details)
         yield SystemCommand(
             "Topology", "Channels, modules, links, and what limits what", self.action_topology
+        )
+        yield SystemCommand(
+            "Picture", "Speed over RAM bandwidth, context, users, quantization", self.action_picture
         )
         yield SystemCommand("Probe again", "Look at this machine again", self.action_probe)
         yield SystemCommand("Export", "Write the ranking as JSON", self.action_export)

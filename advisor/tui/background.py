@@ -15,6 +15,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from advisor.core.question import Question
+    from advisor.curves import Curves
     from advisor.pipeline import Explanation, Scenario
     from advisor.tui.differences import Differences
     from advisor.tui.view import View
@@ -201,3 +202,15 @@ def compare(wanted: Wanted[tuple[str, ...]]) -> Differences:
 
     now = pipeline.Scenario("now", wanted.rig, ())
     return compare_changes([now, *(parse(text, wanted.rig) for text in wanted.of)], wanted.question)
+
+
+def curves(wanted: Wanted[tuple[str, str | None, str, tuple[str, ...]]]) -> Curves:
+    """A model's speed over something, on the rig as it is and on what the texts make of it."""
+    from advisor import pipeline
+    from advisor.curves import curves_of
+
+    model_id, quant, over, texts = wanted.of
+    model = next(m for m in pipeline.load_knowledge().candidates.models if m.id == model_id)
+    now = pipeline.Scenario("now", wanted.rig, ())
+    scenarios = [now, *(parse(text, wanted.rig) for text in texts)]
+    return curves_of(scenarios, wanted.question, model, over, quant)

@@ -222,10 +222,17 @@ def command_line(state: AppState, rig_path: str | None) -> str:
 def what_if_command(texts: Sequence[str], state: AppState, rig_path: str | None) -> str:
     """The command that prints a comparison: changes as options, scenarios joined by ``--or``."""
     parts = ["rig-advisor", "what-if", *question_options(state.question, rig_path)]
+    return shlex.join([*parts, *scenario_options(texts)])
+
+
+def scenario_options(texts: Sequence[str]) -> list[str]:
+    """Scenarios as options of the command line."""
+    parts: list[str] = []
     for number, text in enumerate(texts):
         if number:
             parts.append("--or")
         for edit in text.split(","):
             verb, _, value = edit.strip().partition(" ")
-            parts += [f"--{verb.lstrip('-')}", value.strip()]
-    return shlex.join(parts)
+            option = verb.lstrip("-").replace("rig", "other-rig")
+            parts += [f"--{option}", value.strip()]
+    return parts

@@ -25,14 +25,23 @@ from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
 MOST_SCENARIOS = 4
 LANGUAGE = (
     ("ram 2x32GB:DDR5-6000", "other memory modules"),
+    ("ram +2x32GB:DDR5-6000", "modules beside the present ones"),
     ("mts 6400", "the present modules at another speed"),
+    ("xmp on", "the present modules as they are sold (EXPO)"),
     ("channels 4", "another number of channels populated"),
+    ("board DDR5 4 slots", "another board for the same CPU"),
+    ("cpu Ryzen 9 9950X", "another CPU"),
     ("add-gpu RTX 3090", "one more GPU; 2x RTX 3090 for two"),
+    ("add-gpu RTX 3090 over tb4", "an external one; also oculink"),
     ("replace-gpu RTX 5090", "this GPU instead of the present ones"),
     ("remove-gpu 1", "without the first GPU"),
-    ("cpu Ryzen 9 9950X", "another CPU"),
-    ("link nvlink", "another link between GPUs, or pcie5x16"),
+    ("link pcie4x4 for gpu 2", "another link; nvlink between GPUs"),
+    ("power 1 250", "power limit of a GPU in watts; psu 850"),
+    ("ecc off", "error correction of GPU memory"),
+    ("machine M3 Ultra 512GB", "another machine; or rig FILE"),
+    ("second same over ethernet10", "a second machine on a network"),
 )
+_TEXT_WIDTH = max(len(text) for text, _ in LANGUAGE) + 2
 
 
 class Suggested(Message):
@@ -112,7 +121,7 @@ class CompareView(Painted):
             [],
         ]
         for text, meaning in LANGUAGE:
-            lines.append([(f"  {text:<24}", STRONG), (meaning, MUTED)])
+            lines.append([(f"  {text:<{_TEXT_WIDTH}}", STRONG), (meaning, MUTED)])
         return lines
 
 
@@ -309,6 +318,6 @@ class WhatIfScreen(StateScreen):
         if differences is None:
             self.notify("there is nothing to export yet: add a change first", severity="warning")
             return
-        from advisor.report.documents import what_if_document
+        from advisor.report.whatif_document import what_if_document
 
         self.advisor.export(what_if_document(differences.comparison), "rig-advisor-what-if", "the comparison")

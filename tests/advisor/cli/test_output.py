@@ -52,6 +52,8 @@ def test_text_falls_back_to_ascii_marks(rig_file: Path) -> None:
         ("rank", "--rig", str(rig_file)),
         ("explain", "llama 3.1 8b", "--rig", str(rig_file)),
         ("what-if", "--rig", str(rig_file), "--add-gpu", "RTX 3090"),
+        ("what-if", "--rig", str(rig_file), "--second", "same over tb5", "--model", "llama 3.3 70b"),
+        ("plot", "llama 3.3 70b", "--quant", "Q4_K_M", "--rig", str(rig_file), "--over", "users"),
         ("--help",),
     ):
         done = run(*command, environment=ASCII)

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from advisor.core.question import Question
 from advisor.tui.app import AdvisorApp
 from advisor.tui.screens.help import KEYS, HelpScreen
+from advisor.tui.screens.picture import PictureScreen
 from advisor.tui.screens.ranking import FilterInput, RankingScreen
 from advisor.tui.screens.rig import RigScreen
 from advisor.tui.screens.toosmall import TooSmallScreen
@@ -345,7 +346,7 @@ def test_every_binding_has_an_id_of_its_own() -> None:
 
 def test_help_covers_every_screen_with_keys_of_its_own() -> None:
     assert set(KEYS) == {
-        c.__name__ for c in (RankingScreen, WhyScreen, WhatIfScreen, RigScreen, TopologyScreen)
+        c.__name__ for c in (RankingScreen, WhyScreen, WhatIfScreen, PictureScreen, RigScreen, TopologyScreen)
     }
 
 
