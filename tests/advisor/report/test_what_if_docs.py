@@ -14,12 +14,13 @@ from advisor.cli.arguments import build_parser
 from advisor.scenario import VERBS
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "what_if.md").read_text("utf-8")
+PAGE = (ROOT / "advisor" / "docs" / "what_if.md").read_text("utf-8")
 COMMANDS = re.findall(r"^    rig-advisor (.+)$", PAGE, re.MULTILINE)
 
 
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("before_after", ROOT / "docs" / "before_after.py")
+    path = ROOT / "tests" / "benchmarks" / "before_after.py"
+    spec = importlib.util.spec_from_file_location("before_after", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[3]
 
 
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_make", ROOT / "docs" / "make.py")
+    path = ROOT / "tests" / "benchmarks" / "placements_page.py"
+    spec = importlib.util.spec_from_file_location("placements_page", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -23,7 +24,7 @@ def script() -> ModuleType:
 
 
 MAKE = script()
-PAGE = (ROOT / "docs" / "placements.md").read_text("utf-8")
+PAGE = (ROOT / "advisor" / "docs" / "placements.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("example", MAKE.EXAMPLES, ids=lambda e: e.title)

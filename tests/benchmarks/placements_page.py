@@ -1,6 +1,6 @@
-"""Writes docs/placements.md: worked examples and the published placements beside ours.
+"""Writes advisor/docs/placements.md: worked examples and the published placements beside ours.
 
-    python docs/make.py [--check]
+    python tests/benchmarks/placements_page.py [--check]
 
 ``--check`` writes nothing and fails where the page is not what the script makes.
 """
@@ -13,8 +13,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "placements.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "advisor" / "docs" / "placements.md"
 sys.path.insert(0, str(ROOT))
 
 from advisor.core.question import Question  # noqa: E402
@@ -144,7 +144,7 @@ def published() -> str:
 
 HEAD = """# Where the layers go: worked examples
 
-Written by `python docs/make.py`; do not edit. Every example is
+Written by `python tests/benchmarks/placements_page.py`; do not edit. Every example is
 `rig-advisor explain MODEL --quant Q --rig FILE` for a machine made with `rig-advisor rig`, with a context of
 8k for one user.
 """
@@ -173,7 +173,7 @@ def main() -> int:
     text = page()
     if parser.parse_args().check:
         if not PAGE.exists() or PAGE.read_text("utf-8") != text:
-            print("docs/placements.md is stale: run python docs/make.py", file=sys.stderr)
+            print(f"{PAGE.name} is stale: run python tests/benchmarks/placements_page.py", file=sys.stderr)
             return 1
         return 0
     PAGE.write_text(text, "utf-8")

@@ -1,6 +1,7 @@
 """Published changes of a machine's memory (category h of the measurements) beside what what-if says.
 
-Prints the table of ``docs/what_if.md``: run ``python docs/before_after.py`` after a new fit and copy it.
+Prints the table of ``advisor/docs/what_if.md``: run ``python tests/benchmarks/before_after.py`` after a new
+fit and copy it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig
 from probes.types import Rig
 
-ROWS = Path(__file__).parents[1] / "catalog" / "data" / "measurements" / "cpu_hybrid.csv"
+ROWS = Path(__file__).parents[2] / "catalog" / "data" / "measurements" / "cpu_hybrid.csv"
 SAPPHIRE = hypothetical_rig(["RTX 3090"], "8x64GB:DDR5-4800", "Xeon Platinum 8480+")
 """The rate is not stated: the official one."""
 TURIN = hypothetical_rig([], "16x64GB:DDR5-6400", "2x EPYC 9175F")
