@@ -279,7 +279,7 @@ def explain(
     if quant is not None:
         row = names.index(resolve_quant(quant))
     else:
-        offered = [i for i, name in enumerate(names) if _offered(model, name)] or list(range(len(names)))
+        offered = [i for i, name in enumerate(names) if is_offered(model, name)] or list(range(len(names)))
         row = max(offered, key=lambda i: (bool(table.fits[i]), scores.score[i], -table.missing_bytes[i]))
     label, share = bottleneck(table, row)
     fits = bool(table.fits[row])
@@ -299,7 +299,8 @@ def explain(
     )
 
 
-def _offered(model: Model, quant: str) -> bool:
+def is_offered(model: Model, quant: str) -> bool:
+    """Whether packagers publish a model with this quantization: in its own format where it has one."""
     native = native_file_type(model)
     return quant == native if native else quant in RANKED_QUANTS
 
