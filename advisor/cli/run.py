@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         "rank": _rank,
         "explain": _explain,
         "what-if": _what_if,
+        "upgrade": _upgrade,
         "model": _model,
         "hardware": _hardware,
         "validate": _validate,
@@ -176,7 +177,7 @@ def _rank(arguments: argparse.Namespace) -> int:
     filter_text = _filter_of(arguments)
     parse_filter(filter_text)  # a mistyped filter is said before the machine is looked at
     rig = rig_of(arguments)
-    if not _has_hardware(rig):
+    if not has_hardware(rig):
         return Exit.NO_HARDWARE
     from advisor.pipeline import rank_rig
 
@@ -203,7 +204,8 @@ def _rank(arguments: argparse.Namespace) -> int:
     return Exit.OK if result.ranking.fitting or "fit:none" in filter_text.lower().split() else Exit.NOTHING
 
 
-def _has_hardware(rig: Rig) -> bool:
+def has_hardware(rig: Rig) -> bool:
+    """Whether there is anything to estimate for; says what to do where there is not."""
     if rig.memory.total_bytes.known or any(a.vram_bytes.known for a in rig.accelerators):
         return True
     complain(
@@ -223,7 +225,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 
         resolve_quant(arguments.quant)
     rig = rig_of(arguments)
-    if not _has_hardware(rig):
+    if not has_hardware(rig):
         return Exit.NO_HARDWARE
     from advisor.pipeline import explain
 
@@ -249,7 +251,7 @@ def _what_if(arguments: argparse.Namespace) -> int:
 
     named = {model.id: model for model in map(find_model, arguments.model)}
     rig = rig_of(arguments)
-    if not _has_hardware(rig):
+    if not has_hardware(rig):
         return Exit.NO_HARDWARE
     from advisor.pipeline import Scenario, compare
     from advisor.scenario import make_scenario
@@ -265,6 +267,13 @@ def _what_if(arguments: argparse.Namespace) -> int:
 
         output.write(what_if_text(comparison))
     return Exit.OK if any(r.fitting for r in comparison.rankings) else Exit.NOTHING
+
+
+def _upgrade(arguments: argparse.Namespace) -> int:
+    from advisor.cli.upgrade import run_upgrade
+
+    question = question_of(arguments)
+    return run_upgrade(arguments, question)
 
 
 def _model(arguments: argparse.Namespace) -> int:

@@ -104,7 +104,11 @@ def _weights_terms(work: Work, rates: Rates) -> tuple[Floats, Floats, Floats]:
     reading = replace(rates, unit_rate=never, column_rate=never, matrix_rate=never, host_s=0 * rates.host_s)
     computing = replace(rates, weight_bandwidth=never)
     read = decode_terms(weights, reading)
-    return read[..., Term.WEIGHTS], decode_terms(weights, computing)[..., Term.COMPUTE], read[..., Term.LAUNCH]
+    return (
+        read[..., Term.WEIGHTS],
+        decode_terms(weights, computing)[..., Term.COMPUTE],
+        read[..., Term.LAUNCH],
+    )
 
 
 def _cache_seconds(work: Work, rates: Rates) -> Floats:
@@ -142,7 +146,7 @@ def least_seconds(pieces: Pieces, capacity_bytes: Floats, members: Ints, side_by
             fastest = np.take_along_axis(seconds, order, axis=1)
             before = np.cumsum(np.take_along_axis(room, order, axis=1) / size, axis=1)
             held = np.diff(np.minimum(before, 1.0), axis=1, prepend=0.0)
-            total[:, i] += np.where(held > 0, held * fastest, 0.0).sum(axis=1)
+            total[:, i] += np.multiply(held, fastest, where=held > 0, out=np.zeros_like(held)).sum(axis=1)
             total[:, i] += np.where(before[:, -1] < 1 - _ROUNDING, np.inf, 0.0)
     return np.asarray(total / side_by_side[:, None] * (1 - _ROUNDING))
 

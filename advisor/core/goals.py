@@ -11,7 +11,8 @@ MOST_TOKENS_PER_S = 1e6
 
 _GOAL = re.compile(r"^(?P<what>.*?)\s*(?:>=|=>|≥)\s*(?P<speed>.*)$", re.DOTALL)
 _SPEED = re.compile(
-    r"^(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?:tok(?:en)?s?\s*/\s*s(?:ec)?|t/s|tps|tok(?:en)?s?)?$", re.IGNORECASE
+    r"^(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?:tok(?:en)?s?\s*/\s*s(?:ec)?|t/s|tps|tok(?:en)?s?)?$",
+    re.IGNORECASE,
 )
 
 
@@ -41,7 +42,9 @@ def parse_goal(text: str) -> GoalText:
     found = _GOAL.match(text.strip())
     if not found:
         wrong = next((sign for sign in ("<=", "<", ">", "==", "=") if sign in text), None)
-        why = f"a goal is reached from below, with >= and not {wrong}" if wrong else "it has no >= with a speed"
+        why = (
+            f"a goal is reached from below, with >= and not {wrong}" if wrong else "it has no >= with a speed"
+        )
         raise GoalError(f"cannot read the goal {text!r}: {why}; write for example {EXAMPLE!r}")
     speed = _SPEED.match(found["speed"].strip())
     if not speed:

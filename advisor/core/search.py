@@ -16,18 +16,21 @@ Evaluate = Callable[[int], float]
 """The exact value of an option by its index."""
 
 
-def front(bounds: Floats, groups: Sequence[range], evaluate: Evaluate, least: float) -> list[int]:
+def front(
+    bounds: Floats, groups: Sequence[range], evaluate: Evaluate, least: float, step: float = STEP
+) -> list[int]:
     """Options worth listing, smallest first.
 
     The first is the best of the smallest size that reaches ``least``; each further one is the best of
-    the next size that beats the last one listed by ``STEP``.  So for every option that reaches
-    ``least`` one is listed that is no larger and at most ``STEP`` slower.
+    the next size that beats the last one listed by ``step``.  So for every option that reaches
+    ``least`` one is listed that is no larger and at most ``step`` slower.
 
     Args:
         bounds: what each option reaches at most.
         groups: options of one size each, by rising size.
         evaluate: what an option reaches; called only where the bound leaves a chance.
         least: what has to be reached.
+        step: the factor that a further one has to bring.
     """
     listed: list[int] = []
     need = least
@@ -35,7 +38,7 @@ def front(bounds: Floats, groups: Sequence[range], evaluate: Evaluate, least: fl
         best = _best_of(bounds, group, evaluate, need)
         if best is not None:
             listed.append(best[0])
-            need = best[1] * STEP
+            need = best[1] * step
     return listed
 
 
@@ -45,9 +48,7 @@ def best_option(bounds: Floats, evaluate: Evaluate) -> int | None:
     return None if found is None else found[0]
 
 
-def _best_of(
-    bounds: Floats, group: range, evaluate: Evaluate, need: float
-) -> tuple[int, float] | None:
+def _best_of(bounds: Floats, group: range, evaluate: Evaluate, need: float) -> tuple[int, float] | None:
     """The best option of a group that reaches ``need``; of equal ones the first."""
     own = bounds[group.start : group.stop]
     found: tuple[int, float] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from advisor.core.estimate import EstimateTable, bottleneck
 from advisor.core.machine import Machine
@@ -13,6 +13,7 @@ from advisor.core.timing import Term
 from advisor.pipeline import ComparedModel, Comparison, Explanation, RankingResult
 from advisor.report import format as f
 from advisor.report.documents import STRATEGY_NAMES, rank_document
+from advisor.report.sensitivity import gains, gains_text
 from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
 from catalog.quality import quality_basis
 from catalog.vision import vision_bytes
@@ -25,14 +26,6 @@ STRATEGY_TEXT = {
     "layers_split": "layers split between GPU and RAM",
     "cpu": "everything in RAM, on the CPU",
     None: "does not fit",
-}
-SENSITIVITY_TEXT = {
-    "vram_bandwidth": "GPU memory bandwidth",
-    "ram_bandwidth": "RAM bandwidth",
-    "cores": "CPU cores",
-    "compute": "GPU compute",
-    "link": "links",
-    "launch": "launch overhead",
 }
 _RANK_COLUMNS = (
     Column("#", right=True),
@@ -311,19 +304,8 @@ def _time_lines(e: Explanation) -> list[str]:
 
 
 def _sensitivity_lines(e: Explanation) -> list[str]:
-    gains = _gains(e.sensitivities)
-    return ["What would help   " + ", ".join(gains)] if gains else []
-
-
-def _gains(sensitivities: Mapping[str, float]) -> list[str]:
-    """What a tenth more (of the launch overhead: less) of each part brings, the most first."""
-    gain = {name: -value if name == "launch" else value for name, value in sensitivities.items()}
-    ranked = sorted(gain, key=lambda name: -gain[name])
-    return [
-        f"{'-' if name == 'launch' else '+'}10 % {SENSITIVITY_TEXT[name]} → {gain[name] * 10:+.1f} %"
-        for name in ranked
-        if gain[name] >= 0.005
-    ]
+    text = gains_text(e.sensitivities, unified=e.table.machine.shares_ram)
+    return ["What would help   " + text] if text else []
 
 
 def _depth_lines(e: Explanation) -> list[str]:
@@ -464,7 +446,9 @@ def _bound_text(c: Comparison, scenario: int, row: int | None) -> str:
 def _help_text(c: Comparison, scenario: int, row: int | None) -> str:
     if row is None:
         return ""
-    return _gains(c.sensitivities[scenario][row])[0]
+    machine = c.rankings[scenario].table.machine
+    found = gains(c.sensitivities[scenario][row], unified=machine.shares_ram)
+    return found[0].text() if found else ""
 
 
 def _best_text(c: Comparison, scenario: int, row: int | None, same: int | None) -> str:

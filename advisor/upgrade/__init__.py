@@ -1,1 +1,1 @@
-"""The upgrade search: which parts to buy for a goal, and what a budget or a list of parts is best spent on."""
+"""The upgrade search: which parts to buy for a goal, and what a budget is best spent on."""

@@ -53,7 +53,8 @@ def wrong_board(rig: Rig, spec: RamSpec) -> str | None:
     kind = rig.memory.type.value
     if kind is None or spec.type == kind:
         return None
-    return f"this board holds {kind}, and {spec.type} modules do not go into its slots"
+    nearest = f"{spec.count}x{spec.module_bytes / GIB:g}GB:{kind}-{rig.memory.mts.value or 'RATE'}"
+    return f"the present memory is {kind}, and {spec.type} does not go into its place; nearest: {nearest}"
 
 
 def kits_for(rig: Rig, family: CpuFamily) -> list[RamSpec]:

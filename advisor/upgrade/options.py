@@ -140,7 +140,13 @@ def _bridged(option: Option, parts: Parts, linked: Callable[[Part], bool]) -> It
     """The same with an NVLink bridge, where two cards of a kind that has it are bought and it matters."""
     cards = [part for part in option.parts if part.verb == "gpu"]
     same = len(cards) == 2 and cards[0] == cards[1]
-    if parts.bridge is not None and same and option.changes < MOST_PARTS and cards[0].nvlink and linked(cards[0]):
+    if (
+        parts.bridge is not None
+        and same
+        and option.changes < MOST_PARTS
+        and cards[0].nvlink
+        and linked(cards[0])
+    ):
         yield replace(option, parts=(*option.parts, parts.bridge))
 
 

@@ -1,4 +1,4 @@
-"""The parts that a search may combine: from the catalog, from a price file, or from a list on the command line."""
+"""The parts that a search may combine: from the catalog, a price file, or a list on the command line."""
 
 from __future__ import annotations
 
@@ -70,8 +70,21 @@ class Parts:
         return len(self.memory) + len(self.cards) + len(self.machines) + (self.bridge is not None)
 
 
-def catalog_parts(rig: Rig) -> Parts:
-    """Everything in the catalog that fits a rig: kits of its platform, cards that are sold, machines."""
+CARDS = ("consumer", "workstation", "all")
+"""Which cards of the catalog are looked at; each includes those before it."""
+
+_CONSUMER = re.compile(r"GeForce|TITAN|Radeon RX|Radeon VII$|Intel Arc [AB]")
+_WORKSTATION = re.compile(
+    r"RTX (A|PRO )?\d{4}|Quadro|Radeon (AI )?PRO|Radeon Pro|Intel Arc Pro|NVIDIA T\d{4}"
+)
+
+
+def catalog_parts(rig: Rig, cards: str = "all") -> Parts:
+    """Everything in the catalog that fits a rig: kits of its platform, cards that are sold, machines.
+
+    Args:
+        cards: one of ``CARDS``.
+    """
     family = cpu_family(rig)
     notes = []
     memory = [*_settings(rig)]
@@ -84,15 +97,33 @@ def catalog_parts(rig: Rig) -> Parts:
     else:
         notes.append(f"no RAM kits: {why}")
     why = _why_no_cards(rig)
-    cards = [_card_part(card) for card in load_accelerators() if is_card(card)] if why is None else []
+    found = [
+        _card_part(card)
+        for card in load_accelerators()
+        if why is None and is_card(card) and CARDS.index(card_class(card)) <= CARDS.index(cards)
+    ]
     if why is not None:
         notes.append(f"no graphics cards: {why}")
-    if cards:
+    if found:
         notes.append(
-            "cards: every one in the catalog with 8 GB or more, those bought together of one kind; name some "
-            "with --parts, or price them with --prices"
+            f"cards: {_WHICH[cards]} of the catalog with 8 GB or more, those bought together of one kind; "
+            "whether the board has free slots and the power supply is enough is not known here (--slots N)"
         )
-    return Parts(tuple(memory), tuple(cards), tuple(_machines()), Part("link", "nvlink"), tuple(notes))
+    return Parts(tuple(memory), tuple(found), tuple(_machines()), Part("link", "nvlink"), tuple(notes))
+
+
+_WHICH = {
+    "consumer": "the consumer ones (--cards workstation or all for more)",
+    "workstation": "the consumer and workstation ones (--cards all for more)",
+    "all": "all",
+}
+
+
+def card_class(card: Accelerator) -> str:
+    """Who a card is made for, by its maker's name for it: one of ``CARDS``."""
+    if _CONSUMER.search(card.name) and "modified" not in card.name:
+        return "consumer"
+    return "workstation" if _WORKSTATION.search(card.name) else "all"
 
 
 def is_card(card: Accelerator) -> bool:
@@ -116,14 +147,15 @@ def priced_parts(rig: Rig, prices: PriceList) -> Parts:
     Raises:
         UpgradeError, RigError, LookupFailedError: a name cannot be resolved.
     """
-    memory, cards, machines, notes = [*_settings(rig, price=0.0)], [], [], []
+    memory, cards, machines = [*_settings(rig, price=0.0)], [], []
+    refused: dict[str, list[str]] = {}
     bridge = None
     for line in prices.prices:
         part = _priced(line, prices)
         try:
             _check(part, rig)
         except (WhatIfError, RigError) as error:
-            notes.append(f"left out, {line.name}: {error}")
+            refused.setdefault(str(error), []).append(line.name)
             continue
         if part.verb == "ram":
             memory.append(part)
@@ -133,6 +165,8 @@ def priced_parts(rig: Rig, prices: PriceList) -> Parts:
             bridge = part
         else:
             machines.append(part)
+    notes = [f"left out, {', '.join(names)}: {why}" for why, names in refused.items()]
+    notes += _outside(rig, cards)
     return Parts(tuple(memory), tuple(cards), tuple(machines), bridge, tuple(notes), prices, named=True)
 
 
@@ -165,7 +199,15 @@ def listed_parts(rig: Rig, text: str, prices: PriceList | None) -> Parts:
             machines.append(part)
     if not (memory or cards or machines or bridge):
         raise UpgradeError("--parts names nothing; write for example --parts 'RTX 3090, 2x48GB:DDR5-6000'")
-    return Parts(tuple(memory), tuple(cards), tuple(machines), bridge, (), prices, named=True)
+    notes = tuple(_outside(rig, cards))
+    return Parts(tuple(memory), tuple(cards), tuple(machines), bridge, notes, prices, named=True)
+
+
+def _outside(rig: Rig, cards: Sequence[Part]) -> list[str]:
+    """What to say of cards for a machine that has no slot for them."""
+    if not cards or _why_no_cards(rig) is None:
+        return []
+    return ["a laptop has no slot for a card: those named are taken to be external, with their full speed"]
 
 
 def _key(part: Part) -> tuple[str, str]:
@@ -307,7 +349,7 @@ def _check(part: Part, rig: Rig) -> None:
     if part.verb == "ram":
         unfit = wrong_board(rig, parse_ram_spec(part.value))
         if unfit:
-            raise WhatIfError(f"{part.value}: {unfit}")
+            raise WhatIfError(unfit)
         make_scenario([("ram", part.value)], rig)
     elif part.verb == "gpu":
         make_scenario([("add-gpu", part.value)], rig)

@@ -1,16 +1,16 @@
 """Prices and watts of parts: a TOML file that the user writes and dates.  None ship with us.
 
-    date = 2026-11-01               # when the prices were looked up
-    currency = "EUR"                # may be left out
+date = 2026-11-01               # when the prices were looked up
+currency = "EUR"                # may be left out
 
-    [gpu]
-    "RTX 3090" = { price = 700, watts = 350 }
-    [ram]
-    "2x32GB:DDR5-6000" = { price = 210 }
-    [link]
-    nvlink = { price = 90 }
-    [machine]
-    "Apple M4 Max 40-core GPU 128GB" = { price = 4200, watts = 145 }
+[gpu]
+"RTX 3090" = { price = 700, watts = 350 }
+[ram]
+"2x32GB:DDR5-6000" = { price = 210 }
+[link]
+nvlink = { price = 90 }
+[machine]
+"Apple M4 Max 40-core GPU 128GB" = { price = 4200, watts = 145 }
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def read_prices(path: Path) -> PriceList:
     _known(document, _TOP, str(path))
     prices = tuple(_price(path, kind, name, line) for kind, name, line in _lines(path, document))
     if not prices:
-        raise UpgradeError(f'{path} prices no part; write [gpu] and "RTX 3090" = {{ price = 700, watts = 350 }}')
+        raise UpgradeError(
+            f'{path} prices no part; write [gpu] and "RTX 3090" = {{ price = 700, watts = 350 }}'
+        )
     currency = document.get("currency")
     if currency is not None and not (isinstance(currency, str) and 0 < len(currency.strip()) <= 8):
         raise UpgradeError(f'{path}: currency is a short text, for example currency = "EUR"')

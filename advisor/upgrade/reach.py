@@ -17,7 +17,8 @@ from advisor.core.whatif import WhatIfError
 from advisor.pipeline import is_offered, machine_of, resolve_quant
 from advisor.scenario import make_scenario
 from advisor.upgrade.options import Devices, Option, Space, all_options, space_of, speed_bounds
-from advisor.upgrade.parts import Part, Parts, catalog_parts
+from advisor.upgrade.parts import CARDS, Part, Parts, catalog_parts
+from advisor.upgrade.prices import PriceList
 from catalog.efficiency import Efficiencies, load_efficiencies
 from catalog.types import LookupFailedError, Model
 from probes.types import Rig, RigError
@@ -83,7 +84,15 @@ class Reach:
             return "no"
         speed, low, high = self.table.speeds_at(self.row)
         wanted = self.goal.tokens_per_s
-        return "sure" if low >= wanted else "likely" if speed >= wanted else "possible" if high >= wanted else "no"
+        return (
+            "sure"
+            if low >= wanted
+            else "likely"
+            if speed >= wanted
+            else "possible"
+            if high >= wanted
+            else "no"
+        )
 
     @property
     def bottleneck(self) -> tuple[str, float] | None:
@@ -170,16 +179,16 @@ def _good_quants(model: Model) -> tuple[str, ...]:
 class Evaluator:
     """Exact estimates of options for goals, each once."""
 
-    def __init__(self, rig: Rig, question: Question, goals: Sequence[Goal], efficiencies: Efficiencies) -> None:
+    def __init__(
+        self, rig: Rig, question: Question, goals: Sequence[Goal], efficiencies: Efficiencies
+    ) -> None:
         from catalog.weights import weights_for
 
         pairs = {(goal.model.id, quant): goal.model for goal in goals for quant in goal.quants}
         self.candidates: Candidates = build_candidates(
             [(model, quant, weights_for(model, quant)) for (_, quant), model in pairs.items()]
         )
-        names = [
-            (self.candidates.model(i).id, self.candidates.quant(i)) for i in range(len(self.candidates))
-        ]
+        names = [(self.candidates.model(i).id, self.candidates.quant(i)) for i in range(len(self.candidates))]
         self.rows = [
             np.array([names.index((goal.model.id, quant)) for quant in goal.quants]) for goal in goals
         ]
@@ -188,7 +197,9 @@ class Evaluator:
 
     def table(self, option: Option | None) -> tuple[EstimateTable, tuple[str, ...]] | None:
         """Estimates on the rig that an option makes, and remarks; ``None`` if it cannot be made."""
-        key: tuple[object, ...] = (None,) if option is None else (option.edits, option.whole_machine, option.parts[0].value)
+        key: tuple[object, ...] = (
+            (None,) if option is None else (option.edits, option.whole_machine, option.parts[0].value)
+        )
         if key not in self.known:
             self.known[key] = self._estimate(option)
         return self.known[key]
@@ -209,7 +220,10 @@ class Evaluator:
             return 0.0
         speeds = np.where(found[0].fits, found[0].tokens_per_s, 0.0)
         return float(
-            min(speeds[rows].max() / goal.tokens_per_s for goal, rows in zip(self.goals, self.rows, strict=True))
+            min(
+                speeds[rows].max() / goal.tokens_per_s
+                for goal, rows in zip(self.goals, self.rows, strict=True)
+            )
         )
 
     def margin_bounds(self, speeds: Floats) -> Floats:
@@ -225,7 +239,11 @@ class Evaluator:
         found = self.table(option)
         assert found is not None
         table, remarks = found
-        return Outcome(option, tuple(self._reach(goal, rows, table) for goal, rows in zip(self.goals, self.rows, strict=True)), remarks)
+        return Outcome(
+            option,
+            tuple(self._reach(goal, rows, table) for goal, rows in zip(self.goals, self.rows, strict=True)),
+            remarks,
+        )
 
     def _reach(self, goal: Goal, rows: Ints, table: EstimateTable) -> Reach:
         speeds = np.where(table.fits, table.tokens_per_s, -table.missing_bytes)[rows]
@@ -269,8 +287,10 @@ def search(
     now = evaluator.outcome(None)
     notes = list(parts.notes)
     by_price = parts.prices is not None
-    cards_and_kits = space_for(rig, parts, evaluator, budget=budget, most_cards=most_cards, notes=notes)
-    whole = [Option((m,)) for m in parts.machines if budget is None or (m.price is not None and m.price <= budget)]
+    cards_and_kits = space_for(rig, parts, budget=budget, most_cards=most_cards, notes=notes)
+    whole = [
+        Option((m,)) for m in parts.machines if budget is None or (m.price is not None and m.price <= budget)
+    ]
     spaces = (
         [space_of([*cards_and_kits, *whole], by_price=True)]
         if by_price
@@ -307,10 +327,30 @@ def search(
     )
 
 
+def search_catalog(
+    rig: Rig,
+    question: Question,
+    goals: Sequence[Goal],
+    *,
+    cards: str | None = None,
+    most_cards: int | None = None,
+) -> UpgradeResult:
+    """The front among the parts of the catalog: with consumer cards if they do, else with wider choices.
+
+    Args:
+        rig, question, goals, most_cards: as in ``search``.
+        cards: one of ``parts.CARDS``, and no wider.
+    """
+    for wanted in CARDS if cards is None else (cards,):
+        result = search(rig, question, goals, catalog_parts(rig, wanted), most_cards=most_cards)
+        if result.now.reached or result.options or not result.parts.cards:
+            break
+    return result
+
+
 def space_for(
     rig: Rig,
     parts: Parts,
-    evaluator: Evaluator,
     *,
     budget: float | None,
     most_cards: int | None,
@@ -339,7 +379,7 @@ def space_for(
         return known[card.value]
 
     options = all_options(rig, parts, budget=budget, most_cards=most_cards, linked=cached)
-    if idle and not any(known.values()):
+    if parts.named and idle and not any(known.values()):
         notes.append(
             "NVLink bridges were looked at and change nothing: layers are handed from card to card, "
             "which takes little of any link"
@@ -351,9 +391,7 @@ def _front(space: Space, bounds: Floats, evaluator: Evaluator) -> list[int]:
     return front(bounds, space.groups, lambda i: evaluator.margin(space.options[i]), 1.0)
 
 
-def _nearest(
-    spaces: Sequence[Space], bounds: Sequence[Floats], evaluator: Evaluator
-) -> Outcome | None:
+def _nearest(spaces: Sequence[Space], bounds: Sequence[Floats], evaluator: Evaluator) -> Outcome | None:
     """What comes nearest to the goal; the rig as it is where nothing is better."""
     found = []
     for space, own in zip(spaces, bounds, strict=True):
@@ -363,11 +401,13 @@ def _nearest(
     return max(found, key=lambda outcome: outcome.margin, default=None)
 
 
-def check_budget(budget: float | None, parts: Parts | None) -> None:
+def check_budget(budget: float | None, prices: PriceList | None) -> None:
     """Raise ``UpgradeError`` for a budget without prices, or of nothing."""
     if budget is None:
         return
     if not math.isfinite(budget) or budget <= 0:
         raise UpgradeError(f"--budget must be a sum above 0, not {budget:g}")
-    if parts is None or parts.prices is None:
-        raise UpgradeError("--budget needs prices, and none ship with us: --prices prices.toml (see upgrade --help)")
+    if prices is None:
+        raise UpgradeError(
+            "--budget needs prices, and none ship with us: --prices prices.toml (see upgrade --help)"
+        )
