@@ -235,8 +235,8 @@ _UPGRADE_DOES = (
 _PRICE_FILE = (
     "Prices are yours; none ship with this program. A price file is TOML: date = 2026-11-01, then maybe "
     'currency = "EUR", then tables [gpu], [ram], [link], [machine] with lines such as '
-    '"RTX 3090" = { price = 700, watts = 350 }, "2x32GB:DDR5-6000" = { price = 210 }, nvlink = { price = 90 }. '
-    "Only parts in it are then considered."
+    '"RTX 3090" = { price = 700, watts = 350 }, "2x32GB:DDR5-6000" = { price = 210 }, '
+    "nvlink = { price = 90 }. Only parts in it are then considered."
 )
 
 

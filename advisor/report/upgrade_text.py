@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from advisor.report import format as f
@@ -56,8 +57,9 @@ def upgrade_text(result: UpgradeResult, rig_file: str | None = None, limit: int 
     command = what_if_command(shown[0].option, rig_file) if shown and shown[0].option else None
     if command:
         lines += [f"look closer: {command}"]
-    remarks = dict.fromkeys(remark for outcome in shown for remark in outcome.remarks)
-    return "\n".join([*lines, *_note_lines(result, remarks)])
+    # Remarks that differ in a number only are made once.
+    remarks = {re.sub(r"\d+", "", remark): remark for outcome in shown[::-1] for remark in outcome.remarks}
+    return "\n".join([*lines, *_note_lines(result, list(remarks.values())[::-1])])
 
 
 _LEGEND = (
@@ -68,7 +70,7 @@ _LEGEND = (
 
 def _goal_line(result: UpgradeResult, n: int) -> str:
     goal = result.goals[n]
-    which = goal.quant or f"any of {', '.join(goal.quants)}"
+    which = goal.quants[0] if len(goal.quants) == 1 else f"any of {', '.join(goal.quants)}"
     text = f"{'Goal' if n == 0 else 'and '}  {goal.model.name} {which} at {goal.tokens_per_s:g} tok/s or more"
     return "\n".join(f.paragraph(text, 0, 6))
 

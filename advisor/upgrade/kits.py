@@ -61,14 +61,14 @@ def kits_for(rig: Rig, family: CpuFamily) -> list[RamSpec]:
     """Kits worth trying, smallest first; the edit language still decides about each.
 
     One or two modules per channel; every size that the boards take; the official rate and the fastest
-    usual one above it.  Kits that have neither more nor faster memory than the present are left out.
+    usual one above it.  Kits of less memory than the present, or of as much that is no faster, are left out.
     """
     kind = rig.memory.type.value or memory_types(family)[0]
     try:
         rates = memory_kind(kind).rates_mts
     except LookupFailedError:
         return []
-    channels = family.channels * (rig.cpu.sockets.value or 1)
+    channels = channels_of(rig, family)
     slots = rig.memory.slots.value or channels * (family.slots_per_channel or 1)
     found = []
     for count in (channels, 2 * channels):
@@ -79,7 +79,7 @@ def kits_for(rig: Rig, family: CpuFamily) -> list[RamSpec]:
                 continue
             for mts in _rates(rig, rates, kind, family, crowded=count > channels):
                 spec = RamSpec(count, size, kind, mts)
-                if _is_more(rig, spec):
+                if _is_more(rig, spec, family):
                     found.append(spec)
     return sorted(found, key=lambda spec: (spec.total_bytes, spec.count, spec.mts))
 
@@ -103,10 +103,25 @@ def _rates(rig: Rig, rates: tuple[int, ...], kind: str, family: CpuFamily, *, cr
     return found
 
 
-def _is_more(rig: Rig, spec: RamSpec) -> bool:
+def _is_more(rig: Rig, spec: RamSpec, family: CpuFamily) -> bool:
     memory = rig.memory
     total = memory.installed_bytes.value or memory.total_bytes.value
     mts, channels = memory.mts.value, memory.channels.value
     if total is None or mts is None or channels is None:
         return True
-    return spec.total_bytes > total or spec.mts > mts or spec.count > max(channels, len(memory.modules))
+    faster = spec.mts > mts or min(spec.count, channels_of(rig, family)) > channels
+    return spec.total_bytes > total or (spec.total_bytes == total and faster)
+
+
+def channels_of(rig: Rig, family: CpuFamily) -> int:
+    """Memory channels of all sockets."""
+    return family.channels * (rig.cpu.sockets.value or 1)
+
+
+def runs_at(rig: Rig, family: CpuFamily, mts: int) -> bool:
+    """Whether the present modules may be proposed to run at a rate: within the official limit for two
+    modules per channel, and not far above it for one."""
+    crowded = len(rig.memory.modules) > channels_of(rig, family)
+    if crowded:
+        return mts <= (family.max_mts_2dpc or family.max_mts)
+    return mts <= family.max_mts * (OVERCLOCK if family.platform in _OVERCLOCKED else 1)

@@ -10,7 +10,7 @@ from advisor.core.goals import UpgradeError
 from advisor.core.whatif import WhatIfError
 from advisor.pipeline import Scenario, cpu_family
 from advisor.scenario import make_scenario
-from advisor.upgrade.kits import kits_for, why_no_kits, wrong_board
+from advisor.upgrade.kits import kits_for, runs_at, why_no_kits, wrong_board
 from advisor.upgrade.prices import Price, PriceList
 from catalog.hardware import GIB, find_accelerator, load_accelerators
 from catalog.types import Accelerator, LookupFailedError
@@ -25,7 +25,7 @@ _RAM = re.compile(r"(?:^|\b)(lp|mr)?d(dr|imm)\d?", re.IGNORECASE)
 _SIZE = re.compile(r"(?<![\d.])(\d+)\s*GB?$", re.IGNORECASE)
 _NO_CARD = re.compile(
     r"SXM|\bMI(2[05]0X?|3\d\d[AX]?)\b|\bG?B[23]00\b|\bGH200\b|H20\b|\bA10G\b|\bT4G\b|\bDRIVE\b"
-    r"|Radeon Pro (Vega|5\d{2}X?$|5[57]00|V\d|W\d{4}X|Duo)|Flex|Gaudi|Max 1550"
+    r"|Radeon Pro (Vega|5\d{2}X?$|5[57]00|V\d|W\d{4}X|Duo)|CEO Edition|Flex|Gaudi|Max 1550"
 )
 """Accelerators that are modules of a server board or of one maker's computer, or for rent only."""
 _BACKENDS = ("NVIDIA", "AMD", "Intel")
@@ -328,7 +328,10 @@ def _settings(rig: Rig, price: float | None = None) -> list[Part]:
     rated = [module.rated_mts for module in rig.memory.modules]
     mts = rig.memory.mts.value
     slowest = min((r for r in rated if r), default=0)
-    if not rated or not all(rated) or mts is None or slowest <= mts:
+    family = cpu_family(rig)
+    if not rated or not all(rated) or mts is None or slowest <= mts or family is None:
+        return []
+    if not runs_at(rig, family, slowest):
         return []
     if _accepted([("mts", str(slowest))], rig) is None:
         return []
