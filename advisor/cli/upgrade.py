@@ -12,8 +12,8 @@ from advisor.cli.run import has_hardware, print_json, rig_of
 
 if TYPE_CHECKING:
     from advisor.core.question import Question
+    from advisor.upgrade.outcome import Goal
     from advisor.upgrade.parts import Parts
-    from advisor.upgrade.reach import Goal
     from probes.types import Rig
 
 
@@ -24,8 +24,9 @@ def run_upgrade(arguments: argparse.Namespace, question: Question) -> int:
         UpgradeError, WhatIfError, RigError, LookupFailedError: bad input; the text says what to write.
     """
     _check(arguments)
+    from advisor.upgrade.outcome import read_goals
     from advisor.upgrade.prices import read_prices
-    from advisor.upgrade.reach import check_budget, read_goals
+    from advisor.upgrade.reach import check_budget
 
     goals = read_goals(arguments.goal)
     prices = read_prices(Path(arguments.prices)) if arguments.prices else None

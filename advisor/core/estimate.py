@@ -120,11 +120,13 @@ def estimate(
     efficiencies: Efficiencies,
     *,
     only: Strategy | None = None,
+    with_prefill: bool = True,
 ) -> EstimateTable:
     """Estimate all candidates with the fastest placement that fits.
 
     Args:
         only: consider just this strategy (a published placement, or "others on demand").
+        with_prefill: without, the prefill takes no time: for searches among many machines.
     """
     rates = {
         split: rates_of(machine, candidates.types, efficiencies, question, split=split)
@@ -146,7 +148,11 @@ def estimate(
         work = step_work(candidates, machine, placement, question, question.depth)
         terms = decode_terms(work, rates[option in SPLIT])
         time = terms.sum(axis=(1, 2))
-        prefill = prefill_seconds(candidates, machine, placement, question, efficiencies)
+        prefill = (
+            prefill_seconds(candidates, machine, placement, question, efficiencies)
+            if with_prefill
+            else np.zeros(n)
+        )
         feasible = placement.feasible
         time_if_fits = np.where(feasible, time, np.inf)
         known_time, known_missing = tried.get(option, (time_if_fits, placement.missing_bytes))

@@ -16,8 +16,9 @@ from advisor.report.documents import (
 )
 from advisor.report.upgrade_names import option_name, what_if_command
 from advisor.upgrade.options import Option
+from advisor.upgrade.outcome import Outcome, Reach
 from advisor.upgrade.parts import Parts
-from advisor.upgrade.reach import Outcome, Reach, UpgradeResult
+from advisor.upgrade.reach import UpgradeResult
 from advisor.upgrade.spend import SpendResult
 
 TOP_MODELS = 3

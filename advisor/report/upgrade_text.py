@@ -12,8 +12,9 @@ from advisor.report.text import question_line
 from advisor.report.upgrade_document import TOP_MODELS, gained
 from advisor.report.upgrade_names import option_name, what_if_command
 from advisor.upgrade.options import Option
+from advisor.upgrade.outcome import Outcome, Reach
 from advisor.upgrade.prices import PriceList
-from advisor.upgrade.reach import Outcome, Reach, UpgradeResult
+from advisor.upgrade.reach import UpgradeResult
 from advisor.upgrade.spend import TOP, SpendResult
 
 MOST_OPTIONS, MOST_MACHINES = 12, 3

@@ -227,11 +227,11 @@ def speed_bounds(
         members[row, : len(each)] = each
     pieces = pieces_of(c, devices.found, devices.present, q, efficiencies)
     capacity = np.array([device.usable_bytes for device in devices.found])
-    is_gpu = np.array([device.kind != "cpu" for device in devices.found])
+    is_cpu = np.array([device.kind == "cpu" for device in devices.found])
     shared = _layers_can_be_shared(devices)
-    counts = np.where(members == NONE, False, is_gpu[members]).sum(axis=1)
+    counts = np.where(members == NONE, False, ~is_cpu[members]).sum(axis=1)
     side_by_side = np.maximum(counts, 1.0) if shared else np.ones(len(options))
-    return 1.0 / np.maximum(least_seconds(pieces, capacity, members, side_by_side), 1e-300)
+    return 1.0 / np.maximum(least_seconds(pieces, capacity, is_cpu, members, side_by_side), 1e-300)
 
 
 def _layers_can_be_shared(devices: Devices) -> bool:

@@ -16,8 +16,9 @@ from pathlib import Path
 from advisor.core.question import Question
 from advisor.core.search import STEP
 from advisor.upgrade.options import all_options, space_of
+from advisor.upgrade.outcome import Evaluator, read_goals
 from advisor.upgrade.parts import catalog_parts
-from advisor.upgrade.reach import Evaluator, read_goals, search
+from advisor.upgrade.reach import search
 from catalog.efficiency import load_efficiencies
 from probes.rigfile import load_rig
 
@@ -50,7 +51,6 @@ def brute(rig_file: Path, goal: str) -> str:
     evaluator = Evaluator(rig, question, goals, load_efficiencies())
     space = space_of(all_options(rig, parts), by_price=False)
     margins = [evaluator.margin(option) for option in space.options]
-    evaluator.known.clear()
     if result.now.reached:
         return "reached already"
     if not result.options:
