@@ -6,7 +6,7 @@ from catalog.hardware import memory_kind, memory_types
 from catalog.types import CpuFamily, LookupFailedError
 from probes.spec_limits import module_sizes
 from probes.specs import GIB, RamSpec
-from probes.types import Rig
+from probes.types import MemoryInfo, Rig
 
 OVERCLOCK = 1.16
 """How far above the official rate kits are proposed for boards that overclock: a judgment that lets in
@@ -61,7 +61,7 @@ def kits_for(rig: Rig, family: CpuFamily) -> list[RamSpec]:
     """Kits worth trying, smallest first; the edit language still decides about each.
 
     One or two modules per channel; every size that the boards take; the official rate and the fastest
-    usual one above it.  Kits of less memory than the present, or of as much that is no faster, are left out.
+    usual one above it.
     """
     kind = rig.memory.type.value or memory_types(family)[0]
     try:
@@ -78,9 +78,7 @@ def kits_for(rig: Rig, family: CpuFamily) -> list[RamSpec]:
             if size < _SMALLEST_GIB * GIB:
                 continue
             for mts in _rates(rig, rates, kind, family, crowded=count > channels):
-                spec = RamSpec(count, size, kind, mts)
-                if _is_more(rig, spec, family):
-                    found.append(spec)
+                found.append(RamSpec(count, size, kind, mts))
     return sorted(found, key=lambda spec: (spec.total_bytes, spec.count, spec.mts))
 
 
@@ -103,14 +101,15 @@ def _rates(rig: Rig, rates: tuple[int, ...], kind: str, family: CpuFamily, *, cr
     return found
 
 
-def _is_more(rig: Rig, spec: RamSpec, family: CpuFamily) -> bool:
-    memory = rig.memory
-    total = memory.installed_bytes.value or memory.total_bytes.value
-    mts, channels = memory.mts.value, memory.channels.value
-    if total is None or mts is None or channels is None:
-        return True
-    faster = spec.mts > mts or min(spec.count, channels_of(rig, family)) > channels
-    return spec.total_bytes > total or (spec.total_bytes == total and faster)
+def is_more(now: MemoryInfo, then: MemoryInfo) -> bool:
+    """Whether memory is larger than the present, or as large and faster; unknown figures do not count
+    against it."""
+    old = now.installed_bytes.value or now.total_bytes.value or 0
+    new = then.total_bytes.value or 0
+    slow, fast = now.bandwidth_bytes_per_s.value, then.bandwidth_bytes_per_s.value
+    if new == old:
+        return slow is None or (fast is not None and fast > slow)
+    return new > old
 
 
 def channels_of(rig: Rig, family: CpuFamily) -> int:

@@ -10,7 +10,7 @@ from advisor.core.goals import UpgradeError
 from advisor.core.whatif import WhatIfError
 from advisor.pipeline import Scenario, cpu_family
 from advisor.scenario import make_scenario
-from advisor.upgrade.kits import kits_for, runs_at, why_no_kits, wrong_board
+from advisor.upgrade.kits import is_more, kits_for, runs_at, why_no_kits, wrong_board
 from advisor.upgrade.prices import Price, PriceList
 from catalog.hardware import GIB, find_accelerator, load_accelerators
 from catalog.types import Accelerator, LookupFailedError
@@ -91,7 +91,8 @@ def catalog_parts(rig: Rig, cards: str = "all") -> Parts:
     why = why_no_kits(rig, family)
     if why is None and family is not None:
         for spec in kits_for(rig, family):
-            if scenario := _accepted([("ram", str(spec))], rig):
+            scenario = _accepted([("ram", str(spec))], rig)
+            if scenario and is_more(rig.memory, scenario.rig.memory):
                 total = scenario.rig.memory.total_bytes.value or spec.total_bytes
                 memory.append(Part("ram", str(spec), ram_bytes=total, bandwidth_gbs=spec.mts / 1000))
     else:
