@@ -161,16 +161,16 @@ def _detail_lines(reach: Reach, now: Reach, name: str) -> list[str]:
     before = now.bottleneck[0] if now.bottleneck else "did not fit"
     bound = reach.bottleneck
     after = f"{bound[0]}, {f.percent(bound[1])}" if bound else "does not fit"
-    parts = [f"{before} → {after}", _memory_text(reach)]
+    parts = [f"{before} → {after}", *_memory_pieces(reach)]
     if reach.goal.quant is None:
         parts.append(f"with {reach.quant}")
         if reach.finer and reach.finer_tokens_per_s:
             parts.append(f"{reach.finer} holds too, at {f.speed(reach.finer_tokens_per_s)}")
     lines = f.paragraph(name, 5) if len(name) > _NAME else []
-    return lines + f.paragraph("; ".join(parts), 5)
+    return lines + f.items("", parts, 5, separator="; ")
 
 
-def _memory_text(reach: Reach) -> str:
+def _memory_pieces(reach: Reach) -> list[str]:
     table, row = reach.table, reach.row
     held = []
     for label, wanted in (("VRAM", "gpu"), ("unified memory", "unified"), ("RAM", "cpu")):
@@ -180,7 +180,7 @@ def _memory_text(reach: Reach) -> str:
         if layers > 0:
             usable = sum(table.machine.devices[g].usable_bytes for g in devices)
             held.append(f"{f.gib(used)} of {f.gib_unit(usable)} {label}")
-    return ", ".join(held)
+    return held
 
 
 def _value_text(outcome: Outcome, now: Outcome, prices: PriceList) -> str:
@@ -206,9 +206,10 @@ def _each(gains: Sequence[float], amount: float) -> str:
 def _nearest_lines(result: UpgradeResult) -> list[str]:
     within = " within the budget" if result.budget is not None else ""
     best = result.best
-    if best is None or best.margin <= result.now.margin:
+    if best is None or 0 < best.margin <= result.now.margin:
         return f.paragraph(f"Nothing that can be bought{within} brings this rig nearer to the goal.", 0)
-    lines = f.paragraph(f"No change{within} reaches the goal. The nearest: {option_name(best.option)}", 0)
+    what = "The nearest" if best.margin else "None holds the model; most memory has"
+    lines = f.paragraph(f"No change{within} reaches the goal. {what}: {option_name(best.option)}", 0)
     for reach in best.reaches:
         model = f"{reach.goal.model.name} " if len(best.reaches) > 1 else ""
         lines += f.paragraph(f"{model}{reach.quant}: {_speed_text(reach)}", 5)

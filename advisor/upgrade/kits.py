@@ -77,8 +77,8 @@ def kits_for(rig: Rig, family: CpuFamily) -> list[RamSpec]:
         for size in module_sizes(kind, family):
             if size < _SMALLEST_GIB * GIB:
                 continue
-            for mts in _rates(rig, rates, kind, family, crowded=count > channels):
-                found.append(RamSpec(count, size, kind, mts))
+            usable = _rates(rig, rates, kind, family, crowded=count > channels)
+            found += [RamSpec(count, size, kind, mts) for mts in usable]
     return sorted(found, key=lambda spec: (spec.total_bytes, spec.count, spec.mts))
 
 

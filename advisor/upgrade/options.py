@@ -208,6 +208,10 @@ class Devices:
         self.found.append(device)
         return len(self.found) - 1
 
+    def room_bytes(self, option: Option) -> float:
+        """What all devices of the rig that an option makes hold together."""
+        return sum(self.found[i].usable_bytes for i in self.members(option))
+
     def members(self, option: Option) -> list[int]:
         """The devices of the rig that an option makes."""
         if option.whole_machine:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from functools import partial
 
 from advisor.core.candidates import Floats
 from advisor.core.goals import UpgradeError
@@ -80,19 +79,20 @@ def search(
     )
     considered = sum(len(space.options) for space in spaces)
     fronts: list[list[Outcome]] = [[], []]
-    best = None
+    nearest: list[Outcome] = []
     if not now.reached:
-        bounds = []
         for n, space in enumerate(spaces):
             if not space.options:
-                bounds.append(np.zeros(0))
                 continue
             devices = Devices(rig, parts, space.options)
             speeds = speed_bounds(devices, space.options, evaluator.candidates, question, efficiencies)
-            bounds.append(evaluator.margins(speeds))
-            fronts[n] = [evaluator.outcome(space.options[i]) for i in _front(space, bounds[n], evaluator)]
-        if not any(fronts):
-            best = _nearest(spaces, bounds, evaluator)
+            bounds = evaluator.margins(speeds)
+            margin = partial(_margin, evaluator, space)
+            found = front(bounds, space.groups, margin, 1.0)
+            fronts[n] = [evaluator.outcome(space.options[i]) for i in found]
+            if not found:
+                nearest.append(_nearest(space, bounds, devices, evaluator))
+    best = max(nearest, key=_nearness) if nearest and not any(fronts) else None
     return UpgradeResult(
         rig,
         question,
@@ -169,18 +169,20 @@ def space_for(
     return options
 
 
-def _front(space: Space, bounds: Floats, evaluator: Evaluator) -> list[int]:
-    return front(bounds, space.groups, lambda i: evaluator.margin(space.options[i]), 1.0)
+def _margin(evaluator: Evaluator, space: Space, i: int) -> float:
+    return evaluator.margin(space.options[i])
 
 
-def _nearest(spaces: Sequence[Space], bounds: Sequence[Floats], evaluator: Evaluator) -> Outcome | None:
-    """What comes nearest to the goal; the rig as it is where nothing is better."""
-    found = []
-    for space, own in zip(spaces, bounds, strict=True):
-        i = best_option(own, lambda i, s=space: evaluator.margin(s.options[i]))  # type: ignore[misc]
-        if i is not None:
-            found.append(evaluator.outcome(space.options[i]))
-    return max(found, key=lambda outcome: outcome.margin, default=None)
+def _nearest(space: Space, bounds: Floats, devices: Devices, evaluator: Evaluator) -> Outcome:
+    """What comes nearest to the goal; where nothing fits, what has most memory."""
+    i = best_option(bounds, partial(_margin, evaluator, space))
+    option = max(space.options, key=devices.room_bytes) if i is None else space.options[i]
+    return evaluator.outcome(option)
+
+
+def _nearness(outcome: Outcome) -> tuple[float, float]:
+    """Larger is nearer: the margin, then the memory that is not missing."""
+    return outcome.margin, -sum(float(r.table.missing_bytes[r.row]) for r in outcome.reaches)
 
 
 def check_budget(budget: float | None, prices: PriceList | None) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from advisor.core.question import Question
 from advisor.core.search import STEP
-from advisor.upgrade.options import all_options, space_of
+from advisor.upgrade.options import Option, all_options
 from advisor.upgrade.outcome import Evaluator, read_goals
 from advisor.upgrade.parts import catalog_parts
 from advisor.upgrade.reach import search
@@ -48,23 +48,23 @@ def brute(rig_file: Path, goal: str) -> str:
     rig, question, goals = load_rig(str(rig_file)), Question(), read_goals([goal])
     parts = catalog_parts(rig)
     result = search(rig, question, goals, parts)
-    evaluator = Evaluator(rig, question, goals, load_efficiencies())
-    space = space_of(all_options(rig, parts), by_price=False)
-    margins = [evaluator.margin(option) for option in space.options]
     if result.now.reached:
         return "reached already"
-    if not result.options:
-        best = max(margins, default=0.0)
-        found = max(result.best.margin, result.now.margin) if result.best else result.now.margin
-        return f"nearest {found:.4g}, by brute force {best:.4g}"
-    listed = [(outcome.option.size(), outcome.margin) for outcome in result.options if outcome.option]
-    missed = 0
-    for option, margin in zip(space.options, margins, strict=True):
-        covered = any(s <= option.size() and m * STEP >= margin for s, m in listed)
-        missed += margin >= 1 and not covered
-    return (
-        f"{len(margins)} changes, {sum(m >= 1 for m in margins)} reach it, {missed} not covered by the front"
-    )
+    evaluator = Evaluator(rig, question, goals, load_efficiencies())
+    changes, machines = all_options(rig, parts), [Option((machine,)) for machine in parts.machines]
+    margins = {option.edits + option.parts: evaluator.margin(option) for option in changes + machines}
+    missed = reaching = 0
+    for options, outcomes in ((changes, result.options), (machines, result.machines)):
+        listed = [(o.option.size(), o.margin) for o in outcomes if o.option]
+        for option in options:
+            margin = margins[option.edits + option.parts]
+            if margin >= 1:
+                reaching += 1
+                missed += not any(s <= option.size() and m * STEP >= margin for s, m in listed)
+    text = f"{len(margins)} changes, {reaching} reach it, {missed} of them not covered by the front"
+    if result.best is not None:
+        text += f"; nearest {result.best.margin:.4g}, by brute force {max(margins.values()):.4g}"
+    return text
 
 
 def main() -> None:

@@ -61,12 +61,14 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         goal = parse_goal(text)
     except GoalError:
         return
-    assert goal.tokens_per_s > 0 and goal.model
+    assert goal.tokens_per_s > 0
+    assert goal.model
 
 
 def test_without_a_quantization_those_of_about_four_bits_and_more_are_taken() -> None:
     (goal,) = read_goals(["llama 3.3 70b>=10"])
-    assert "Q4_K_M" in goal.quants and "Q8_0" in goal.quants
+    assert "Q4_K_M" in goal.quants
+    assert "Q8_0" in goal.quants
     for quant in goal.quants:
         bits = sum(weights_for(goal.model, quant).values()) * 8 / goal.model.total_params
         assert bits >= LEAST_BITS

@@ -212,7 +212,8 @@ def test_priced_parts_that_do_not_go_into_the_rig_are_left_out_and_said(desktop:
 def test_names_that_cannot_be_resolved_name_the_file(desktop: Rig, kind: str, name: str, says: str) -> None:
     with pytest.raises(UpgradeError) as refused:
         priced_parts(desktop, price_list(Price(kind, name, 1.0, None)))
-    assert "prices.toml" in str(refused.value) and says in str(refused.value)
+    assert "prices.toml" in str(refused.value)
+    assert says in str(refused.value)
 
 
 def test_prices_of_a_list_come_from_the_file_under_any_spelling(desktop: Rig) -> None:
