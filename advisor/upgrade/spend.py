@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from advisor.core.candidates import Floats, Ints
 from advisor.core.estimate import estimate
-from advisor.core.machine import Device
 from advisor.core.question import Question
 from advisor.core.score import score
 from advisor.core.search import front
@@ -24,6 +23,7 @@ from advisor.pipeline import (
     load_knowledge,
     machine_of,
 )
+from advisor.upgrade.matched import figures, without_matched
 from advisor.upgrade.options import Devices, Option, Space, space_of
 from advisor.upgrade.parts import Parts
 from advisor.upgrade.reach import space_for
@@ -37,6 +37,8 @@ TOP = 10
 """The gain is that of the mean score of so many lineages of models, the best ones."""
 _NOTICEABLE = 0.05
 """Points of the score that are no gain."""
+MOST = 150
+"""Options that are evaluated; of more, those with most bandwidth and memory for their price."""
 _FLOOR = 1e-3
 _PROBES = 8
 """Options, from the weakest to the strongest, that are looked at with all models."""
@@ -83,6 +85,7 @@ def best_spent(
         knowledge: candidates to use instead of the whole catalog.
     """
     known = knowledge or load_knowledge()
+    parts = without_matched(rig, parts)
     notes = list(parts.notes)
     options = space_for(rig, parts, budget=budget, most_cards=most_cards, notes=notes)
     options += [
@@ -108,7 +111,7 @@ def best_spent(
 
 def _listed(space: Space, devices: Devices, search: _TopScores) -> list[int]:
     """The best option, and before it the smaller ones that gain at least ``WORTH`` of what it gains."""
-    kept = _undominated(space, devices)
+    kept = _promising(space, devices)
     by_strength = sorted(kept, key=lambda i: _strength(devices, space.options[i]))
     every = max((len(kept) - 1) // (_PROBES - 1), 1)
     search.shorten([space.options[i] for i in by_strength[::-every]])
@@ -127,9 +130,24 @@ def _strength(devices: Devices, option: Option) -> float:
     return sum(device.effective_bandwidth * device.usable_bytes for device in found)
 
 
+def _promising(space: Space, devices: Devices) -> list[int]:
+    """The options to look at: those that no smaller one matches, and of very many the strongest."""
+    few = len(space.options) <= 4 * MOST
+    kept = _undominated(space, devices) if few else list(range(len(space.options)))
+    if len(kept) <= MOST:
+        return kept
+    strengths = {i: _strength(devices, space.options[i]) for i in kept}
+    records: list[int] = []
+    for i in kept:  # by rising size or price
+        if not records or strengths[i] > strengths[records[-1]]:
+            records.append(i)
+    others = sorted(set(kept) - set(records), key=lambda i: -strengths[i])
+    return sorted([*records[-MOST:], *others][:MOST])
+
+
 def _undominated(space: Space, devices: Devices) -> list[int]:
     """Options that no smaller or cheaper one matches in everything: memory, and card by card."""
-    numbers = np.array([_figures(device) for device in devices.found])
+    numbers = np.array([figures(device) for device in devices.found])
     better: NDArray[np.bool_] = np.all(numbers[:, None, :] >= numbers[None, :, :], axis=2)
     kept: list[tuple[int, list[int]]] = []
     for i, option in enumerate(space.options):
@@ -150,24 +168,6 @@ def _covers(better: NDArray[np.bool_], other: Sequence[int], own: Sequence[int])
             return False
         free.remove(match)
     return True
-
-
-def _figures(d: Device) -> tuple[float, ...]:
-    """What more of is never worse; the kind of memory decides who shares it."""
-    kind = ("cpu", "unified", "gpu").index(d.kind)
-    prompt = (d.prompt.dense_rate, d.prompt.expert_rate, d.prompt.attention_rate)
-    rates = (d.unit_rate, d.attention_rate, d.host_link)
-    return (
-        kind,
-        -kind,
-        d.usable_bytes,
-        d.effective_bandwidth,
-        d.cap,
-        -d.launch_s,
-        -d.expert_cost,
-        *rates,
-        *prompt,
-    )
 
 
 class _TopScores:
