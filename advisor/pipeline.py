@@ -7,7 +7,7 @@ app both go through it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
@@ -412,13 +412,3 @@ def _sensitivities_of(
 ) -> dict[int, dict[str, float]]:
     wanted = {row for pair in rows for row in pair if row is not None}
     return {row: sensitivities(ranking.table, row, known.efficiencies) for row in sorted(wanted)}
-
-
-def with_measured_bandwidth(rig: Rig, bytes_per_s: float | None, source: str) -> Rig:
-    """The rig with a measured RAM bandwidth filled in."""
-    from probes.types import Fact
-
-    if not bytes_per_s:
-        return rig
-    fact = Fact(bytes_per_s, source, "measured")
-    return replace(rig, memory=replace(rig.memory, measured_bandwidth_bytes_per_s=fact))

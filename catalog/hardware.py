@@ -287,17 +287,28 @@ def _accelerators_by_name() -> dict[str, Accelerator]:
     return {name.casefold(): card for card in load_accelerators() for name in (*card.aliases, card.name)}
 
 
-def accelerators_by_pci_id(device_id: str) -> tuple[Accelerator, ...]:
-    """The accelerators with a PCI device id (hex, ``0x`` allowed); several products share some ids."""
-    return _by_pci_id().get(device_id.strip().removeprefix("0x").removeprefix("0X").upper(), ())
+def accelerators_by_pci_id(device_id: str, revision: str | None = None) -> tuple[Accelerator, ...]:
+    """The accelerators with a PCI device id (hex, ``0x`` allowed); several products share some ids.
+
+    Where a ``revision`` (two hex digits) is listed for some products, only those are given.
+    """
+    known = _by_pci_id()
+    device = device_id.strip().removeprefix("0x").removeprefix("0X").upper()
+    if revision is not None:
+        exact = known.get(f"{device}:{revision.removeprefix('0x').upper():0>2}")
+        if exact:
+            return exact
+    return known.get(device, ())
 
 
 @cache
 def _by_pci_id() -> dict[str, tuple[Accelerator, ...]]:
+    """By device id, and by device id and revision."""
     found: dict[str, tuple[Accelerator, ...]] = {}
     for card in load_accelerators():
-        for device_id in card.pci_ids:
-            found[device_id] = (*found.get(device_id, ()), card)
+        keys = {*card.pci_ids, *(pci_id.partition(":")[0] for pci_id in card.pci_ids)}
+        for key in keys:
+            found[key] = (*found.get(key, ()), card)
     return found
 
 

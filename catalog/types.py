@@ -237,7 +237,7 @@ class Accelerator:
     tdp_w: float | None
     compute_capability: float | None
     pci_ids: tuple[str, ...]
-    """PCI device ids, upper-case hex without prefix."""
+    """PCI device ids, upper-case hex; with the revision (``744C:C8``) where products share one."""
     released: str | None
     aliases: tuple[str, ...]
     source: str

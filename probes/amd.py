@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,16 +30,14 @@ from probes.gpu import (
     GpuProbe,
     GpuReading,
     accelerator_from_reading,
-    accelerators_by_pci_id,
     bandwidth,
     merge,
     read_int,
-    soldered_memory,
 )
+from probes.gpu_match import accelerators_by_pci_id, soldered_memory
+from probes.kfd import AMD_VENDOR, KfdNode, KfdTopology, gpu_node, parse_properties, read_topology
 from probes.pci import driver_name, pcie_link, resolved
 from probes.types import Fact, PcieLink, RigError
-
-AMD_VENDOR = 0x1002
 
 APU_TARGETS = frozenset(
     {
@@ -63,44 +61,6 @@ TINY_PCI_IDS = frozenset({"164E", "13C0"})
 
 
 @dataclass(frozen=True, slots=True)
-class KfdNode:
-    """A GPU node of the KFD topology."""
-
-    node: int
-    gfx: str | None
-    """LLVM target, e.g. ``gfx1100``; ``None`` on kernels that do not tell it."""
-    pci_id: str
-    domain: int
-    location: int
-    """Bus, device and function as ``bus << 8 | device << 3 | function``."""
-    memory_bytes: int | None
-    bus_bits: int | None
-    memory_mhz: int | None
-    compute_units: int | None = None
-    engine_mhz: int | None = None
-
-    @property
-    def address(self) -> str:
-        device, function = self.location >> 3 & 0x1F, self.location & 7
-        return f"{self.domain:04x}:{self.location >> 8 & 0xFF:02x}:{device:02x}.{function}"
-
-
-@dataclass(frozen=True, slots=True)
-class KfdTopology:
-    """The topology: its GPU nodes, and what its CPU nodes say of the machine.
-
-    ``ram_mts`` is the configured speed of the first memory device (the kernel copies it from
-    SMBIOS); ``logical_cpus`` and ``ram_bytes`` are sums over the CPU nodes.
-    """
-
-    gpus: tuple[KfdNode, ...] = ()
-    cpu_nodes: int = 0
-    logical_cpus: int | None = None
-    ram_bytes: int | None = None
-    ram_mts: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Card:
     """One physical card: its KFD nodes (partitions) joined with its DRM folder."""
 
@@ -109,13 +69,7 @@ class _Card:
     nodes: tuple[KfdNode, ...] = ()
     drm: Path | None = None
     files: Mapping[str, int] = field(default_factory=dict)
-
-
-def gfx_target(version: int) -> str | None:
-    """``gfx_target_version`` (major x 10000 + minor x 100 + step) as LLVM writes it; step is hexadecimal."""
-    if version <= 0:
-        return None
-    return f"gfx{version // 10000}{version // 100 % 100:x}{version % 100:x}"
+    revision: str | None = None
 
 
 def architecture(gfx: str | None) -> str | None:
@@ -175,64 +129,6 @@ def clock_factor(gfx: str | None, memory_type: str | None, mhz: float | None, ap
     return 4.0 if gfx.startswith("gfx8") else None
 
 
-def _properties(path: Path) -> dict[str, int]:
-    """A KFD ``properties`` file: lines of a name and a decimal number."""
-    return _parse_properties(read_text(path) or "")
-
-
-def _parse_properties(text: str) -> dict[str, int]:
-    found = {}
-    for line in text.splitlines():
-        name, _, value = line.strip().partition(" ")
-        if value.strip().isdecimal():
-            found[name] = int(value)
-    return found
-
-
-def _gpu_node(
-    number: int, properties: Mapping[str, int], size: int | None, bank: Mapping[str, int]
-) -> KfdNode:
-    per_unit = properties.get("simd_per_cu", 0)
-    return KfdNode(
-        node=number,
-        gfx=gfx_target(properties.get("gfx_target_version", 0)),
-        pci_id=f"{properties.get('device_id', 0):04X}",
-        domain=properties.get("domain", 0),
-        location=properties.get("location_id", 0),
-        memory_bytes=size,
-        bus_bits=bank.get("width") or None,
-        memory_mhz=bank.get("mem_clk_max") or None,
-        compute_units=properties.get("simd_count", 0) // per_unit if per_unit else None,
-        engine_mhz=properties.get("max_engine_clk_fcompute") or None,
-    )
-
-
-def read_topology(topology: Path) -> KfdTopology:
-    """Read a ``topology`` folder (``…/kfd/topology``, or a copy of it with ``nodes`` inside)."""
-    try:
-        folders = sorted((topology / "nodes").iterdir(), key=lambda p: (len(p.name), p.name))
-    except OSError:
-        return KfdTopology()
-    gpus: list[KfdNode] = []
-    cpu_nodes, logical, ram, mts = 0, 0, 0, None
-    for folder in folders:
-        properties = _properties(folder / "properties")
-        banks = [_properties(bank / "properties") for bank in sorted((folder / "mem_banks").glob("*"))]
-        if properties.get("simd_count", 0) > 0 and properties.get("vendor_id") == AMD_VENDOR:
-            own = [b for b in banks if b.get("heap_type") in (1, 2)]
-            bank = own[0] if own else {}
-            size = sum(b.get("size_in_bytes", 0) for b in own) or properties.get("local_mem_size", 0)
-            number = int(folder.name) if folder.name.isdecimal() else len(gpus)
-            gpus.append(_gpu_node(number, properties, size or None, bank))
-        elif properties.get("cpu_cores_count", 0) > 0:
-            cpu_nodes += 1
-            logical += properties["cpu_cores_count"]
-            system = [b for b in banks if b.get("heap_type") == 0]
-            ram += sum(b.get("size_in_bytes", 0) for b in system)
-            mts = mts or next((b["mem_clk_max"] for b in system if b.get("mem_clk_max")), None)
-    return KfdTopology(tuple(gpus), cpu_nodes, logical or None, ram or None, mts)
-
-
 def _drm_cards(root: Path) -> dict[str, _Card]:
     """Cards of the amdgpu driver by PCI address, from ``/sys/class/drm``."""
     cards: dict[str, _Card] = {}
@@ -252,7 +148,14 @@ def _drm_cards(root: Path) -> dict[str, _Card]:
         if not files:
             continue
         address = path.name if re.fullmatch(r"[0-9a-f:.]+", path.name) else entry.name
-        cards[address] = _Card(address, f"{read_int(device / 'device') or 0:04X}", drm=path, files=files)
+        revision = read_int(device / "revision")
+        cards[address] = _Card(
+            address,
+            f"{read_int(device / 'device') or 0:04X}",
+            drm=path,
+            files=files,
+            revision=None if revision is None else f"{revision:02X}",
+        )
     return cards
 
 
@@ -278,12 +181,14 @@ def probe_amd(root: Path = Path("/")) -> GpuProbe:
     For an APU ``vram_bytes`` is carve-out + GTT: all that the driver gives to the GPU of installed RAM.
     """
     topology = read_topology(root / "sys/class/kfd/kfd/topology")
-    return merge(_probe_card(card, root) for card in _cards(topology, _drm_cards(root)))
+    cards = _cards(topology, _drm_cards(root))
+    return merge(_probe_card(card, root, cards) for card in cards)
 
 
 def gpus_from_topology(folder: Path) -> GpuProbe:
     """GPUs in a captured KFD topology folder (``nodes`` inside, or one level further down)."""
-    return merge(_probe_card(card, None) for card in _cards(read_topology(folder), {}))
+    cards = _cards(read_topology(folder), {})
+    return merge(_probe_card(card, None, cards) for card in cards)
 
 
 def gpus_from_properties(text: str) -> GpuProbe:
@@ -292,17 +197,33 @@ def gpus_from_properties(text: str) -> GpuProbe:
     Raises:
         RigError: the file is not of an AMD GPU.
     """
-    properties = _parse_properties(text)
+    properties = parse_properties(text)
     if properties.get("simd_count", 0) <= 0 or properties.get("vendor_id") != AMD_VENDOR:
         raise RigError("KFD properties: not of an AMD GPU node; give the whole topology folder")
-    node = _gpu_node(0, properties, properties.get("local_mem_size") or None, {})
+    node = gpu_node(0, properties, properties.get("local_mem_size") or None, {})
     return merge(_probe_card(card, None) for card in _cards(KfdTopology((node,)), {}))
 
 
-def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
+def _links_to(card: _Card, others: Sequence[_Card]) -> tuple[float | None, bool | None, str]:
+    """(bytes/s over XGMI in one direction, whether all other cards are linked, why not told)."""
+    if not card.nodes or not others:
+        return None, None, "the only AMD GPU" if not others else "not told by the driver"
+    reached: dict[str, int] = {}
+    for node in card.nodes:
+        for target, rate in node.xgmi:
+            for other in others:
+                if any(target == n.node for n in other.nodes):
+                    reached[other.address] = max(reached.get(other.address, 0), rate)
+    if not reached:
+        return None, None, "no XGMI links; the driver does not tell about PCIe"
+    total = sum(reached.values()) * 1e6 if all(reached.values()) else None
+    return total, len(reached) == len(others) or None, "not all GPUs are linked"
+
+
+def _probe_card(card: _Card, root: Path | None, cards: Sequence[_Card] = ()) -> GpuProbe:
     node = card.nodes[0] if card.nodes else None
     gfx = node.gfx if node else None
-    entries = accelerators_by_pci_id(card.pci_id)
+    entries = accelerators_by_pci_id(card.pci_id, "AMD", card.revision)
     apu = gfx in APU_TARGETS or card.pci_id in APU_PCI_IDS or any(e.unified for e in entries)
     if gfx in TINY_TARGETS or card.pci_id in TINY_PCI_IDS:
         return GpuProbe(
@@ -316,11 +237,13 @@ def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
     mhz = (node.memory_mhz if node else None) or _top_clock(card)
     factor = clock_factor(gfx, kinds.pop() if len(kinds) == 1 else None, mhz, apu)
     source = "kfd" if card.nodes else "amdgpu"
+    fabric, p2p, p2p_reason = _links_to(card, [other for other in cards if other is not card])
     reading = GpuReading(
         source=source,
         vendor="AMD",
         name=read_line(card.drm / "product_name") if card.drm else None,
         pci_id=card.pci_id,
+        revision=card.revision,
         bus_bits=node.bus_bits if node else None,
         memory_mhz=mhz,
         clock_factor=factor,
@@ -329,6 +252,10 @@ def _probe_card(card: _Card, root: Path | None) -> GpuProbe:
         architecture=architecture(gfx),
         shader_flops=_shader_flops(card),
         trust_derived=False,
+        nvlink_bytes_per_s=fabric,
+        nvlink_reason="no XGMI link whose rate is told",
+        p2p=p2p,
+        p2p_reason=p2p_reason,
         vram_reason="neither KFD nor the DRM files tell it",
     )
     if apu:
@@ -368,10 +295,9 @@ def _link(card: _Card) -> PcieLink | None:
 def _top_clock(card: _Card) -> int | None:
     """The highest state in ``pp_dpm_mclk`` (lines such as ``3: 1249Mhz *``), in MHz."""
     text = read_text(card.drm / "pp_dpm_mclk") if card.drm else None
-    clocks = [
-        int(mhz) for mhz in re.findall(r"^\s*\d+:\s*(\d+)\s*Mhz", text or "", re.MULTILINE | re.IGNORECASE)
-    ]
-    return max(clocks, default=None)
+    pattern = r"^[ \t]*\d+:[ \t]*(\d{1,6})[ \t]*Mhz"
+    clocks = re.findall(pattern, text or "", re.MULTILINE | re.IGNORECASE)
+    return max(map(int, clocks), default=None)
 
 
 def _vram(card: _Card) -> tuple[int | None, list[str]]:
@@ -394,7 +320,7 @@ def _apu(card: _Card, reading: GpuReading, root: Path | None) -> GpuProbe:
     gtt = card.files.get("mem_info_gtt_total")
     pool = (carve_out or 0) + (gtt or 0) or None
     used = card.files.get("mem_info_vram_used", 0) + card.files.get("mem_info_gtt_used", 0)
-    entries = accelerators_by_pci_id(card.pci_id)
+    entries = accelerators_by_pci_id(card.pci_id, "AMD", card.revision)
     second = bandwidth(reading.bus_bits, reading.memory_mhz, reading.clock_factor)
     reading = replace(
         reading,

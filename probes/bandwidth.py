@@ -1,134 +1,101 @@
 """Measured memory bandwidth: how fast threads of this machine read memory.
 
-Decoding reads the weights once per token, so reading is what counts.  Each thread reduces its own array
-of 64-bit words with a bitwise or, which NumPy does without holding the interpreter lock and at the speed
-of memory; arrays are allocated and first written inside the thread that reads them, so that on machines
-with several memory nodes each reads its own.  The result is a lower bound: NumPy's read reaches 75-90 %
-of what is attainable, and other load on the machine takes its share.
+Decoding reads the weights once per token, so reading is what counts.  More and more threads, spread over
+memory nodes and caches (``probes.domains``), read arrays of their own (``probes.readers``) until more of
+them bring nothing: that plateau is the result.  It is a lower bound: other load on the machine takes its
+share, and what cores can draw stays below what the modules could deliver.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from probes.types import Cache, Fact, RigError
+from probes.domains import Domain, allowed_cpus, places, read_domains
+from probes.readers import MeasurementSkippedError, Readers
+from probes.types import Cache, CpuInfo, Fact, MemoryInfo, unknown
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+__all__ = ["BandwidthMeasurement", "MeasurementSkippedError", "measure_ram", "measure_ram_bandwidth"]
 
+BUDGET_S = 2.0
+"""The whole measurement, importing NumPy included, takes no longer than this."""
 MIN_BYTES_PER_THREAD = 64 * 1024**2
+MAX_BYTES = 4 * 1024**3
+"""All arrays together, unless the caches are so large that it takes more."""
 CACHE_MULTIPLE = 4
 """Data per last-level cache: a quarter could stay cached, the rest must come from memory."""
 MIN_GAIN = 1.03
-"""More threads are tried while they bring at least this factor."""
+"""More threads count while they bring at least this factor."""
 REPEATS = 5
-PASSES = 3
-"""Reads of the array per repeat, so that starting the threads together weighs little."""
-
-_WORKER_TIMEOUT_S = 30.0
-
-
-class MeasurementSkippedError(RigError):
-    """The bandwidth was not measured; the text says why."""
+MORE_REPEATS = 15
+"""So many where other programs disturb: until a second repeat comes near the best, and half the time is
+left."""
+REPEAT_S = 0.02
+START_S = 0.0005
+"""Per thread: how long starting them together may take.  A repeat is long enough for it to weigh little."""
+_UNKNOWN_MEMORY_BYTES = 512 * 1024**2
+"""Assumed to be free when the system does not say."""
+_RESERVE_S = 0.1
+"""For giving the memory back."""
+_LEAST_SPREAD = 1e-6
+"""Below this the clock tells no difference."""
 
 
 @dataclass(frozen=True, slots=True)
 class BandwidthMeasurement:
     """Read bandwidth in bytes/s.
 
-    ``spread`` is (best - worst) / best over the repeats at the plateau; ``seconds`` the whole duration.
+    ``threads`` is the smallest number that reaches the plateau; ``spread`` is (best - worst) / best over
+    the repeats there, ``None`` when there was time for one only; ``seconds`` the whole duration.
+    ``complete`` is false when time or memory ended before the plateau was reached.
     """
 
     bytes_per_s: float
     threads: int
     single_thread_bytes_per_s: float
-    spread: float
+    spread: float | None
     seconds: float
+    complete: bool = True
+    groups: int = 1
+    """Memory nodes or caches that the threads were spread over."""
 
     def as_fact(self) -> Fact[float]:
         """The fact for ``MemoryInfo.measured_bandwidth_bytes_per_s``."""
-        return Fact(self.bytes_per_s, f"read measurement, {self.threads} threads", "measured")
+        over = f" over {self.groups} caches or memory nodes" if self.groups > 1 else ""
+        cut = "" if self.complete else ", cut short: more threads may read faster"
+        return Fact(self.bytes_per_s, f"read measurement, {_threads(self.threads)}{over}{cut}", "measured")
+
+    def added_to(self, memory: MemoryInfo) -> MemoryInfo:
+        """The memory with its bandwidth, the threads that draw it and their spread as facts."""
+        source = "read measurement, best of its repeats"
+        return replace(
+            memory,
+            measured_bandwidth_bytes_per_s=self.as_fact(),
+            measured_threads=Fact(self.threads, "read measurement: fewest at the plateau", "measured"),
+            measured_spread=unknown("read measurement: one repeat only")
+            if self.spread is None
+            else Fact(max(self.spread, _LEAST_SPREAD), f"{source}: (best - worst) / best", "measured"),
+        )
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def bytes_per_thread(threads: int, caches: Sequence[Cache]) -> int:
-    """Array size per thread: at least 64 MiB, and four times each last-level cache that is in use."""
+    """Array size per thread: 64 MiB (less where all take more than 4 GiB), and so much that together
+    they are four times the last-level caches in use."""
+    least = min(MIN_BYTES_PER_THREAD, MAX_BYTES // threads)
     if not caches:
-        return MIN_BYTES_PER_THREAD
+        return least
     top = max(cache.level for cache in caches)
     last = [cache for cache in caches if cache.level == top]
     size = max(cache.size_bytes for cache in last)
     in_use = min(threads, sum(cache.count for cache in last))
     wanted = CACHE_MULTIPLE * size * in_use // threads
-    return max(MIN_BYTES_PER_THREAD, -(-wanted // 8) * 8)
-
-
-class _Readers:
-    """A fixed number of threads, each with its own array, that read together on command."""
-
-    def __init__(self, threads: int, size_bytes: int) -> None:
-        self.bytes_per_repeat = threads * size_bytes * PASSES
-        self._spans = [(0.0, 0.0)] * threads
-        self._start = threading.Barrier(threads + 1)
-        self._done = threading.Barrier(threads + 1)
-        self._threads = [
-            threading.Thread(target=self._work, args=(n, size_bytes), daemon=True, name=f"bandwidth-{n}")
-            for n in range(threads)
-        ]
-
-    def __enter__(self) -> _Readers:
-        try:
-            for thread in self._threads:
-                thread.start()
-            self._done.wait(_WORKER_TIMEOUT_S)  # every array is written once
-        except (threading.BrokenBarrierError, RuntimeError) as error:
-            self.close()
-            raise MeasurementSkippedError("no memory for the arrays, or threads could not start") from error
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Lets the threads end, whatever they are waiting for."""
-        self._start.abort()
-        self._done.abort()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(_WORKER_TIMEOUT_S)
-
-    def _work(self, number: int, size_bytes: int) -> None:
-        try:
-            import numpy
-
-            data: NDArray[np.uint64] = numpy.empty(size_bytes // 8, dtype=numpy.uint64)
-            data.fill(1)
-            self._done.wait(_WORKER_TIMEOUT_S)
-            while True:
-                self._start.wait(_WORKER_TIMEOUT_S)
-                started = time.perf_counter()
-                for _ in range(PASSES):
-                    numpy.bitwise_or.reduce(data)
-                self._spans[number] = (started, time.perf_counter())
-                self._done.wait(_WORKER_TIMEOUT_S)
-        except threading.BrokenBarrierError:
-            return
-        except MemoryError:
-            self._done.abort()
-
-    def read_once(self) -> float:
-        """All threads read their array; bytes/s from the first to start until the last to finish."""
-        try:
-            self._start.wait(_WORKER_TIMEOUT_S)
-            self._done.wait(_WORKER_TIMEOUT_S)
-        except threading.BrokenBarrierError as error:
-            raise MeasurementSkippedError("a thread of the bandwidth measurement did not answer") from error
-        window = max(end for _, end in self._spans) - min(start for start, _ in self._spans)
-        return self.bytes_per_repeat / window
+    return max(least, -(-wanted // 64) * 64)
 
 
 def _thread_counts(max_threads: int) -> list[int]:
@@ -141,19 +108,69 @@ def _thread_counts(max_threads: int) -> list[int]:
     return counts
 
 
+@dataclass(slots=True)
+class _Sweep:
+    """What has been found so far, and the time that is left."""
+
+    budget_s: float
+    deadline: float
+    rates: dict[int, list[float]]
+    preparing_s: float = 0.0
+
+    @property
+    def left_s(self) -> float:
+        return self.deadline - time.perf_counter()
+
+    def best(self, threads: int) -> float:
+        return max(self.rates[threads])
+
+    @property
+    def flat(self) -> bool:
+        """Whether the last two steps brought nothing: one may be unlucky, or fill up one group of CPUs."""
+        counts = list(self.rates)
+        if len(counts) < 3:
+            return False
+        return max(map(self.best, counts[-2:])) < MIN_GAIN * max(map(self.best, counts[:-2]))
+
+    def _confirmed(self, threads: int) -> bool:
+        *_, second, best = sorted(self.rates[threads])
+        return second * MIN_GAIN >= best
+
+    def repeats(self, readers: Readers, bytes_each: int) -> None:
+        """Read five times with all threads, more often where the best is not confirmed."""
+        count = len(readers)
+        known = max((self.best(n) / n for n in self.rates), default=0.0)
+        passes = 1
+        if known:
+            once_s = bytes_each / known
+            passes = max(1, min(16, round((REPEAT_S + START_S * count) / once_s)))
+        for number in range(MORE_REPEATS):
+            if number >= REPEATS and (self._confirmed(count) or self.left_s < self.budget_s / 2):
+                break
+            started = time.perf_counter()
+            rate = readers.read(bytes_each, passes)
+            self.rates.setdefault(count, []).append(rate)
+            if self.left_s < 1.5 * (time.perf_counter() - started):
+                break
+            if passes == 1 and not known:  # the first: now it is known how long a pass takes
+                passes = max(1, min(16, round(REPEAT_S * rate / (bytes_each * count))))
+
+
 def measure_ram_bandwidth(
     max_threads: int,
     available_bytes: int | None,
-    budget_s: float = 2.0,
+    budget_s: float = BUDGET_S,
     caches: Sequence[Cache] = (),
+    domains: Sequence[Domain] = (),
 ) -> BandwidthMeasurement:
-    """Read bandwidth of main memory, best of five per thread count, with as many threads as help.
+    """Read bandwidth of main memory, best of five or more per thread count, with as many threads as help.
 
     Args:
         max_threads: physical cores that may be used.
         available_bytes: free memory; the arrays take at most half of it. ``None``: 512 MiB are assumed.
-        budget_s: no new round starts after this many seconds.
+        budget_s: the whole takes no longer than this, as far as can be foreseen.
         caches: the CPU's caches; the arrays are made large enough not to fit in them.
+        domains: groups of CPUs to spread the threads over.
 
     Raises:
         MeasurementSkippedError: not enough memory even for one thread, or the threads failed.
@@ -161,38 +178,54 @@ def measure_ram_bandwidth(
     if max_threads < 1:
         raise MeasurementSkippedError("bandwidth not measured: no CPU may be used")
     started = time.perf_counter()
-    free = 512 * 1024**2 if available_bytes is None else available_bytes
-    single = best = worst = 0.0
-    best_threads = 0
-    for threads in _thread_counts(max_threads):
-        size = bytes_per_thread(threads, caches)
-        if threads * size * 2 > free:
-            if not best_threads:
-                raise MeasurementSkippedError(
-                    f"bandwidth not measured: {size * 2 / 1024**2:.0f} MiB of free memory are needed, "
-                    f"{free / 1024**2:.0f} are there; close programs and try again"
-                )
-            break
-        if best_threads and time.perf_counter() - started > budget_s:
-            break
-        rates: list[float] = []
-        with _Readers(threads, size) as readers:
-            for _ in range(REPEATS):
-                rates.append(readers.read_once())
-                if time.perf_counter() - started > budget_s:
-                    break
-        top = max(rates)
-        if threads == 1:
-            single = top
-        gain = top / best if best else MIN_GAIN
-        if top > best:
-            best, worst, best_threads = top, min(rates), threads
-        if gain < MIN_GAIN:
-            break
+    sweep = _Sweep(budget_s, started + budget_s - min(_RESERVE_S, budget_s / 4), {})
+    room = (_UNKNOWN_MEMORY_BYTES if available_bytes is None else available_bytes) // 2
+    where = places(max_threads, domains)
+    taken, complete = 0, True
+    with Readers() as readers:
+        for threads in _thread_counts(max_threads):
+            size = bytes_per_thread(threads, caches)
+            fresh = where[len(readers) : threads]
+            if taken + len(fresh) * size > room:
+                if not taken:
+                    raise MeasurementSkippedError(
+                        f"bandwidth not measured: {size * 2 / 1024**2:.0f} MiB of free memory are needed, "
+                        f"{room * 2 / 1024**2:.0f} are there; close programs and try again"
+                    )
+                complete = False
+                break
+            if sweep.rates and sweep.left_s < 2 * sweep.preparing_s + (REPEAT_S + START_S * threads) * 2:
+                complete = False
+                break
+            begun = time.perf_counter()
+            readers.add(fresh, size)
+            taken += len(fresh) * size
+            sweep.preparing_s = max(sweep.preparing_s, time.perf_counter() - begun)
+            sweep.repeats(readers, size)
+            if sweep.flat:
+                break
+    top = max(map(sweep.best, sweep.rates))
+    threads = next(n for n in sweep.rates if sweep.best(n) * MIN_GAIN >= top)
+    at_plateau = sweep.rates[threads]
     return BandwidthMeasurement(
-        bytes_per_s=best,
-        threads=best_threads,
-        single_thread_bytes_per_s=single,
-        spread=(best - worst) / best,
+        bytes_per_s=top,
+        threads=threads,
+        single_thread_bytes_per_s=sweep.best(1),
+        spread=(max(at_plateau) - min(at_plateau)) / max(at_plateau) if len(at_plateau) > 1 else None,
         seconds=time.perf_counter() - started,
+        complete=complete or threads < max(sweep.rates),
+        groups=len({place for place in where[:threads] if place is not None}) or 1,
     )
+
+
+def measure_ram(cpu: CpuInfo, memory: MemoryInfo, budget_s: float = BUDGET_S) -> BandwidthMeasurement:
+    """Measure this machine, of which ``cpu`` and ``memory`` are known.
+
+    Raises:
+        MeasurementSkippedError: see ``measure_ram_bandwidth``.
+    """
+    allowed = allowed_cpus()
+    limit = int(cpu.usable_cores.value or cpu.logical_cores.value or 1)
+    threads = max(1, min(limit, cpu.physical_cores.value or limit))
+    domains = read_domains(Path("/"), allowed) if threads > 1 else ()
+    return measure_ram_bandwidth(threads, memory.available_bytes.value, budget_s, cpu.caches, domains)

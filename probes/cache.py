@@ -18,7 +18,8 @@ from probes.types import CpuInfo, MemoryInfo
 
 CACHE_DIR_VARIABLE = "RIG_ADVISOR_CACHE_DIR"
 _FILE_NAME = "bandwidth.json"
-_FORMAT = 1
+_FORMAT = 2
+"""1 held measurements of a slower way to read."""
 _MAX_ENTRIES = 32
 _MAX_BYTES = 1024**2
 
@@ -93,8 +94,10 @@ def load_measurement(key: str) -> BandwidthMeasurement | None:
             bytes_per_s=_number(entry, "bytes_per_s"),
             threads=int(_number(entry, "threads")),
             single_thread_bytes_per_s=_number(entry, "single_thread_bytes_per_s"),
-            spread=_number(entry, "spread"),
+            spread=None if entry.get("spread", 0) is None else _number(entry, "spread"),
             seconds=_number(entry, "seconds"),
+            complete=entry.get("complete") is True,
+            groups=max(int(_number(entry, "groups")), 1),
         )
     except (ValueError, OverflowError):
         return None
@@ -113,6 +116,8 @@ def store_measurement(key: str, measurement: BandwidthMeasurement) -> bool:
         "single_thread_bytes_per_s": measurement.single_thread_bytes_per_s,
         "spread": measurement.spread,
         "seconds": measurement.seconds,
+        "complete": measurement.complete,
+        "groups": measurement.groups,
     }
     kept = dict(list(entries.items())[-_MAX_ENTRIES:])
     temporary: str | None = None

@@ -7,36 +7,44 @@ GPUs from the capture that says most about them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probes.gpu import GpuProbe
-from probes.types import AcceleratorInfo, CpuInfo, Fact, MemoryInfo, Rig, RigError, SystemInfo, unknown
-from probes.unknowns import first_known, unknown_cpu, unknown_memory, unknown_system
+from probes.types import CpuInfo, Fact, MemoryInfo, Rig, RigError, SystemInfo, unknown
+from probes.unknowns import unknown_cpu, unknown_memory, unknown_system
 
 if TYPE_CHECKING:
     from probes.dmi import DmiRecords
+    from probes.windows_adapters import Adapter
 
 MAX_CAPTURE_BYTES = 64 * 1024**2
-
-_CIM_KEY = re.compile(r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)\s*[=:]", re.MULTILINE)
+MAX_PLAIN_BYTES = 16 * 1024**2
+"""Without compression: ``nvidia-smi -q -x`` of 16 GPUs is 0.3 MiB, /proc/cpuinfo of 1,000 CPUs 2 MiB."""
 
 UNDERSTOOD = (
     "a raw SMBIOS table or dmidecode --dump-bin file",
     "dmidecode text",
     "the udev dmi/id record",
-    "nvidia-smi -q -x XML",
+    "nvidia-smi -q -x XML (or -q text)",
     "nvidia-smi --query-gpu CSV with its header",
+    "nvidia-smi topo -m",
     "rocm-smi --json",
+    "amd-smi static --json",
     "a KFD topology folder or tar",
+    "lspci -nn text",
+    "vulkaninfo",
     "lscpu text",
-    "/proc/cpuinfo text",
+    "/proc/cpuinfo or /proc/meminfo text",
     "system_profiler -json",
+    "macOS sysctl text",
     "Get-CimInstance | ConvertTo-Json",
-    "a sysfs/proc snapshot folder or tar",
+    "the registry's display class key (.reg)",
+    "a list of DXGI adapters (JSON)",
+    "a sysfs/proc snapshot folder or archive",
+    "a folder or archive of such files",
     "a Rig document",
 )
 
@@ -52,6 +60,12 @@ class Findings:
     systems: list[SystemInfo] = field(default_factory=list)
     gpus: list[GpuProbe] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    adapters: list[Adapter] = field(default_factory=list)
+    """Keys of the registry: of cards that are there, or were once."""
+    links: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)
+    """NVLinks between NVIDIA GPUs, by row and column."""
+    wired_limits_bytes: list[int] = field(default_factory=list)
+    """Limits set on what a Mac's GPU may use."""
 
 
 def rig_from_captures(paths: Sequence[Path]) -> Rig:
@@ -70,7 +84,9 @@ def rig_from_captures(paths: Sequence[Path]) -> Rig:
         except RigError as error:
             text = str(error)
             raise RigError(text if text.startswith(str(path)) else f"{path}: {text}") from error
-    return _join(findings)
+    from probes.capture_join import join
+
+    return join(findings)
 
 
 def not_understood() -> RigError:
@@ -102,6 +118,8 @@ def read_capture(path: Path, findings: Findings) -> None:
         with unpacked(data) as folder:
             _read_folder(folder, findings)
         return
+    if len(data) > MAX_PLAIN_BYTES:
+        raise RigError(f"larger than {MAX_PLAIN_BYTES // 1024**2} MiB; give the capture alone")
     encoding = _wide_encoding(data)
     if b"\0" in data and encoding is None:
         from probes.smbios import looks_like_smbios, parse_smbios
@@ -122,9 +140,10 @@ def _wide_encoding(data: bytes) -> str | None:
 
 
 def _is_archive(data: bytes) -> bool:
-    """gzip, xz, bzip2, or a plain tar (``ustar`` at 257)."""
+    """gzip, xz, bzip2, zip, or a plain tar (``ustar`` at 257)."""
     return (
         data[:2] == b"\x1f\x8b"
+        or data[:4] == b"PK\x03\x04"
         or data[:6] == b"\xfd7zXZ\0"
         or data[:3] == b"BZh"
         or data[257:262] == b"ustar"
@@ -146,9 +165,37 @@ def _read_folder(folder: Path, findings: Findings) -> None:
         findings.rigs.append(rig)
         return
     topology = _topology(folder)
-    if topology is None:
+    if topology is not None:
+        _read_topology(topology, findings)
+        return
+    _read_each(folder, findings)
+
+
+MAX_FILES = 200
+
+
+def _read_each(folder: Path, findings: Findings) -> None:
+    """The files of a folder, each as a capture of its own; what is of no known kind is named and left out."""
+    inner = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    if len(inner) > MAX_FILES:
+        raise RigError(f"a folder of more than {MAX_FILES} files; give the captures alone")
+    understood, strange = 0, []
+    for path in inner:
+        try:
+            if path.is_dir() and (_topology(path) is not None or _is_snapshot(path)):
+                _read_folder(path, findings)
+            elif path.is_file():
+                read_capture(path, findings)
+            else:
+                continue
+            understood += 1
+        except RigError:
+            strange.append(path.name)
+    if not understood:
         raise not_understood()
-    _read_topology(topology, findings)
+    if strange:
+        shown = ", ".join(strange[:5]) + (f" and {len(strange) - 5} more" if len(strange) > 5 else "")
+        findings.notes.append(f"files of no known kind are left out: {shown}.")
 
 
 def _is_snapshot(folder: Path) -> bool:
@@ -168,7 +215,8 @@ def _topology(folder: Path) -> Path | None:
 
 
 def _read_topology(topology: Path, findings: Findings) -> None:
-    from probes.amd import gpus_from_topology, read_topology
+    from probes.amd import gpus_from_topology
+    from probes.kfd import read_topology
 
     found = read_topology(topology)
     if not found.gpus and not found.cpu_nodes:
@@ -193,202 +241,26 @@ def _read_topology(topology: Path, findings: Findings) -> None:
             else unknown(nowhere),
         )
     )
-    findings.systems.append(_linux(source))
+    findings.systems.append(linux(source))
 
 
 def _read_text(text: str, findings: Findings) -> None:
     head = text[:4096]
     stripped = head.lstrip()
-    if stripped[:1] in ("{", "["):
+    if stripped[:1] in ("{", "[") and not stripped.startswith("[HKEY_"):  # a key of the registry
         from probes.capture_json import read_json_capture
 
         read_json_capture(text, findings)
     elif "<nvidia_smi_log" in head or stripped.startswith("<?xml"):
-        from probes.nvidia_text import gpus_from_xml
+        from probes.nvidia_log import gpus_from_xml
 
         findings.gpus.append(gpus_from_xml(text))
     else:
-        _read_lines(text, findings)
+        from probes.capture_text import read_text_capture
+
+        read_text_capture(text, findings)
 
 
-def _read_lines(text: str, findings: Findings) -> None:
-    from probes.dmidecode_text import looks_like_dmidecode, parse_dmidecode
-    from probes.udev_dmi import looks_like_udev_dmi, parse_udev_dmi
-
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if looks_like_udev_dmi(text):
-        findings.records.append(parse_udev_dmi(text))
-        findings.systems.append(_linux("udev record"))
-    elif looks_like_dmidecode(text):
-        findings.records.append(parse_dmidecode(text))
-    elif re.search(r"^nvidia_smi_gpu_info\{", text, re.MULTILINE):
-        from probes.nvidia_text import gpus_from_metrics
-
-        findings.gpus.append(gpus_from_metrics(text))
-    elif _is_query_csv(first):
-        from probes.nvidia_text import gpus_from_query_csv
-
-        findings.gpus.append(gpus_from_query_csv(text))
-    elif re.search(r"^(processor\s*:\s*\d+|cpu family\s*:|CPU implementer\s*:)", text, re.MULTILINE):
-        from probes.cpu import cpu_from_cpuinfo_text
-
-        findings.cpus.append(cpu_from_cpuinfo_text(text))
-        findings.systems.append(_linux("/proc/cpuinfo"))
-    elif re.search(r"^\s*(Architecture|Model name|CPU\(s\))\s*:", text, re.MULTILINE):
-        from probes.cpu import cpu_from_lscpu_text
-
-        findings.cpus.append(cpu_from_lscpu_text(text))
-        findings.systems.append(_linux("lscpu"))
-    elif (total := re.search(r"^MemTotal:\s+(\d{1,15}) kB", text, re.MULTILINE)) is not None:
-        size = Fact(int(total[1]) * 1024, "/proc/meminfo", "reported")
-        findings.memories.append(replace(unknown_memory("not in /proc/meminfo"), total_bytes=size))
-        findings.systems.append(_linux("/proc/meminfo"))
-    elif re.search(r"^simd_count \d+$", text, re.MULTILINE):
-        from probes.amd import gpus_from_properties
-
-        findings.gpus.append(gpus_from_properties(text))
-    elif "Hardware Overview:" in text:
-        from probes.capture_json import add_mac
-        from probes.macos import document_from_text
-
-        add_mac(document_from_text(text), findings)
-    elif re.search(
-        r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)\s*[=:]", text, re.MULTILINE
-    ):
-        from probes.capture_json import add_windows
-        from probes.windows_cim import wmic_document
-
-        add_windows(wmic_document(text), findings)
-    elif "NVIDIA-SMI" in text:
-        raise RigError("the table that nvidia-smi prints for people; capture `nvidia-smi -q -x` instead")
-    else:
-        raise not_understood()
-
-
-def _is_query_csv(line: str) -> bool:
-    if "," not in line:
-        return False
-    from probes.nvidia_text import is_query_header
-
-    return is_query_header(line)
-
-
-def _linux(source: str) -> SystemInfo:
+def linux(source: str) -> SystemInfo:
+    """A system of which only this is known: such a capture comes from Linux."""
     return replace(unknown_system("not in the captures"), os=Fact("linux", source, "derived"))
-
-
-# --- joining ---------------------------------------------------------------------------------
-
-
-def _join(findings: Findings) -> Rig:
-    from probes.probe import cpu_family
-    from probes.rigchecks import without_contradictions
-    from probes.unified import settle_unified
-
-    nowhere = "not in the captures"
-    notes = [*(n for rig in findings.rigs for n in rig.notes), *findings.notes]
-    cpu = first_known((*findings.cpus, *(rig.cpu for rig in findings.rigs)), unknown_cpu(nowhere))
-    memories = [*findings.memories, *(rig.memory for rig in findings.rigs)]
-    systems = [*findings.systems, *(rig.system for rig in findings.rigs)]
-    name = "captured machine"
-    if findings.rigs and len({rig.name for rig in findings.rigs}) == 1:
-        name = findings.rigs[0].name
-    if findings.records:
-        from probes.cpu import cpu_from_dmi
-        from probes.dmi import joined_records
-        from probes.memory import memory_from_dmi
-        from probes.virtual import hypervisor_from_names
-
-        records = joined_records(findings.records)
-        hypervisor = hypervisor_from_names(records.vendor, records.product)
-        # Processor and memory records may come from different files.
-        from_firmware = first_known(map(cpu_from_dmi, findings.records), unknown_cpu(nowhere))
-        if hypervisor:  # makes up sockets and cores
-            from_firmware = replace(unknown_cpu(f"virtual machine ({hypervisor})"), name=from_firmware.name)
-        cpu = first_known((cpu, from_firmware), unknown_cpu(nowhere))
-        total = next((m.total_bytes.value for m in memories if m.total_bytes.known), None)
-        from_dmi, dmi_notes = memory_from_dmi(
-            records,
-            cpu_name=cpu.name.value,
-            sockets=cpu.sockets.value,
-            family=cpu_family(cpu.name.value),
-            total_bytes=total,
-        )
-        memories.insert(0, from_dmi)
-        notes += dmi_notes
-        product = records.display_name
-        if product:
-            name = product
-        systems.insert(
-            0,
-            SystemInfo(
-                unknown(nowhere),
-                Fact(hypervisor, records.source, "reported") if hypervisor else unknown(nowhere),
-                unknown(nowhere),
-                Fact(product, records.source, "reported") if product else unknown(nowhere),
-            ),
-        )
-    memory = first_known(memories, unknown_memory(nowhere))
-    gpus, gpu_notes, carve_out = _join_gpus(findings)
-    notes += gpu_notes
-    memory, gpus, pool_notes = settle_unified(memory, gpus, carve_out)
-    notes += [*pool_notes, *_missing(cpu, memory, gpus)]
-    rig = Rig(
-        name=name,
-        system=first_known(systems, unknown_system(nowhere)),
-        cpu=cpu,
-        memory=memory,
-        accelerators=gpus,
-        notes=tuple(dict.fromkeys(notes)),
-    )
-    return without_contradictions(rig)
-
-
-def _join_gpus(findings: Findings) -> tuple[tuple[AcceleratorInfo, ...], list[str], int | None]:
-    """GPUs of all captures; two captures of the same cards count once, the one that says more stays."""
-    kept: list[GpuProbe] = []
-    notes: list[str] = []
-    for probe in (*findings.gpus, *(GpuProbe(rig.accelerators) for rig in findings.rigs if rig.accelerators)):
-        same = next((old for old in kept if _same_cards(old, probe)), None)
-        if same is None:
-            kept.append(probe)
-            continue
-        source = (probe if _facts_known(same) >= _facts_known(probe) else same).accelerators[0].vendor.source
-        notes.append(f"two captures list the same GPUs; the {source} one says less and is left out.")
-        if _facts_known(probe) > _facts_known(same):
-            kept[kept.index(same)] = probe
-    carve_outs = [p.carve_out_bytes for p in kept if p.carve_out_bytes]
-    notes[:0] = [n for p in kept for n in p.notes]
-    return tuple(g for p in kept for g in p.accelerators), notes, max(carve_outs, default=None)
-
-
-def _same_cards(a: GpuProbe, b: GpuProbe) -> bool:
-    """Whether two captures are of the same cards: a common PCI address, or a common vendor where one
-    of them has no addresses."""
-    if not a.accelerators or not b.accelerators:
-        return False
-    if a.pci_addresses and b.pci_addresses:
-        return not set(a.pci_addresses).isdisjoint(b.pci_addresses)
-    return not {g.vendor.value for g in a.accelerators}.isdisjoint(g.vendor.value for g in b.accelerators)
-
-
-def _facts_known(probe: GpuProbe) -> int:
-    return sum(getattr(g, f.name).known for g in probe.accelerators for f in fields(g))
-
-
-def _missing(cpu: CpuInfo, memory: MemoryInfo, gpus: tuple[AcceleratorInfo, ...]) -> list[str]:
-    """What the captures lack and which further one would tell."""
-    notes = []
-    if not cpu.name.known:
-        notes.append("CPU unknown: add `lscpu` output or /proc/cpuinfo.")
-    if not memory.total_bytes.known:
-        notes.append("RAM size unknown: add `dmidecode -t 16,17` output or /proc/meminfo.")
-    elif not memory.bandwidth_bytes_per_s.known and not memory.modules:
-        notes.append(
-            "RAM speed and channels unknown: add `dmidecode -t 16,17` output or the udev dmi/id record."
-        )
-    if not gpus:
-        notes.append(
-            "no GPU in the captures: add `nvidia-smi -q -x` or `rocm-smi -a --json` output if there is one."
-        )
-    return notes

@@ -36,6 +36,23 @@ def read_json_capture(text: str, findings: Findings) -> None:
 
         findings.cpus.append(cpu_from_lscpu_text(_lscpu_lines(document["lscpu"])))
         return
+    from probes.amd_smi import gpus_from_amd_smi, is_amd_smi
+
+    if is_amd_smi(document):
+        findings.gpus.append(gpus_from_amd_smi(document))
+        return
+    from probes.vulkan_text import gpus_from_vulkaninfo_json, is_vulkaninfo
+
+    if is_vulkaninfo(document):
+        findings.gpus.append(gpus_from_vulkaninfo_json(document))
+        return
+    from probes.dxgi import adapters_from_json, is_dxgi
+
+    if is_dxgi(document):
+        from probes.windows_adapters import gpus_from_adapters
+
+        findings.gpus.append(gpus_from_adapters(adapters_from_json(document)))
+        return
     from probes.macos import is_system_profiler
 
     if is_system_profiler(document):

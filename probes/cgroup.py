@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from probes.files import exists, read_int, read_text
+from probes.files import exists, read_int, read_text, whole_number
 
 UNLIMITED_BYTES = 1 << 60
 """cgroup v1 writes "no limit" as the largest page-aligned integer, 9223372036854771712."""
@@ -69,8 +69,8 @@ def _v1_mount(root: Path, controller: str) -> Path | None:
 def _statistic(path: Path, *names: str) -> int:
     for line in (read_text(path) or "").splitlines():
         name, _, value = line.partition(" ")
-        if name in names and value.strip().isdigit():
-            return int(value)
+        if name in names:
+            return whole_number(value) or 0
     return 0
 
 
@@ -104,8 +104,9 @@ def _cpu_quotas(root: Path, own: dict[str, str]) -> list[float]:
     for mount in _v2_mounts(root):
         for folder in _folders(mount, own.get("", "/")):
             words = (read_text(folder / "cpu.max") or "").split()
-            if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]) > 0:
-                quotas.append(int(words[0]) / int(words[1]))
+            numbers = [n for n in map(whole_number, words) if n is not None]
+            if len(numbers) == len(words) == 2 and numbers[1] > 0:
+                quotas.append(numbers[0] / numbers[1])
     v1 = _v1_mount(root, "cpu")
     if v1 is not None:
         for folder in _folders(v1, own.get("cpu", "/")):

@@ -11,7 +11,7 @@ from probes.cpu_names import isa_of, tidy_brand
 from probes.cpu_sysfs import Topology, read_numa, read_topology
 from probes.cpuinfo import CpuinfoFacts, parse_cpuinfo
 from probes.dmi import DmiRecords
-from probes.files import exists, parse_cpu_list, read_line, read_text
+from probes.files import exists, parse_cpu_list, read_line, read_text, whole_number
 from probes.system import dmi_name
 from probes.types import Cache, CpuInfo, Fact, NumaNode, RigError, unknown
 from probes.unknowns import unknown_cpu
@@ -71,9 +71,14 @@ def _assemble(
             physical = Fact(facts.logical, f"{cpuinfo}: ARM cores run one thread", "derived")
     name = facts.name if facts is not None else None
     isa = facts.isa if facts is not None else None
-    performance: Fact[int] = unknown("not a hybrid CPU, or not detected")
+    not_hybrid = "not a hybrid CPU, or not detected"
+    performance: Fact[int] = unknown(not_hybrid)
+    efficiency: Fact[int] = unknown(not_hybrid)
     if topology is not None and topology.performance_cores is not None:
         performance = Fact(topology.performance_cores, topology.performance_source, "derived")
+        if topology.efficiency_cores:
+            efficiency = Fact(topology.efficiency_cores, topology.performance_source, "derived")
+    threads = topology.threads_per_core if topology is not None else facts.threads_per_core if facts else None
     return CpuInfo(
         name=unknown("no name in /proc/cpuinfo") if name is None else Fact(name, cpuinfo, "reported"),
         sockets=sockets,
@@ -81,9 +86,36 @@ def _assemble(
         logical_cores=logical,
         isa=unknown("no flags in /proc/cpuinfo") if isa is None else Fact(isa, cpuinfo, "reported"),
         performance_cores=performance,
+        efficiency_cores=efficiency,
+        threads_per_core=Fact(threads, sysfs if topology else cpuinfo, "derived")
+        if threads
+        else unknown("no core ids"),
+        ccds=_ccds(facts, topology),
         usable_cores=usable,
         caches=topology.caches if topology is not None else (),
         numa=numa,
+    )
+
+
+_ZEN4C_SERVER = range(0xA0, 0xB0)
+"""Models of family 25 (Bergamo, Siena): chiplets of two groups with an L3 cache each."""
+
+
+def _ccds(facts: CpuinfoFacts | None, topology: Topology | None) -> Fact[int]:
+    """Chiplets with cores of an AMD CPU, from its L3 caches: one each, or two up to Zen 2 and with Zen 4c."""
+    if facts is None or facts.amd_model is None or topology is None:
+        return unknown("not an AMD CPU with an L3 cache per chiplet, or its caches are not read")
+    if facts.virtual:
+        return unknown("virtual machine: its caches may be the host's")
+    family, model = facts.amd_model
+    caches = sum(cache.count for cache in topology.caches if cache.level == 3)
+    if family < 23 or not caches:
+        return unknown("no chiplets of cores in this family")
+    two = family < 25 or (family == 25 and model in _ZEN4C_SERVER)
+    per_socket = max(1, caches // (topology.sockets or 1))
+    chiplets = -(-per_socket // 2) if two else per_socket
+    return Fact(
+        chiplets * (topology.sockets or 1), "sysfs: groups of cores that share an L3 cache", "derived"
     )
 
 
@@ -163,7 +195,7 @@ def cpu_from_cpuinfo_text(text: str) -> CpuInfo:
 def _lscpu_caches(text: str) -> tuple[Cache, ...]:
     """Caches of lscpu 2.37 and later, which prints totals with the number of instances."""
     pattern = re.compile(
-        r"^\s*L(\d)d? cache:\s+(\d{1,9}(?:\.\d+)?) ([KMG]?i?B) \((\d{1,6}) instances?\)", re.MULTILINE
+        r"^[ \t]*L(\d)d? cache:[ \t]+(\d{1,9}(?:\.\d+)?) ([KMG]?i?B) \((\d{1,6}) instances?\)", re.MULTILINE
     )
     found = []
     for match in pattern.finditer(text):
@@ -195,9 +227,9 @@ def cpu_from_lscpu_text(text: str) -> CpuInfo:
             numa.append(NumaNode(int(node[1]), value, None))
         if key == "Model name" and tidy_brand(value) is not None and value not in names:
             names.append(value)
-        if key == "Core(s) per socket" and value.isdigit():
-            sockets_here = fields.get("Socket(s)", "1")
-            cores_of_kinds += int(value) * (int(sockets_here) if sockets_here.isdigit() else 1)
+        if key == "Core(s) per socket":
+            sockets_here = whole_number(fields.get("Socket(s)"))
+            cores_of_kinds += (whole_number(value) or 0) * (1 if sockets_here is None else sockets_here)
         fields.setdefault(key, value)
     if "CPU(s)" not in fields and "Model name" not in fields:
         raise RigError("not the output of lscpu in English: neither 'CPU(s)' nor 'Model name' in it")
@@ -229,6 +261,7 @@ def cpu_from_lscpu_text(text: str) -> CpuInfo:
         isa=unknown("no flags in lscpu")
         if flags is None
         else Fact(isa_of(flags.split()), source, "reported"),
+        threads_per_core=_reported(number("Thread(s) per core"), source, "no threads in lscpu"),
         caches=_lscpu_caches(text),
         numa=tuple(numa),
     )

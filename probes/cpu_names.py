@@ -9,9 +9,9 @@ from probes.dmi import clean
 
 X86_FLAGS = (
     *("sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni"),
-    *("amx_tile", "amx_int8", "amx_bf16"),
+    *("avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "amx_fp16"),
 )
-ARM_FLAGS = ("neon", "asimd", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
+ARM_FLAGS = ("neon", "asimd", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme", "sme2")
 """The flags that CPU back ends of language-model runtimes have kernels for, in Linux spelling."""
 
 _CORE_NAMES = {

@@ -26,6 +26,16 @@ class Topology:
     performance_source: str
     caches: tuple[Cache, ...]
 
+    @property
+    def threads_per_core(self) -> int | None:
+        """Threads of the cores that have most, ``None`` without a list of cores."""
+        return max((len(core) for core in self.cores), default=None)
+
+    @property
+    def efficiency_cores(self) -> int | None:
+        """All cores of a hybrid CPU that are no performance cores."""
+        return None if self.performance_cores is None else len(self.cores) - self.performance_cores
+
 
 def _cores(cpus: list[tuple[int, Path]]) -> tuple[tuple[frozenset[int], ...], int | None]:
     """Cores and the number of sockets. Siblings are read once per core."""
@@ -129,6 +139,18 @@ def read_topology(root: Path) -> Topology | None:
     )
 
 
+def _distances(text: str | None) -> str | None:
+    """``10 21`` as it stands; ``None`` for anything but numbers."""
+    numbers = (text or "").split()
+    if (
+        not numbers
+        or len(numbers) > 1024
+        or not all(n.isascii() and n.isdigit() and len(n) < 5 for n in numbers)
+    ):
+        return None
+    return " ".join(numbers)
+
+
 def read_numa(root: Path) -> tuple[NumaNode, ...]:
     """NUMA nodes with their CPUs and memory; nodes of memory only have an empty CPU list."""
     nodes = []
@@ -139,6 +161,7 @@ def read_numa(root: Path) -> tuple[NumaNode, ...]:
                 node=number,
                 cpus=read_line(folder / "cpulist") or "",
                 total_bytes=None if match is None else int(match[1]) * 1024,
+                distances=_distances(read_line(folder / "distance")),
             )
         )
     return tuple(nodes)

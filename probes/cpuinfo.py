@@ -18,6 +18,11 @@ class CpuinfoFacts:
     physical: int | None
     isa: tuple[str, ...] | None
     arm: bool
+    amd_model: tuple[int, int] | None = None
+    """Family and model of an AMD CPU: the number of core chiplets follows from them."""
+    threads_per_core: int | None = None
+    virtual: bool = False
+    """The hypervisor bit is set."""
 
 
 def _blocks(text: str) -> tuple[list[dict[str, str]], dict[str, str]]:
@@ -90,4 +95,22 @@ def parse_cpuinfo(text: str, device: str | None = None) -> CpuinfoFacts:
         physical=_distinct(processors, "physical id", "core id"),
         isa=None if flags is None else isa_of(flags),
         arm=arm,
+        virtual=bool(flags and "hypervisor" in flags),
+        amd_model=_amd_model(processors[0]) if processors else None,
+        threads_per_core=_threads_per_core(processors[0]) if processors else None,
     )
+
+
+def _amd_model(block: Mapping[str, str]) -> tuple[int, int] | None:
+    if block.get("vendor_id") not in ("AuthenticAMD", "HygonGenuine"):
+        return None
+    family, model = block.get("cpu family", ""), block.get("model", "")
+    return (int(family), int(model)) if family.isdecimal() and model.isdecimal() else None
+
+
+def _threads_per_core(block: Mapping[str, str]) -> int | None:
+    """``siblings`` / ``cpu cores``: of the first processor, which on hybrids is a performance core's."""
+    siblings, cores = block.get("siblings", ""), block.get("cpu cores", "")
+    if not (siblings.isdecimal() and cores.isdecimal()) or int(cores) < 1 or int(siblings) % int(cores):
+        return None
+    return int(siblings) // int(cores) or None

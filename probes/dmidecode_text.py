@@ -23,7 +23,7 @@ from probes.dmi import (
 from probes.types import RigError
 
 _HANDLE = re.compile(r"Handle 0x([0-9A-Fa-f]{1,8}), DMI type (\d{1,3})")
-_FIELD = re.compile(r"\s*([^:]{1,80}?):(?:\s+(.*?))?\s*")
+_FIELD = re.compile(r"\s*(\S[^:]{0,79}):(?:\s+(\S.*)|\s*)")
 """Indented by a tab; people paste it with blanks, or with none."""
 _SIZE = re.compile(r"(\d{1,12}) ?(bytes|[kKMGT]i?B)")
 _UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
@@ -64,7 +64,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int | None, dict[str, str]]]:
             continue
         field = _FIELD.fullmatch(line)
         if field is not None and kind is not None:
-            fields.setdefault(field[1], field[2] or "")
+            fields.setdefault(field[1], (field[2] or "").rstrip())
     if kind is not None and fields:
         yield kind, handle, fields
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+MAX_CPUS = 8192
+"""What Linux can be built for at most (``CONFIG_NR_CPUS`` on x86 and ARM)."""
 MAX_TEXT_BYTES = 8 * 1024**2
 """More than any file read here has; keeps a wrong path from filling memory."""
 
@@ -24,6 +26,15 @@ def read_line(path: Path) -> str | None:
     if text is None:
         return None
     return text.replace("\0", " ").strip() or None
+
+
+def whole_number(text: str | None) -> int | None:
+    """The number that a text is: up to 18 ASCII digits.
+
+    ``isdigit`` holds for superscripts and other scripts too, and ``int`` fails on thousands of digits.
+    """
+    text = (text or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def read_int(path: Path) -> int | None:
@@ -54,7 +65,10 @@ def exists(path: Path) -> bool:
 
 
 def children(folder: Path, prefix: str) -> list[tuple[int, Path]]:
-    """The entries ``<prefix><number>`` of a folder with their numbers, ascending; empty when unreadable."""
+    """The entries ``<prefix><number>`` of a folder with their numbers, ascending; empty when unreadable.
+
+    Not more of them than Linux can have CPUs, which is the most of anything numbered.
+    """
     found = []
     try:
         for entry in folder.iterdir():
@@ -63,7 +77,7 @@ def children(folder: Path, prefix: str) -> list[tuple[int, Path]]:
                 found.append((int(digits), entry))
     except (OSError, ValueError):
         return []
-    return sorted(found)
+    return sorted(found)[:MAX_CPUS]
 
 
 def parse_cpu_list(text: str | None) -> frozenset[int]:
@@ -76,7 +90,7 @@ def parse_cpu_list(text: str | None) -> frozenset[int]:
         if last and not (last.isascii() and last.isdigit()):
             continue
         low, high = int(first), int(last or first)
-        if high - low < 100_000:
+        if high < MAX_CPUS:
             numbers.update(range(low, high + 1))
     return frozenset(numbers)
 

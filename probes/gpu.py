@@ -7,14 +7,13 @@ bus width and clock, cross-checks the two, and writes one fact per field with it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from probes.files import read_line
-from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, unknown
+from probes.types import AcceleratorInfo, Confidence, Fact, PcieLink, RigError, unknown
 
 if TYPE_CHECKING:
     from catalog.types import Accelerator
@@ -24,14 +23,8 @@ T = TypeVar("T")
 MIB = 1024**2
 GIB = 1024**3
 
-NOTE_ABOVE = 0.03
-"""Relative difference between derived and catalog bandwidth that is worth a note.
-
-Vendors round their figures (H100: 3352 derived, 3350 published), an overclock is more than this."""
-
-MEMORY_TOLERANCE = 0.12
-"""How far a reported memory size may be below the label: ECC on GDDR takes 6.25 %, the driver a
-few hundred MiB more (A10G 23,028 of 24,576 MiB, RTX 4090 24,564 of 24,576 MiB)."""
+MAX_GPUS = 128
+"""More than any machine has, partitions counted (16 GPUs in 7 slices each: 112)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +40,8 @@ class GpuProbe:
     notes: tuple[str, ...] = ()
     pci_addresses: tuple[str, ...] = ()
     carve_out_bytes: int | None = None
+    numa_nodes: tuple[int, ...] = ()
+    """NUMA nodes that are memory of these cards (Grace Hopper): not RAM, although the system counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +55,12 @@ class GpuReading:
     source: str
     vendor: str
     name: str | None = None
+    alternatives: tuple[str, ...] = ()
+    """Names of which one is the product's, where the source cannot tell."""
     pci_id: str | None = None
     """PCI device id, four upper-case hex digits."""
+    revision: str | None = None
+    """PCI revision, two hex digits: tells apart AMD's products of one device id."""
     vram_bytes: int | None = None
     free_bytes: int | None = None
     bus_bits: int | None = None
@@ -74,6 +73,10 @@ class GpuReading:
     power_limit_w: float | None = None
     ecc: bool | None = None
     """Whether error correction of its memory is switched on."""
+    reserved_bytes: int | None = None
+    display_active: bool | None = None
+    p2p: bool | None = None
+    p2p_reason: str = "not reported"
     backend: str | None = None
     architecture: str | None = None
     """Class derived from the compute capability or gfx target, used when the catalog has no entry."""
@@ -93,126 +96,16 @@ class GpuReading:
         return bandwidth(self.bus_bits, self.memory_mhz, self.clock_factor)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The catalog's entry for a reading; ``others`` are names that fit it equally well."""
-
-    entry: Accelerator
-    others: tuple[str, ...] = ()
-
-
 def bandwidth(bus_bits: int | None, mhz: float | None, factor: float | None) -> float | None:
-    """Memory bandwidth in bytes/s: bits / 8 x MHz x 1e6 x transfers per cycle."""
+    """Memory bandwidth in bytes/s: bits / 8 x MHz x 1e6 x transfers per cycle.
+
+    ``None`` for widths and clocks that no memory has: a broken driver's.
+    """
     if not bus_bits or not mhz or not factor:
         return None
-    return bus_bits / 8 * mhz * 1e6 * factor
-
-
-def accelerators_by_pci_id(pci_id: str | None) -> tuple[Accelerator, ...]:
-    """Catalog entries for a PCI device id (hex, any case); empty when there are none."""
-    if not pci_id:
-        return ()
-    from catalog import hardware
-
-    return hardware.accelerators_by_pci_id(pci_id.upper())
-
-
-def accelerators_by_name(name: str, size: int | None = None) -> tuple[Accelerator, ...]:
-    """Catalog entries that a name may mean: one, several when it is ambiguous, or none.
-
-    When the one that is found is not sold with ``size`` bytes, products whose names only add to it
-    (``Jetson AGX Orin`` -> ``Jetson AGX Orin 32GB``) and that are, take its place.
-    """
-    from catalog import hardware
-    from catalog.types import LookupFailedError
-
-    try:
-        found = hardware.find_accelerator(name)
-    except LookupFailedError as error:
-        wanted = set(error.candidates) if error.ambiguous else set()
-        return tuple(card for card in hardware.load_accelerators() if card.name in wanted)
-    if size is None or _has_memory(found, size):
-        return (found,)
-    plain = plain_name(name)
-    fitting = tuple(
-        card
-        for card in hardware.load_accelerators()
-        if card.vendor == found.vendor and plain_name(card.name).startswith(plain) and _has_memory(card, size)
-    )
-    return fitting or (found,)
-
-
-def soldered_memory(entries: Iterable[Accelerator]) -> bool:
-    """Whether all entries are chips whose memory has one kind and speed, so that the catalog knows it."""
-    kinds = [e.memory_type for e in entries]
-    return bool(kinds) and not any(kind in (None, "system") for kind in kinds)
-
-
-_NAME_NOISE = re.compile(
-    r"\b(nvidia|amd|ati|intel|corporation|geforce|radeon|graphics|gpu|series|with|design)\b|\((r|tm|c)\)|[®™]",
-    re.IGNORECASE,
-)
-
-
-def plain_name(name: str) -> str:
-    """A GPU name without vendor, brand and punctuation: ``NVIDIA GeForce RTX 4090`` -> ``rtx4090``."""
-    return re.sub(r"[^a-z0-9]+", "", _NAME_NOISE.sub(" ", name.lower()))
-
-
-def match_catalog(reading: GpuReading, memory_bytes: int | None = None) -> Match | None:
-    """The catalog entry for a reading: by PCI id, else by name; several are told apart by name,
-    memory size, bus width, derived bandwidth and compute units, in this order.
-
-    ``memory_bytes`` replaces the reading's VRAM as the size to compare with (unified memory: RAM).
-    """
-    size = memory_bytes or reading.vram_bytes
-    entries = [e for e in accelerators_by_pci_id(reading.pci_id) if e.vendor == reading.vendor]
-    generic = reading.name is None or plain_name(reading.name) in ("", "device", "vga", "ipdiscovery")
-    if reading.name and not generic:
-        wanted = plain_name(reading.name)
-        named = [e for e in entries if wanted in {plain_name(n) for n in (e.name, *e.aliases)}]
-        if named:
-            entries = named
-        else:
-            by_name = [e for e in accelerators_by_name(reading.name, size) if e.vendor == reading.vendor]
-            if entries:
-                both = [e for e in by_name if e in entries]
-                entries = both or entries
-            else:
-                entries = by_name
-    if not entries:
+    if not (16 <= bus_bits <= 65_536 and 50 <= mhz <= 100_000):
         return None
-    if size:
-        entries = _narrow(entries, [e for e in entries if _has_memory(e, size)])
-    if reading.bus_bits:
-        entries = _narrow(entries, [e for e in entries if e.bus_bits == reading.bus_bits])
-    derived = reading.derived_bandwidth
-    if derived and len(entries) > 1:
-        nearest = min(abs(e.bandwidth_gbs * 1e9 - derived) for e in entries)
-        entries = [e for e in entries if abs(e.bandwidth_gbs * 1e9 - derived) <= nearest * 1.001]
-    flops = reading.shader_flops
-    if flops and len(entries) > 1 and all(e.fp16_tflops for e in entries):
-        near = min(abs((e.fp16_tflops or 0) * 1e12 / flops - 1) for e in entries)
-        entries = [e for e in entries if abs((e.fp16_tflops or 0) * 1e12 / flops - 1) <= near + 0.001]
-    best = entries[0]
-    if len(entries) > 1 and any(_differs(best, e) for e in entries[1:]):
-        # Nothing tells them apart: take the slowest, so that no promise is made that fails.
-        best = min(entries, key=lambda e: (e.bandwidth_gbs, e.memory_bytes))
-        return Match(best, tuple(e.name for e in entries if e is not best))
-    return Match(best)
-
-
-def _narrow(entries: list[Accelerator], kept: list[Accelerator]) -> list[Accelerator]:
-    return kept or entries
-
-
-def _has_memory(entry: Accelerator, size: int) -> bool:
-    return any(label * (1 - MEMORY_TOLERANCE) <= size <= label * 1.02 for label in entry.memory_bytes)
-
-
-def _differs(a: Accelerator, b: Accelerator) -> bool:
-    apart = abs(a.bandwidth_gbs - b.bandwidth_gbs) > NOTE_ABOVE * a.bandwidth_gbs
-    return apart or a.architecture != b.architecture or a.memory_bytes != b.memory_bytes
+    return bus_bits / 8 * mhz * 1e6 * factor
 
 
 def accelerator_from_reading(
@@ -222,6 +115,8 @@ def accelerator_from_reading(
 
     Raises nothing for an unknown card: fields that neither source nor catalog has stay unknown.
     """
+    from probes.gpu_match import match_catalog
+
     match = match_catalog(reading, memory_bytes)
     entry = match.entry if match else None
     unified = reading.unified if reading.unified is not None else (entry.unified if entry else None)
@@ -234,6 +129,8 @@ def accelerator_from_reading(
             f"{label}: PCI id or name fits {match.entry.name} and {', '.join(match.others[:4])}; "
             "the slowest is assumed. Name the card with `rig-advisor rig --gpu` to be exact."
         )
+    link = _card_lanes(reading.pcie, entry)
+    notes += link_notes(label, link)
     vram = _vram_fact(reading, entry, label, bool(unified), guess, notes)
     rate = _bandwidth_fact(reading, entry, label, guess, notes)
     table: Confidence = "guess" if guess else "table"
@@ -248,7 +145,7 @@ def accelerator_from_reading(
         unified=fact(
             unified, reading.source if reading.unified is not None else "catalog", unified_source, no_entry
         ),
-        pcie=fact(reading.pcie, reading.source, "reported", reading.pcie_reason),
+        pcie=fact(link, reading.source, "reported", reading.pcie_reason),
         architecture=Fact(entry.architecture, "catalog", table)
         if entry
         else fact(reading.architecture, reading.source, "derived", no_entry),
@@ -262,8 +159,38 @@ def accelerator_from_reading(
         backend=fact(reading.backend, reading.source, "derived", "no working driver"),
         memory_type=_memory_type(entry, table, no_entry),
         ecc=_ecc(reading, entry, table, no_entry),
+        reserved_bytes=fact(reading.reserved_bytes, reading.source, "reported", "not reported"),
+        display_active=fact(reading.display_active, reading.source, "reported", "not reported"),
+        p2p=fact(reading.p2p, reading.source, "reported", reading.p2p_reason),
     )
     return info, tuple(notes)
+
+
+def _card_lanes(link: PcieLink | None, entry: Accelerator | None) -> PcieLink | None:
+    """The link with no more lanes than the product has: chips report 16 where the card has 8 wired."""
+    if link is None or link.max_lanes is None or entry is None or entry.laptop or not entry.pcie_lanes:
+        return link
+    return replace(link, max_lanes=min(link.max_lanes, max(entry.pcie_lanes, link.lanes or 0)))
+
+
+def link_notes(label: str, link: PcieLink | None) -> list[str]:
+    """A note when a card is connected by fewer lanes, or an older generation, than it can use.
+
+    The generation compared is the highest that card and slot agree on: the one in use drops at idle.
+    """
+    if link is None:
+        return []
+    less = []
+    if link.lanes and link.max_lanes and link.lanes < link.max_lanes:
+        less.append(f"x{link.lanes} of x{link.max_lanes}")
+    if link.generation and link.max_generation and link.generation < link.max_generation:
+        less.append(f"PCIe {link.generation:g}.0 of {link.max_generation:g}.0")
+    if not less:
+        return []
+    return [
+        f"{label}: the PCIe link runs at {', '.join(less)}; another slot or a firmware setting may be faster "
+        "for models that do not fit into VRAM."
+    ]
 
 
 def fact(value: T | None, source: str, confidence: Confidence, reason: str) -> Fact[T]:
@@ -304,9 +231,11 @@ def _vram_fact(
     guess: bool,
     notes: list[str],
 ) -> Fact[int]:
-    sizes = entry.memory_bytes if entry and not unified and not reading.bandwidth_reason else ()
+    from probes.gpu_match import has_memory
+
+    sizes = entry.memory_bytes if entry and not reading.bandwidth_reason else ()
     if reading.vram_bytes:
-        if sizes and entry and not _has_memory(entry, reading.vram_bytes):
+        if sizes and entry and not unified and not has_memory(entry, reading.vram_bytes):
             listed = " or ".join(f"{s / GIB:.0f}" for s in sizes)
             notes.append(
                 f"{label}: {reading.source} reports {reading.vram_bytes / GIB:.1f} GiB, the catalog lists "
@@ -314,8 +243,8 @@ def _vram_fact(
             )
         return Fact(reading.vram_bytes, reading.source, "reported")
     if len(sizes) == 1:
-        return Fact(sizes[0], "catalog", "guess" if guess else "table")
-    if sizes:
+        return Fact(sizes[0], "catalog: as sold" if unified else "catalog", "guess" if guess else "table")
+    if sizes and not unified:
         listed = ", ".join(f"{s / GIB:.0f}" for s in sizes)
         return unknown(f"{reading.vram_reason}; sold with {listed} GiB")
     return unknown(reading.vram_reason)
@@ -324,12 +253,16 @@ def _vram_fact(
 def _bandwidth_fact(
     reading: GpuReading, entry: Accelerator | None, label: str, guess: bool, notes: list[str]
 ) -> Fact[float]:
+    from probes.gpu_match import NOTE_ABOVE
+
     if reading.bandwidth_reason:
         return unknown(reading.bandwidth_reason)
     bus = reading.bus_bits or (entry.bus_bits if entry else None)
     derived = bandwidth(bus, reading.memory_mhz, reading.clock_factor)
     table = entry.bandwidth_gbs * 1e9 if entry else None
     if derived is None:
+        if entry is not None and entry.memory_type == "system":
+            return unknown("the bandwidth of system RAM")
         if table is None:
             return unknown(f"{label} is not in the catalog and its bus width or memory clock is not reported")
         return Fact(table, "catalog", "guess" if guess else "table")
@@ -344,7 +277,9 @@ def _bandwidth_fact(
         f"{label}: {derived / 1e9:.0f} GB/s from bus width and memory clock, "
         f"{table / 1e9:.0f} GB/s in the catalog"
     )
-    if abs(off) > 0.15 and not (reading.trust_derived and reading.bus_bits):
+    # A clock below the product's is a slower variant of it; above, only with the width that goes with it.
+    slower = reading.trust_derived and -0.6 < off < 0
+    if abs(off) > 0.15 and not (slower or (reading.trust_derived and reading.bus_bits)):
         notes.append(
             f"{shown} ({off:+.0%}); the clock cannot be read as expected, the catalog's figure is used."
         )
@@ -370,14 +305,24 @@ def read_int(path: Path) -> int | None:
 
 
 def merge(probes: Iterable[GpuProbe]) -> GpuProbe:
-    """All findings in one record, in order, notes without repetition."""
+    """All findings in one record, in order, notes without repetition.
+
+    Raises:
+        RigError: more GPUs than any machine has: a damaged or made-up capture, which could take minutes.
+    """
     accelerators: list[AcceleratorInfo] = []
     notes: list[str] = []
     addresses: list[str] = []
     carve_outs: list[int] = []
+    nodes: list[int] = []
     for probe in probes:
         accelerators += probe.accelerators
+        if len(accelerators) > MAX_GPUS:
+            raise RigError(f"more than {MAX_GPUS} GPUs: not the capture of one machine; capture it again")
         notes += [n for n in probe.notes if n not in notes]
         addresses += probe.pci_addresses
         carve_outs += [probe.carve_out_bytes] if probe.carve_out_bytes else []
-    return GpuProbe(tuple(accelerators), tuple(notes), tuple(addresses), max(carve_outs, default=None))
+        nodes += probe.numa_nodes
+    return GpuProbe(
+        tuple(accelerators), tuple(notes), tuple(addresses), max(carve_outs, default=None), tuple(nodes)
+    )

@@ -247,7 +247,9 @@ def _accelerator(
         if card.fp16_tflops
         else unknown("the catalog has no FP16 rate for it"),
         nvlink_bytes_per_s=_nvlink(card, count),
-        pci_id=Fact(card.pci_ids[0], source, "table") if card.pci_ids else unknown("not in the catalog"),
+        pci_id=Fact(card.pci_ids[0].partition(":")[0], source, "table")
+        if card.pci_ids
+        else unknown("not in the catalog"),
         driver=unknown(NO_MACHINE),
         power_limit_w=Fact(card.tdp_w, source, "table") if card.tdp_w else unknown("not in the catalog"),
         backend=_backend(card),

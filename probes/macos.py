@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from probes.channels import MemoryLayout, bandwidth_bytes_per_s
-from probes.gpu import GIB, GpuProbe, GpuReading, accelerator_from_reading, match_catalog
+from probes.gpu import GIB, GpuProbe, GpuReading, accelerator_from_reading
+from probes.gpu_match import match_catalog
 from probes.macos_memory import items_from_text, mac_modules
 from probes.types import CpuInfo, Fact, MemoryInfo, RigError, SystemInfo, unknown
 
@@ -71,11 +72,11 @@ def mac_from_system_profiler(document: object) -> MacFindings:
     cpu = _cpu(hardware, chip)
     notes: tuple[str, ...] = ()
     gpus = GpuProbe()
-    silicon = re.fullmatch(r"Apple M\d+( (Pro|Max|Ultra))?", chip)
+    silicon = _SILICON.fullmatch(chip)
     kind = _text(memory, "dimm_type")
     info = _memory(size, kind or None)
     if virtual:
-        notes = (f"{chip or 'macOS'}: a virtual machine has no certain share of GPU and memory bandwidth.",)
+        notes = (_VIRTUAL.format(chip or "macOS"),)
         gpus = GpuProbe(notes=notes)
     elif not silicon:
         layout = mac_modules(
@@ -92,14 +93,34 @@ def mac_from_system_profiler(document: object) -> MacFindings:
     return MacFindings(system, cpu, info, gpus)
 
 
+def mac_from_sysctl(values: Mapping[str, str]) -> MacFindings:
+    """The Mac that ``sysctl`` describes; without its GPU's cores, which some chips' bandwidth hangs on."""
+    from probes.macos_sysctl import cpu_from_sysctl, memory_from_sysctl, system_from_sysctl
+
+    system, cpu, memory = system_from_sysctl(values), cpu_from_sysctl(values), memory_from_sysctl(values)
+    chip = cpu.name.value or ""
+    gpus = GpuProbe()
+    if system.virtualization.value not in (None, "none") or "(virtual)" in chip.lower():
+        gpus = GpuProbe(notes=(_VIRTUAL.format(chip or "macOS"),))
+    elif _SILICON.fullmatch(chip):
+        memory, gpus = _silicon(chip, "", memory.total_bytes.value, memory, "sysctl")
+    return MacFindings(system, cpu, memory, gpus)
+
+
+_SILICON = re.compile(r"Apple M\d+( (Pro|Max|Ultra))?")
+_VIRTUAL = "{}: a virtual machine has no certain share of GPU and memory bandwidth."
+
+
 def document_from_text(text: str) -> dict[str, list[dict[str, Any]]]:
     """The text that plain ``system_profiler`` prints, as the JSON sections that are used."""
 
     def line(name: str) -> str:
-        found = re.search(rf"^\s*{name}:\s*(.+?)\s*$", text, re.MULTILINE)
-        return found[1] if found else ""
+        found = re.search(rf"^[ \t]*{name}:[ \t]*(\S.*)$", text, re.MULTILINE)
+        return found[1].rstrip() if found else ""
 
-    cores = re.match(r"(\d+)(?: \((\d+) performance and (\d+) efficiency\))?", line("Total Number of Cores"))
+    cores = re.match(
+        r"(\d{1,6})(?: \((\d{1,6}) performance and (\d{1,6}) efficiency\))?", line("Total Number of Cores")
+    )
     hardware: dict[str, Any] = {
         "machine_model": line("Model Identifier"),
         "physical_memory": line("Memory"),
@@ -108,7 +129,7 @@ def document_from_text(text: str) -> dict[str, list[dict[str, Any]]]:
     if cores:
         hardware["number_processors"] = "proc " + ":".join(n for n in cores.groups() if n)
     section = text.partition("\nMemory:")[2]
-    kind = re.search(r"^\s*Type:\s*(\S+)", section, re.MULTILINE)
+    kind = re.search(r"^[ \t]*Type:[ \t]*(\S+)", section, re.MULTILINE)
     packages = line("Number of Processors")
     if packages.isdecimal() and not line("Chip"):
         hardware["number_processors"] = int(packages)
@@ -135,11 +156,13 @@ def _with_modules(memory: MemoryInfo, layout: MemoryLayout) -> MemoryInfo:
     )
 
 
-def _silicon(chip: str, cores: str, size: int | None, memory: MemoryInfo) -> tuple[MemoryInfo, GpuProbe]:
+def _silicon(
+    chip: str, cores: str, size: int | None, memory: MemoryInfo, source: str = SOURCE
+) -> tuple[MemoryInfo, GpuProbe]:
     """GPU and memory of Apple Silicon: the catalog's figures of the chip (and its GPU core count)."""
     name = f"{chip} {cores}-core GPU" if cores.isdecimal() else chip
     reading = GpuReading(
-        source=SOURCE,
+        source=source,
         vendor="Apple",
         name=name,
         unified=True,
@@ -176,7 +199,7 @@ def _cpu(hardware: Mapping[str, Any], chip: str) -> CpuInfo:
     if isinstance(count, str):
         # "proc 8:4:4" is total : performance : efficiency; newer systems print four numbers whose
         # order differs, so only the total is taken from those.
-        numbers = [int(n) for n in re.findall(r"\d+", count)]
+        numbers = [int(n) for n in re.findall(r"\d{1,6}", count)]
         cores = numbers[0] if numbers else None
         if len(numbers) == 3 and numbers[1]:
             performance = Fact(numbers[1], SOURCE, "reported")
@@ -234,27 +257,3 @@ def _fact(text: str, reason: str) -> Fact[str]:
 def _gigabytes(text: str) -> int | None:
     found = re.fullmatch(r"(\d{1,6}) GB", text)
     return int(found[1]) * GIB if found and int(found[1]) else None
-
-
-def probe_mac(timeout_s: float = 10.0) -> MacFindings:
-    """This Mac.
-
-    Raises:
-        RigError: ``system_profiler`` is missing, fails or prints something else.
-    """
-    import json
-    import subprocess
-
-    command = ["/usr/sbin/system_profiler", "-json"]
-    try:
-        done = subprocess.run(
-            [*command, "SPHardwareDataType", "SPMemoryDataType", "SPDisplaysDataType"],
-            capture_output=True,
-            timeout=timeout_s,
-            env={"LC_ALL": "C"},
-            check=False,
-        )
-        document = json.loads(done.stdout)
-    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
-        raise RigError(f"system_profiler does not answer ({type(error).__name__})") from error
-    return mac_from_system_profiler(document)

@@ -8,54 +8,28 @@ drops to 405 MHz at idle and is never used; the same goes for the current PCIe g
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from probes.files import meminfo, read_line
-from probes.gpu import (
-    GpuProbe,
-    GpuReading,
-    accelerator_from_reading,
-)
-from probes.types import AcceleratorInfo, Fact, PcieLink, unknown
+from probes.files import meminfo
+from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading
+from probes.nvidia_links import nvlink_bytes_per_s, reads_peers
+from probes.nvidia_mig import mig_probe
+from probes.nvidia_presence import NO_DRIVER, board_name, driver_is_there, unified_board
+from probes.nvml import GPU_IS_LOST, INIT_ADVICE, LIBRARY_NOT_FOUND, NOT_SUPPORTED, Answer, Driver
+from probes.types import AcceleratorInfo, PcieLink
+
+MAX_GPUS = 256
+"""More than one system has: a count above it is not believed."""
 
 CLOCK_FACTOR = 2.0
 """Transfers per cycle of the memory clock that NVML reports."""
 
-# NVML return codes (nvml.h)
-_NOT_SUPPORTED = 3
-_DRIVER_NOT_LOADED = 9
-_LIBRARY_NOT_FOUND = 12
-_GPU_IS_LOST = 15
-_LIB_RM_VERSION_MISMATCH = 18
-
-_INIT_ADVICE = {
-    _LIBRARY_NOT_FOUND: "NVIDIA: the driver's library (libnvidia-ml) is not installed; install the NVIDIA "
-    "driver if there is an NVIDIA card in this machine.",
-    _DRIVER_NOT_LOADED: "NVIDIA: the driver is installed but its kernel module is not loaded; run "
-    "`modprobe nvidia` (a kernel update without rebuilt modules, or Secure Boot, keeps it from loading).",
-    _LIB_RM_VERSION_MISMATCH: "NVIDIA: the driver was updated while the old kernel module keeps running "
-    "(library and module versions differ); reboot to finish the update.",
-}
-
 UNIFIED_NAME = re.compile(r"\b(GB10|Orin|Xavier|Thor|Tegra)\b", re.IGNORECASE)
 """Chips whose GPU has no memory of its own.  Grace Hopper and Grace Blackwell have: not in the list."""
-
-_LIBRARY_FOLDERS = (
-    "usr/lib/x86_64-linux-gnu",
-    "usr/lib/aarch64-linux-gnu",
-    "usr/lib64",
-    "usr/lib",
-    "usr/lib/wsl/lib",
-    "usr/local/nvidia/lib64",
-    "run/opengl-driver/lib",
-    "usr/lib/aarch64-linux-gnu/tegra",
-)
 
 _ARCHITECTURES = {
     (5, 0): "maxwell",
@@ -74,68 +48,6 @@ _ARCHITECTURES = {
     (12, 1): "blackwell-gb10",
 }
 """First compute capability of each architecture (CUDA C++ Programming Guide, compute capabilities)."""
-
-_NVLINK_GBS = {1: 20.0, 2: 25.0, 3: 25.0, 4: 25.0, 5: 50.0}
-"""GB/s per link and direction by NVLink version: NVIDIA's published totals divided by links and by two
-(P100 160/4, V100 300/6, A100 600/12, H100 900/18, B200 1800/18)."""
-_NVLINK_GA102_GBS = 14.0625
-"""GA102 (RTX 3090, A6000; compute capability 8.6): 112.5 GB/s over 4 links, both directions."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """Result of one guarded call: a value, or the error's code."""
-
-    value: Any = None
-    code: int | None = None
-
-
-class _Driver:
-    """NVML with every call guarded: a failing one gives an answer without a value."""
-
-    def __init__(self, nvml: Any) -> None:
-        self.nvml = nvml
-        self.errors: tuple[type[BaseException], ...] = (
-            nvml.NVMLError,
-            AttributeError,
-            OSError,
-            TypeError,
-            ValueError,
-        )
-
-    def ask(self, function: str, *args: Any, **kwargs: Any) -> _Answer:
-        try:
-            return _Answer(getattr(self.nvml, function)(*args, **kwargs))
-        except self.errors as error:
-            return _Answer(code=int(getattr(error, "value", 999) or 999))
-
-    def number(self, function: str, *args: Any) -> int | None:
-        """A positive number; 0 and the all-ones "not available" values are ``None``."""
-        value = self.ask(function, *args).value
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 0xFFFF_FFFF:
-            return None
-        return value
-
-    def text(self, function: str, *args: Any) -> str | None:
-        value = self.ask(function, *args).value
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", errors="replace")
-        return value.strip() or None if isinstance(value, str) else None
-
-
-NO_DRIVER = "NVIDIA: no driver on this system (neither /dev/nvidiactl nor libnvidia-ml)."
-"""The note of a machine without an NVIDIA driver; of interest only when no other GPU is found."""
-
-
-def driver_is_there(root: Path = Path("/")) -> bool:
-    """Whether anything of an NVIDIA driver is on this system: a few ``stat`` calls, no import."""
-    for path in ("proc/driver/nvidia", "dev/nvidiactl", "dev/dxg"):
-        if (root / path).exists():
-            return True
-    folders = [root / f for f in _LIBRARY_FOLDERS]
-    if root == Path("/"):
-        folders += [Path(p) for p in os.environ.get("LD_LIBRARY_PATH", "").split(":") if p]
-    return any((f / n).exists() for f in folders for n in ("libnvidia-ml.so.1", "libnvidia-ml.so"))
 
 
 def probe_nvidia(nvml: Any | None = None, root: Path = Path("/")) -> GpuProbe:
@@ -158,15 +70,15 @@ def probe_nvidia(nvml: Any | None = None, root: Path = Path("/")) -> GpuProbe:
             )
     try:
         nvml.nvmlInit()
-    except (nvml.NVMLError, OSError, AttributeError) as error:
+    except Exception as error:  # NVMLError, or a library that is none
         code = getattr(error, "value", None)
-        advice = _INIT_ADVICE.get(code) if isinstance(code, int) else None
+        advice = INIT_ADVICE.get(code) if isinstance(code, int) else None
         return _without_nvml(
             root,
             (advice or f"NVIDIA: the driver does not answer ({error}); check that `nvidia-smi` works.",),
-            ask_smi=code == _LIBRARY_NOT_FOUND,
+            ask_smi=code == LIBRARY_NOT_FOUND,
         )
-    driver = _Driver(nvml)
+    driver = Driver(nvml)
     try:
         return _probe_devices(driver, root)
     finally:
@@ -184,16 +96,16 @@ def _without_nvml(root: Path, notes: tuple[str, ...], ask_smi: bool = True) -> G
         found = probe_nvidia_smi()
         if found.accelerators:
             return found
+        # A command that is there and fails says more than that the library is missing.
+        notes += tuple(n for n in found.notes if "not installed" not in n)
     return GpuProbe(notes=notes)
 
 
 def _unified_board(root: Path) -> GpuProbe | None:
     """A Jetson or DGX Spark recognised by its board, for systems whose NVML is missing or elsewhere."""
-    model = _board(root)
-    if not re.search(r"jetson|dgx.?spark|\bgb10\b", model, re.IGNORECASE):
-        if not (root / "etc/nv_tegra_release").exists():
-            return None
-        model = model or "NVIDIA Tegra"
+    model = unified_board(root)
+    if model is None:
+        return None
     total, available = meminfo(root)
     reading = GpuReading(
         source="board name",
@@ -209,45 +121,41 @@ def _unified_board(root: Path) -> GpuProbe | None:
     return GpuProbe((info,), notes)
 
 
-def _board(root: Path) -> str:
-    """What the board calls itself, without "Developer Kit": device tree, else DMI product name."""
-    model = (
-        read_line(root / "proc/device-tree/model")
-        or read_line(root / "sys/firmware/devicetree/base/model")
-        or read_line(root / "sys/class/dmi/id/product_name")
-        or ""
-    )
-    kit = r"\s*(developer kit|engineering reference)\b.*"
-    return re.sub(kit, "", model.replace("_", " "), flags=re.IGNORECASE).strip()
-
-
-def _probe_devices(driver: _Driver, root: Path) -> GpuProbe:
+def _probe_devices(driver: Driver, root: Path) -> GpuProbe:
     count = driver.ask("nvmlDeviceGetCount").value
     version = driver.text("nvmlSystemGetDriverVersion")
     accelerators: list[AcceleratorInfo] = []
     notes: list[str] = []
     addresses: list[str] = []
-    for index in range(count if isinstance(count, int) else 0):
-        answer = driver.ask("nvmlDeviceGetHandleByIndex", index)
+    numa_nodes: list[int] = []
+    most = count if isinstance(count, int) and 0 <= count <= MAX_GPUS else 0
+    answers = [driver.ask("nvmlDeviceGetHandleByIndex", index) for index in range(most)]
+    for index, answer in enumerate(answers):
         if answer.value is None:
-            lost = "has fallen off the bus; reboot" if answer.code == _GPU_IS_LOST else "cannot be opened"
+            lost = "has fallen off the bus; reboot" if answer.code == GPU_IS_LOST else "cannot be opened"
             notes.append(f"NVIDIA GPU {index} {lost} (NVML error {answer.code}).")
             continue
-        found = _probe_device(driver, answer.value, version, root)
+        others = [a.value for i, a in enumerate(answers) if i != index and a.value is not None]
+        found = _probe_device(driver, answer.value, others, version, root)
         accelerators += found.accelerators
-        notes += found.notes
+        notes += [note for note in found.notes if note not in notes]
         addresses += found.pci_addresses
+        numa_nodes += found.numa_nodes
     if not accelerators and not notes:
         notes.append("NVIDIA: the driver is loaded but reports no GPU.")
-    return GpuProbe(tuple(accelerators), tuple(notes), tuple(addresses))
+    return GpuProbe(tuple(accelerators), tuple(notes), tuple(addresses), numa_nodes=tuple(numa_nodes))
 
 
-def _probe_device(driver: _Driver, handle: Any, version: str | None, root: Path) -> GpuProbe:
+def _probe_device(
+    driver: Driver, handle: Any, others: Sequence[Any], version: str | None, root: Path
+) -> GpuProbe:
     name = driver.text("nvmlDeviceGetName", handle)
     pci_id, address = _pci(driver, handle)
-    total, free, code = _memory(driver, handle)
+    total, free, reserved, code = _memory(driver, handle)
     power_mw = driver.number("nvmlDeviceGetEnforcedPowerLimit", handle)
-    nvlink = _nvlink(driver, handle)
+    capability = _capability(driver, handle)
+    p2p, p2p_reason = reads_peers(driver, handle, others)
+    node = driver.ask("nvmlDeviceGetNumaNodeId", handle).value
     reading = GpuReading(
         source="nvml",
         vendor="NVIDIA",
@@ -256,26 +164,28 @@ def _probe_device(driver: _Driver, handle: Any, version: str | None, root: Path)
         vram_bytes=total,
         free_bytes=free,
         bus_bits=driver.number("nvmlDeviceGetMemoryBusWidth", handle),
-        memory_mhz=driver.number(
-            "nvmlDeviceGetMaxClockInfo", handle, getattr(driver.nvml, "NVML_CLOCK_MEM", 2)
-        ),
+        memory_mhz=driver.number("nvmlDeviceGetMaxClockInfo", handle, driver.constant("NVML_CLOCK_MEM", 2)),
         clock_factor=CLOCK_FACTOR,
         unified=False,
         pcie=_pcie(driver, handle),
         driver=version,
         power_limit_w=power_mw / 1000 if power_mw else None,
         backend="cuda",
-        architecture=architecture(_capability(driver, handle)),
-        nvlink_bytes_per_s=nvlink,
+        architecture=architecture(capability),
+        nvlink_bytes_per_s=nvlink_bytes_per_s(driver, handle, capability),
+        ecc=driver.first_of_two("nvmlDeviceGetEccMode", handle),
+        reserved_bytes=reserved,
+        display_active=driver.switch("nvmlDeviceGetDisplayActive", handle),
+        p2p=p2p,
+        p2p_reason=p2p_reason,
     )
     addresses = (address,) if address else ()
     ram_total, ram_available = meminfo(root)
     if UNIFIED_NAME.search(name or "") and (
-        code == _NOT_SUPPORTED or (total and ram_total and abs(total / ram_total - 1) < 0.1)
+        code == NOT_SUPPORTED or (total and ram_total and abs(total / ram_total - 1) < 0.1)
     ):
         return _unified(reading, root, ram_total, ram_available, addresses)
-    mig = driver.ask("nvmlDeviceGetMigMode", handle).value
-    if isinstance(mig, list | tuple) and mig and mig[0] == 1:
+    if driver.first_of_two("nvmlDeviceGetMigMode", handle):
         slices = mig_probe(reading, _mig_sizes(driver, handle))
         return GpuProbe(slices.accelerators, slices.notes, addresses)
     info, notes = accelerator_from_reading(reading)
@@ -284,14 +194,15 @@ def _probe_device(driver: _Driver, handle: Any, version: str | None, root: Path)
             *notes,
             f"{name or 'NVIDIA GPU'}: the driver does not tell its memory size (NVML error {code}).",
         )
-    return GpuProbe((info,), (*notes, *link_note(reading)), addresses)
+    nodes = (node,) if isinstance(node, int) and not isinstance(node, bool) and 0 < node < 4096 else ()
+    return GpuProbe((info,), notes, addresses, numa_nodes=nodes)
 
 
 def _unified(
     reading: GpuReading, root: Path, total: int | None, available: int | None, addresses: tuple[str, ...]
 ) -> GpuProbe:
     """A chip whose GPU uses system RAM: all of RAM, what is available of it, the table's bandwidth."""
-    model = _board(root)
+    model = board_name(root)
     name = reading.name
     if "jetson" in model.lower() and re.search(r"orin|xavier|thor|tegra", name or "", re.IGNORECASE):
         name = model  # NVML says only "Orin (nvgpu)"
@@ -316,100 +227,45 @@ def _unified(
     return GpuProbe((info,), notes, addresses)
 
 
-def _mig_sizes(driver: _Driver, handle: Any) -> list[tuple[int | None, int | None]]:
+def _mig_sizes(driver: Driver, handle: Any) -> list[tuple[int | None, int | None]]:
     """(total, free) of each MIG instance of a card."""
     sizes = []
-    for i in range(driver.number("nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
+    for i in range(min(driver.number("nvmlDeviceGetMaxMigDeviceCount", handle) or 0, MAX_GPUS)):
         instance = driver.ask("nvmlDeviceGetMigDeviceHandleByIndex", handle, i).value
         if instance is not None:
-            total, free, _code = _memory(driver, instance)
+            total, free, _reserved, _code = _memory(driver, instance)
             sizes.append((total, free))
     return sizes
 
 
-def mig_probe(card: GpuReading, slices: Sequence[tuple[int | None, int | None]]) -> GpuProbe:
-    """MIG instances, given as (total, free) bytes, as devices with their own memory.
-
-    An instance gets eighths of the card's memory and with them the same share of its bandwidth
-    (NVIDIA MIG User Guide: a memory slice is one eighth of capacity and bandwidth).  With MIG on and
-    no instance known, the card is listed with its memory and an unknown bandwidth.
-    """
-    whole, notes = accelerator_from_reading(card)
-    name = whole.name.value or "NVIDIA GPU"
-    if not slices:
-        reason = f"MIG mode is on and the instances are not listed: none has the whole bandwidth of {name}"
-        listed = replace(whole, bandwidth_bytes_per_s=unknown(reason), fp16_flops=unknown(reason))
-        return GpuProbe(
-            (listed,),
-            (
-                f"{name}: MIG mode is on but no instance is listed, so its bandwidth is unknown; create an "
-                "instance, switch MIG off, or capture `nvidia-smi -q -x`.",
-            ),
-        )
-    accelerators = [_mig_slice(whole, total, free) for total, free in slices]
-    note = (
-        f"{name}: MIG mode is on, {len(slices)} slice(s) listed; a slice has its share of the card's "
-        "bandwidth, and a program sees one slice only."
-    )
-    return GpuProbe(tuple(accelerators), (*notes, note))
-
-
-def _mig_slice(card: AcceleratorInfo, total: int | None, free: int | None) -> AcceleratorInfo:
-    name = card.name.value or "NVIDIA GPU"
-    rate: Fact[float] = unknown(f"a MIG slice has only a part of the bandwidth of {name}")
-    if total and card.vram_bytes.value and card.bandwidth_bytes_per_s.value:
-        eighths = min(8, max(1, round(8 * total / card.vram_bytes.value)))
-        rate = Fact(
-            card.bandwidth_bytes_per_s.value * eighths / 8,
-            f"{eighths}/8 of the card's {card.bandwidth_bytes_per_s.value / 1e9:.0f} GB/s, by memory",
-            "derived",
-        )
-    return replace(
-        card,
-        name=Fact(f"{name} MIG slice", card.vendor.source, "reported"),
-        vram_bytes=Fact(total, card.vendor.source, "reported")
-        if total
-        else unknown("slice size not reported"),
-        free_bytes=Fact(free, card.vendor.source, "reported") if free else unknown("not reported"),
-        bandwidth_bytes_per_s=rate,
-        fp16_flops=unknown(f"a MIG slice has only a part of the compute of {name}"),
-        nvlink_bytes_per_s=unknown("MIG slices have no NVLink"),
-    )
-
-
-def link_note(reading: GpuReading) -> tuple[str, ...]:
-    """A note when the card runs with fewer PCIe lanes than it has."""
-    link = reading.pcie
-    if not (link and link.lanes and link.max_lanes and link.lanes < link.max_lanes):
-        return ()
-    return (
-        f"{reading.name or 'GPU'}: PCIe link is x{link.lanes} of x{link.max_lanes}; another slot may be "
-        "faster for models that do not fit into VRAM.",
-    )
-
-
-def _memory(driver: _Driver, handle: Any) -> tuple[int | None, int | None, int | None]:
-    """(total, free, error code).  Version 2 keeps the driver's reserved memory apart; 1 is older."""
+def _memory(driver: Driver, handle: Any) -> tuple[int | None, int | None, int | None, int | None]:
+    """(total, free, reserved, error code).  Version 2 keeps reserved memory apart; 1 is older."""
     version = getattr(driver.nvml, "nvmlMemory_v2", None)
-    answers: list[Callable[[], _Answer]] = [lambda: driver.ask("nvmlDeviceGetMemoryInfo", handle)]
+    answers: list[Answer] = []
     if version is not None:
-        answers.insert(0, lambda: driver.ask("nvmlDeviceGetMemoryInfo", handle, version=version))
-    code: int | None = None
-    for ask in answers:
-        answer = ask()
-        if answer.value is not None:
-            total, free = int(answer.value.total), int(answer.value.free)
-            if total > 0:
-                return total, min(max(free, 0), total), None
-        code = answer.code
-    return None, None, code
+        answers.append(driver.ask("nvmlDeviceGetMemoryInfo", handle, version=version))
+    if not answers or answers[0].value is None:
+        answers.append(driver.ask("nvmlDeviceGetMemoryInfo", handle))
+    for answer in answers:
+        total, free, reserved = (
+            _size(getattr(answer.value, name, None)) for name in ("total", "free", "reserved")
+        )
+        if total:
+            return total, min(free or 0, total), reserved if reserved and reserved < total else None, None
+    return None, None, None, answers[-1].code
 
 
-def _pci(driver: _Driver, handle: Any) -> tuple[str | None, str | None]:
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**60 else None
+
+
+def _pci(driver: Driver, handle: Any) -> tuple[str | None, str | None]:
     """(device id as four hex digits, address as Linux writes it)."""
     info = driver.ask("nvmlDeviceGetPciInfo", handle).value
     combined = getattr(info, "pciDeviceId", None)
-    device = f"{combined >> 16:04X}" if isinstance(combined, int) and combined > 0xFFFF else None
+    device = (
+        f"{combined >> 16:04X}" if isinstance(combined, int) and 0xFFFF < combined <= 0xFFFF_FFFF else None
+    )
     bus_id = getattr(info, "busId", None)
     if isinstance(bus_id, bytes):
         bus_id = bus_id.decode("ascii", errors="replace")
@@ -420,7 +276,7 @@ def _pci(driver: _Driver, handle: Any) -> tuple[str | None, str | None]:
     return device, address
 
 
-def _pcie(driver: _Driver, handle: Any) -> PcieLink | None:
+def _pcie(driver: Driver, handle: Any) -> PcieLink | None:
     """Generation: the lower of card and slot; width: the current one (it does not change at idle)."""
     generation = driver.number("nvmlDeviceGetMaxPcieLinkGeneration", handle)
     lanes = driver.number("nvmlDeviceGetCurrPcieLinkWidth", handle)
@@ -435,7 +291,7 @@ def _pcie(driver: _Driver, handle: Any) -> PcieLink | None:
     )
 
 
-def _capability(driver: _Driver, handle: Any) -> tuple[int, int] | None:
+def _capability(driver: Driver, handle: Any) -> tuple[int, int] | None:
     value = driver.ask("nvmlDeviceGetCudaComputeCapability", handle).value
     if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int) for v in value):
         return value[0], value[1]
@@ -448,19 +304,3 @@ def architecture(capability: tuple[int, int] | None) -> str | None:
         return None
     known = [first for first in _ARCHITECTURES if first <= capability]
     return _ARCHITECTURES[max(known)] if known else None
-
-
-def _nvlink(driver: _Driver, handle: Any) -> float | None:
-    """Bytes/s in one direction over all active links whose other end answers; ``None`` without NVLink."""
-    capability = _capability(driver, handle)
-    rate = 0.0
-    for link in range(getattr(driver.nvml, "NVML_NVLINK_MAX_LINKS", 18)):
-        state = driver.ask("nvmlDeviceGetNvLinkState", handle, link)
-        if state.code is not None:  # not supported, or past the last link
-            break
-        if state.value != 1 or driver.ask("nvmlDeviceGetNvLinkRemotePciInfo", handle, link).value is None:
-            continue
-        version = driver.number("nvmlDeviceGetNvLinkVersion", handle, link)
-        per_link = _NVLINK_GA102_GBS if capability == (8, 6) else _NVLINK_GBS.get(version or 0)
-        rate += (per_link or 0.0) * 1e9
-    return rate or None

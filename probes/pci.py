@@ -8,28 +8,29 @@ of PCI ids says what it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probes.files import read_line, read_text
 from probes.gpu import (
-    GIB,
-    MIB,
     GpuProbe,
     GpuReading,
     accelerator_from_reading,
-    accelerators_by_pci_id,
     merge,
     read_int,
-    soldered_memory,
 )
+from probes.gpu_match import accelerators_by_pci_id, size_behind_bar, soldered_memory
 from probes.types import PcieLink
+
+if TYPE_CHECKING:
+    from catalog.types import Accelerator
 
 VENDORS = {0x10DE: "NVIDIA", 0x1002: "AMD", 0x8086: "Intel"}
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
-_GENERATION = {2.5: 1.0, 5.0: 2.0, 8.0: 3.0, 16.0: 4.0, 32.0: 5.0, 64.0: 6.0}
+GENERATION = {2.5: 1.0, 5.0: 2.0, 8.0: 3.0, 16.0: 4.0, 32.0: 5.0, 64.0: 6.0}
 """PCIe generation by transfer rate in GT/s (PCI Express Base Specification)."""
 
 _DRIVER_ADVICE = {
@@ -37,7 +38,8 @@ _DRIVER_ADVICE = {
     "AMD": "load the amdgpu driver (part of the kernel) to use it",
     "Intel": "load the i915 or xe driver (part of the kernel) to use it",
 }
-_BACKENDS = {"nvidia": "cuda", "amdgpu": "rocm"}
+BACKENDS = {"nvidia": "cuda", "amdgpu": "rocm", "i915": "vulkan", "xe": "vulkan"}
+"""What a runtime uses through a kernel driver."""
 _RESERVED = ("vfio-pci", "pci-stub", "xen-pciback")
 
 
@@ -50,6 +52,7 @@ class PciDevice:
     device_id: str
     driver: str | None
     path: Path
+    revision: str | None = None
 
 
 def display_devices(root: Path = Path("/")) -> Iterator[PciDevice]:
@@ -71,7 +74,15 @@ def display_devices(root: Path = Path("/")) -> Iterator[PciDevice]:
             continue
         if pci_class >> 16 == 0x12 and vendor == 0x8086:  # Intel's NPUs and Gaudi are no GPUs
             continue
-        yield PciDevice(entry.name, VENDORS[vendor], f"{device:04X}", driver_name(entry), resolved(entry))
+        revision = read_int(entry / "revision")
+        yield PciDevice(
+            entry.name,
+            VENDORS[vendor],
+            f"{device:04X}",
+            driver_name(entry),
+            resolved(entry),
+            None if revision is None else f"{revision:02X}",
+        )
 
 
 def driver_name(device: Path) -> str | None:
@@ -96,7 +107,7 @@ def _speed(path: Path) -> float | None:
     """Generation from a ``…_link_speed`` file, e.g. ``16.0 GT/s PCIe`` -> 4; unknown speeds -> ``None``."""
     text = read_line(path)
     found = re.match(r"(\d+(?:\.\d+)?)", text or "")
-    return _GENERATION.get(float(found[1])) if found else None
+    return GENERATION.get(float(found[1])) if found else None
 
 
 def _width(path: Path) -> int | None:
@@ -105,32 +116,50 @@ def _width(path: Path) -> int | None:
     return value if value is not None and 0 < value <= 32 else None
 
 
-def pcie_link(device: Path) -> PcieLink | None:
-    """The narrowest link between a device and the root port.
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One link on the way from a card to the CPU: highest generation, lanes in use and lanes there are."""
+
+    generation: float | None
+    lanes: int | None
+    max_lanes: int | None
+
+
+def narrowest_link(hops: Sequence[Hop]) -> PcieLink | None:
+    """The narrowest of the links from a card (first) to the root port (last).
 
     Cards with a switch on board (Navi and later) show the full width at the GPU function whatever
     the slot is; the links of the bridges above it tell.  The current speed drops at idle, so the
-    generation is the lowest *maximum* speed on the way, the width the lowest *current* width.
+    generation is the lowest *maximum* speed on the way, the width the lowest *current* width.  What the
+    card itself could use is the least that the links below the root port can.
     """
-    path = resolved(device)
-    speeds: list[float] = []
-    widths: list[int] = []
-    hop = path
-    while _ADDRESS.fullmatch(hop.name):
-        speed, width = _speed(hop / "max_link_speed"), _width(hop / "current_link_width")
-        if speed is not None:
-            speeds.append(speed)
-        if width is not None:
-            widths.append(width)
-        hop = hop.parent
+    speeds = [hop.generation for hop in hops if hop.generation is not None]
+    widths = [hop.lanes for hop in hops if hop.lanes is not None]
     if not speeds and not widths:
         return None
+    card = hops[:-1] or hops
     return PcieLink(
         generation=min(speeds, default=None),
         lanes=min(widths, default=None),
-        max_generation=_speed(path / "max_link_speed"),
-        max_lanes=_width(path / "max_link_width"),
+        max_generation=min((h.generation for h in card if h.generation is not None), default=None),
+        max_lanes=min((h.max_lanes for h in card if h.max_lanes is not None), default=None),
     )
+
+
+def pcie_link(device: Path) -> PcieLink | None:
+    """The narrowest link between a device and the root port, from sysfs."""
+    hops = []
+    hop = resolved(device)
+    while _ADDRESS.fullmatch(hop.name):
+        found = Hop(
+            _speed(hop / "max_link_speed"),
+            _width(hop / "current_link_width"),
+            _width(hop / "max_link_width"),
+        )
+        if found != Hop(None, None, None):
+            hops.append(found)
+        hop = hop.parent
+    return narrowest_link(hops)
 
 
 def probe_pci(root: Path = Path("/"), known: Collection[str] = (), *, live: bool = True) -> GpuProbe:
@@ -148,7 +177,7 @@ def probe_pci(root: Path = Path("/"), known: Collection[str] = (), *, live: bool
             continue
         if device.vendor == "Intel":
             found.append(_intel(device))
-        elif not live and device.driver in _BACKENDS:
+        elif not live and device.driver in BACKENDS:
             found.append(_captured(device))
         else:
             found.append(_without_driver(device))
@@ -156,7 +185,7 @@ def probe_pci(root: Path = Path("/"), known: Collection[str] = (), *, live: bool
 
 
 def _without_driver(device: PciDevice) -> GpuProbe:
-    entries = accelerators_by_pci_id(device.device_id)
+    entries = accelerators_by_pci_id(device.device_id, device.vendor, device.revision)
     where = f"PCI {device.address}"
     if device.vendor == "AMD" and any(e.unified for e in entries):
         return GpuProbe(
@@ -167,6 +196,7 @@ def _without_driver(device: PciDevice) -> GpuProbe:
         source="pci",
         vendor=device.vendor,
         pci_id=device.device_id,
+        revision=device.revision,
         pcie=pcie_link(device.path),
         vram_reason="needs the driver",
     )
@@ -185,9 +215,10 @@ def _captured(device: PciDevice) -> GpuProbe:
         source="pci",
         vendor=device.vendor,
         pci_id=device.device_id,
+        revision=device.revision,
         pcie=pcie_link(device.path),
         driver=device.driver,
-        backend=_BACKENDS.get(device.driver or ""),
+        backend=BACKENDS.get(device.driver or ""),
         vram_reason="not in the captured tree",
     )
     info, notes = accelerator_from_reading(reading)
@@ -218,8 +249,8 @@ def _advice(device: PciDevice) -> str:
 
 def _intel(device: PciDevice) -> GpuProbe:
     """An Intel GPU: VRAM from the xe or i915 driver, everything else from the catalog."""
-    entries = accelerators_by_pci_id(device.device_id)
-    vram, source = _intel_vram(device.path)
+    entries = accelerators_by_pci_id(device.device_id, device.vendor, device.revision)
+    vram, source = _intel_vram(device.path, entries)
     discrete = vram is not None or any(not e.unified for e in entries)
     if not discrete:
         if not entries:
@@ -234,6 +265,7 @@ def _intel(device: PciDevice) -> GpuProbe:
             source="pci",
             vendor="Intel",
             pci_id=device.device_id,
+            revision=device.revision,
             unified=True,
             pcie_reason="the GPU is part of the chip",
             driver=device.driver,
@@ -247,6 +279,7 @@ def _intel(device: PciDevice) -> GpuProbe:
         source=source or "pci",
         vendor="Intel",
         pci_id=device.device_id,
+        revision=device.revision,
         vram_bytes=vram,
         unified=False,
         pcie=pcie_link(device.path),
@@ -261,8 +294,8 @@ def _intel(device: PciDevice) -> GpuProbe:
     return GpuProbe((info,), notes, (device.address,))
 
 
-def _intel_vram(path: Path) -> tuple[int | None, str | None]:
-    """(bytes, source): xe's tiles, i915's local memory, else a large BAR 2 (resizable BAR)."""
+def _intel_vram(path: Path, entries: tuple[Accelerator, ...]) -> tuple[int | None, str | None]:
+    """(bytes, source): xe's tiles, i915's local memory, else the size sold that a large BAR 2 stands for."""
     tiles = [v for v in map(read_int, sorted(path.glob("tile*/physical_vram_size_bytes"))) if v]
     if tiles:
         return sum(tiles), "xe"
@@ -275,7 +308,6 @@ def _intel_vram(path: Path) -> tuple[int | None, str | None]:
         bounds = re.findall(r"0x([0-9a-fA-F]+)", lines[2])
         if len(bounds) >= 2:
             size = int(bounds[1], 16) - int(bounds[0], 16) + 1
-            # 256 MiB is the window without resizable BAR; integrated graphics have the same.
-            if size >= 2 * GIB and size % MIB == 0:
-                return size, "pci BAR 2"
+            sold = size_behind_bar(entries, size)
+            return sold, "pci BAR 2 and catalog" if sold else None
     return None, None

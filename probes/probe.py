@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from probes.gpu import GpuProbe
-from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, SystemInfo
+from probes.types import AcceleratorInfo, CpuInfo, MemoryInfo, Rig, StorageInfo, SystemInfo, unknown
 from probes.unknowns import unknown_cpu, unknown_memory, unknown_system
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STEPS = ("system", "cpu", "memory", "nvidia", "amd", "pci", "bandwidth")
+STEPS = ("system", "cpu", "memory", "nvidia", "amd", "pci", "storage", "bandwidth")
 """Names given to ``on_step``, in the order in which they finish; macOS and Windows have "desktop" after
-memory."""
+memory, and measuring GPU memory "vram" after bandwidth."""
 
 TIMEOUTS_S = {
     "system": 3.0,
@@ -35,11 +35,14 @@ TIMEOUTS_S = {
     "nvidia": 20.0,
     "amd": 5.0,
     "pci": 5.0,
+    "storage": 5.0,
 }
 """NVML takes a second or two per GPU when no persistence daemon keeps the driver awake."""
 
 MEASURE_BUDGET_S = 2.0
 MEASURE_TIMEOUT_S = 30.0
+MEASURE_VRAM_TIMEOUT_S = 120.0
+"""Importing a GPU library can take a minute from a cold disk."""
 
 OnStep = Callable[[str, str], None]
 """Called with the step and ``running``, ``done``, ``skipped``, ``failed`` or ``timeout``."""
@@ -94,6 +97,7 @@ def probe_rig(
     root: Path = Path("/"),
     *,
     measure: bool = False,
+    measure_vram: bool = False,
     use_cache: bool = True,
     on_step: OnStep | None = None,
 ) -> Rig:
@@ -102,10 +106,12 @@ def probe_rig(
     Args:
         root: the file system to read; another folder is a captured tree of another machine.
         measure: measure the memory bandwidth now (about two seconds) and remember it.
+        measure_vram: measure the GPUs' memory through a GPU library, if one is installed.
         use_cache: use a remembered measurement when there is one.
         on_step: told about each step as it starts and ends.
     """
     here = root == Path("/")
+    storage = _Step("storage", lambda: _storage(here), on_step)  # a network drive may hang
     nvidia = _Step("nvidia", lambda: _nvidia(root), on_step)  # the slow one: beside the others
     notes: list[str] = []
 
@@ -137,8 +143,15 @@ def probe_rig(
     found.append(GpuProbe(kept, extra.notes))
     gpus, gpu_notes, carve_out = _join_gpus(found, system)
     notes.extend(gpu_notes)
+    nodes = tuple(node for probe in found for node in probe.numa_nodes)
+    if nodes:
+        from probes.unified import without_gpu_nodes
+
+        memory, node_notes = without_gpu_nodes(memory, cpu.numa, nodes)
+        notes.extend(node_notes)
     memory, gpus, pool_notes = _settle(memory, gpus, carve_out)
     notes.extend(pool_notes)
+    places = wait(storage, lambda _: ())
     if here and (measure or use_cache):
         memory, measured_notes = _measured(cpu, memory, measure, use_cache, on_step)
         notes.extend(measured_notes)
@@ -151,6 +164,9 @@ def probe_rig(
                 notes = [*(n for n in notes if n not in stale), *refuted]
     else:
         _tell(on_step, "bandwidth", "skipped")
+    if here and measure_vram:
+        gpus, vram_notes = _measured_vram(gpus, on_step)
+        notes.extend(vram_notes)
     notes.extend(_unknown_notes(cpu, memory, system))
     rig = Rig(
         name="this machine" if here else "captured machine",
@@ -159,6 +175,7 @@ def probe_rig(
         memory=memory,
         accelerators=gpus,
         notes=tuple(dict.fromkeys(notes)),
+        storage=places,
     )
     from probes.rigchecks import without_contradictions
 
@@ -185,7 +202,7 @@ def _desktop(
 
     platform: str = sys.platform
     if platform == "darwin":
-        from probes.macos import probe_mac
+        from probes.macos_live import probe_mac
 
         mac = probe_mac()
         joined = first_known((mac.cpu,), cpu), first_known((mac.memory,), memory)
@@ -194,24 +211,33 @@ def _desktop(
         return None
     from probes.cpu import cpu_from_dmi
     from probes.memory import memory_from_dmi
+    from probes.system import system_from_dmi
     from probes.windows_live import probe_windows
 
     windows = probe_windows()
+    cpu = first_known((windows.cpu,), cpu)
+    notes = windows.gpus.notes
     if windows.records is not None:
+        system = first_known((system_from_dmi(windows.records),), system)
         cpu = first_known((cpu_from_dmi(windows.records),), cpu)
-        from_dmi, _ = memory_from_dmi(
-            windows.records,
-            cpu_name=cpu.name.value,
-            sockets=cpu.sockets.value,
-            family=cpu_family(cpu.name.value),
-            total_bytes=memory.total_bytes.value,
-        )
-        memory = first_known((from_dmi,), memory)
+        if system.virtualization.value in (None, "none"):  # a virtual machine's modules are made up
+            from_dmi, more = memory_from_dmi(
+                windows.records,
+                cpu_name=cpu.name.value,
+                sockets=cpu.sockets.value,
+                family=cpu_family(cpu.name.value),
+                total_bytes=memory.total_bytes.value,
+            )
+            memory = first_known((from_dmi,), memory)
+            notes += more
     if not cpu.isa.known:
         from probes.cpuid import isa_from_cpuid
+        from probes.windows_cpu import isa_from_features
 
-        cpu = replace(cpu, isa=isa_from_cpuid())
-    return system, cpu, memory, windows.gpus
+        for ask in (isa_from_cpuid, isa_from_features):
+            if not cpu.isa.known:
+                cpu = replace(cpu, isa=ask())
+    return system, cpu, memory, replace(windows.gpus, notes=notes)
 
 
 def cpu_family(cpu_name: str | None) -> CpuFamily | None:
@@ -240,6 +266,10 @@ def _memory(root: Path, cpu: CpuInfo, system: SystemInfo) -> tuple[MemoryInfo, t
 
 
 def _nvidia(root: Path) -> GpuProbe:
+    from probes.nvidia_presence import NO_DRIVER, driver_is_there, unified_board
+
+    if sys.platform == "linux" and not driver_is_there(root) and unified_board(root) is None:
+        return GpuProbe(notes=(NO_DRIVER,))  # spares the import
     from probes.nvidia import probe_nvidia
 
     return probe_nvidia(root=root)
@@ -259,12 +289,20 @@ def _pci(root: Path, known: list[str], here: bool) -> GpuProbe:
     return probe_pci(root, known, live=here)
 
 
+def _storage(here: bool) -> tuple[StorageInfo, ...]:
+    if not here:
+        return ()  # another machine's drives cannot be asked
+    from probes.storage import probe_storage
+
+    return probe_storage()
+
+
 def _join_gpus(
     found: list[GpuProbe], system: SystemInfo
 ) -> tuple[tuple[AcceleratorInfo, ...], tuple[str, ...], int | None]:
     """All GPUs, the notes that matter, and the largest BIOS carve-out."""
     from probes.gpu import merge
-    from probes.nvidia import NO_DRIVER
+    from probes.nvidia_presence import NO_DRIVER
 
     joined = merge(found)
     if joined.accelerators:
@@ -298,24 +336,32 @@ def _measured(
     if not measure:
         kept = load_measurement(key) if use_cache else None
         _tell(on_step, "bandwidth", "done" if kept else "skipped")
-        if kept is not None:
-            memory = replace(memory, measured_bandwidth_bytes_per_s=kept.as_fact())
-        return memory, ()
-    from probes.bandwidth import measure_ram_bandwidth
+        return (kept.added_to(memory) if kept else memory), ()
+    from probes.bandwidth import MeasurementSkippedError, measure_ram
 
-    limit = cpu.usable_cores.value or cpu.logical_cores.value or 1
-    threads = max(1, min(int(limit), cpu.physical_cores.value or int(limit)))
-    available = memory.available_bytes.value
+    def run() -> BandwidthMeasurement | str:
+        try:
+            return measure_ram(cpu, memory, MEASURE_BUDGET_S)
+        except MeasurementSkippedError as error:
+            return str(error)
 
-    def run() -> BandwidthMeasurement | None:
-        return measure_ram_bandwidth(threads, available, MEASURE_BUDGET_S, cpu.caches)
-
-    measurement, notes = _Step("bandwidth", run, on_step).result(MEASURE_TIMEOUT_S, lambda _: None)
-    if measurement is None:
-        return memory, notes
+    found, notes = _Step("bandwidth", run, on_step).result(MEASURE_TIMEOUT_S, str)
+    if isinstance(found, str):
+        memory = replace(memory, measured_bandwidth_bytes_per_s=unknown(found))
+        return memory, notes or (f"{found}.",)
     if use_cache:
-        store_measurement(key, measurement)
-    return replace(memory, measured_bandwidth_bytes_per_s=measurement.as_fact()), notes
+        store_measurement(key, found)
+    return found.added_to(memory), notes
+
+
+def _measured_vram(
+    gpus: tuple[AcceleratorInfo, ...], on_step: OnStep | None
+) -> tuple[tuple[AcceleratorInfo, ...], tuple[str, ...]]:
+    from probes.vram_bandwidth import measure_vram
+
+    step = _Step("vram", lambda: measure_vram(gpus), on_step)
+    (measured, found), notes = step.result(MEASURE_VRAM_TIMEOUT_S, lambda _: (gpus, ()))
+    return measured, (*notes, *found)
 
 
 def _unknown_notes(cpu: CpuInfo, memory: MemoryInfo, system: SystemInfo) -> list[str]:

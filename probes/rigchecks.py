@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from probes.rigbounds import within_bounds
 from probes.types import CpuInfo, Fact, MemoryInfo, Rig, unknown
 
 BANDWIDTH_SLACK = 1.5
@@ -93,7 +94,8 @@ def _memory(memory: MemoryInfo) -> Iterator[Contradiction]:
 
 
 def without_contradictions(rig: Rig) -> Rig:
-    """The Rig with every contradicting fact made unknown, and a note for each."""
+    """The Rig with every incredible or contradicting fact made unknown, and a note for each."""
+    rig = within_bounds(rig)
     for _ in range(256):  # each round removes one fact
         found = next(contradictions(rig), None)
         if found is None:

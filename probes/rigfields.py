@@ -57,6 +57,10 @@ SYSTEM_FACTS = (
     _text("virtualization", "none, or the hypervisor's name"),
     _text("container", "none, or the container engine's name"),
     _text("product", "the computer's or board's product name"),
+    _bytes("memlock_bytes", "RAM that a process may lock, where there is a limit", minimum=0),
+    _text("transparent_huge_pages", "always, madvise or never"),
+    _bytes("huge_pages_bytes", "RAM set aside for huge pages", minimum=0),
+    _bytes("swap_bytes", "swap space", minimum=0),
 )
 
 CPU_FACTS = (
@@ -68,6 +72,9 @@ CPU_FACTS = (
         "isa", "strings", required=True, about="instruction-set extensions, lower case, such as avx512_vnni"
     ),
     _count("performance_cores", "performance cores of a hybrid CPU"),
+    _count("efficiency_cores", "all other cores of a hybrid CPU"),
+    _count("threads_per_core", "hardware threads of a core", maximum=16),
+    _count("ccds", "chiplets with cores over all sockets (AMD)"),
     Field(
         "usable_cores", "number", minimum=0, maximum=1e6, about="logical CPUs that affinity and quota leave"
     ),
@@ -83,6 +90,7 @@ NUMA_FIELDS = (
     _count("node", "node number", required=True, minimum=0),
     _text("cpus", "kernel CPU list such as 0-15,32-47", required=True),
     _bytes("total_bytes", "memory of the node, null if unknown"),
+    _text("distances", "relative latency to each node in their order, such as 10 21"),
 )
 
 MEMORY_FACTS = (
@@ -93,6 +101,8 @@ MEMORY_FACTS = (
     _count("mts", "data rate in MT/s (twice the clock)", required=True, maximum=200_000),
     _rate("bandwidth_bytes_per_s", "theoretical, summed over sockets", required=True),
     _rate("measured_bandwidth_bytes_per_s", "read bandwidth measured on this machine", required=True),
+    _count("measured_threads", "fewest threads that draw the measured bandwidth"),
+    Field("measured_spread", "number", minimum=0, maximum=1, about="(best - worst) / best of the repeats"),
     _bytes("installed_bytes", "sum of the modules"),
     _count("slots", "memory slots", maximum=4096),
     _count("max_channels", "64-bit channels that the CPUs have, over all sockets", maximum=4096),
@@ -133,6 +143,7 @@ ACCELERATOR_FACTS = (
     _bytes("vram_bytes", "its memory; for unified memory, what it may use of RAM", required=True),
     _bytes("free_bytes", "memory free now", minimum=0),
     _rate("bandwidth_bytes_per_s", "memory bandwidth", required=True),
+    _rate("measured_bandwidth_bytes_per_s", "measured by copying inside it, bytes read and written"),
     Field("unified", "boolean", required=True, about="true when it uses system RAM"),
     Field("pcie", "pcie", required=True, about="the link to the CPU"),
     _text("architecture", "class that efficiencies are keyed by, such as ada"),
@@ -144,4 +155,16 @@ ACCELERATOR_FACTS = (
     _text("backend", "cuda, rocm, vulkan, metal or sycl"),
     _text("memory_type", "GDDR6, HBM3 …"),
     Field("ecc", "boolean", about="true when error correction of its memory is on"),
+    _bytes("reserved_bytes", "memory that the driver keeps for itself", minimum=0),
+    Field("display_active", "boolean", about="true when it drives a screen"),
+    Field("p2p", "boolean", about="true when it can read the memory of the rig's other GPUs directly"),
+)
+
+STORAGE_FACTS = (
+    _text("folder", "folder of a runtime's models, ~ for the home folder", required=True),
+    _text("kind", "nvme, ssd, hdd, flash, network or ram", required=True),
+    _text("file_system", "file system", required=True),
+    _bytes("free_bytes", "space that is free to this user", required=True, minimum=0),
+    _bytes("total_bytes", "size of the file system"),
+    Field("pcie", "pcie", about="the link of an NVMe drive"),
 )

@@ -12,11 +12,11 @@ import difflib
 import json
 import math
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from probes.rigbounds import clean_text, is_control
 from probes.rigchecks import contradictions
 from probes.rigfields import (
     ACCELERATOR_FACTS,
@@ -30,6 +30,7 @@ from probes.rigfields import (
     NUMA_FIELDS,
     PCIE_FIELDS,
     SCHEMA,
+    STORAGE_FACTS,
     SYSTEM_FACTS,
     Field,
 )
@@ -46,6 +47,7 @@ from probes.types import (
     PcieLink,
     Rig,
     RigError,
+    StorageInfo,
     SystemInfo,
     unknown,
 )
@@ -67,7 +69,7 @@ def rig_to_document(rig: Rig) -> dict[str, Any]:
     """
     return {
         "schema": SCHEMA,
-        "name": _clean(rig.name),
+        "name": clean_text(rig.name),
         "system": _facts_out(rig.system, SYSTEM_FACTS, "system"),
         "cpu": {
             **_facts_out(rig.cpu, CPU_FACTS, "cpu"),
@@ -82,7 +84,8 @@ def rig_to_document(rig: Rig) -> dict[str, Any]:
         "accelerators": [
             _facts_out(gpu, ACCELERATOR_FACTS, f"accelerators[{i}]") for i, gpu in enumerate(rig.accelerators)
         ],
-        "notes": [_clean(n) for n in rig.notes],
+        "storage": [_facts_out(s, STORAGE_FACTS, f"storage[{i}]") for i, s in enumerate(rig.storage)],
+        "notes": [clean_text(n) for n in rig.notes],
     }
 
 
@@ -91,23 +94,13 @@ def rig_to_json(rig: Rig) -> str:
     return json.dumps(rig_to_document(rig), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _clean(text: str) -> str:
-    """Text without control characters (a hostile BIOS string must not reach a terminal), cut to length."""
-    return "".join(" " if _is_control(c) else c for c in text)[:MAX_TEXT]
-
-
-def _is_control(c: str) -> bool:
-    """Control, formatting (text direction), unassigned and half characters, but no kind of space."""
-    return not c.isprintable() and unicodedata.category(c) != "Zs"
-
-
 def _facts_out(holder: object, fields: Iterable[Field], where: str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for field in fields:
         fact: Fact[Any] = getattr(holder, field.name)
         out[field.name] = {
             "value": _value_out(fact.value, field, f"{where}.{field.name}"),
-            "source": _clean(fact.source),
+            "source": clean_text(fact.source),
             "confidence": fact.confidence,
         }
     return out
@@ -121,9 +114,9 @@ def _value_out(value: Any, field: Field, where: str) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _clean(value)
+        return clean_text(value)
     if field.kind == "strings":
-        return [_clean(v) for v in value]
+        return [clean_text(v) for v in value]
     if isinstance(value, PcieLink):
         return _record_out(value, PCIE_FIELDS, where)
     if isinstance(value, float):
@@ -216,7 +209,7 @@ def rig_from_document(document: object) -> Rig:
         raise RigError(
             f'schema: expected "{SCHEMA}", the document {got}; write it with `rig-advisor probe --json`'
         )
-    top = ("schema", "name", "system", "cpu", "memory", "accelerators", "notes")
+    top = ("schema", "name", "system", "cpu", "memory", "accelerators", "storage", "notes")
     _only(doc, top, "")
     for name in ("cpu", "memory", "accelerators"):
         if name not in doc:
@@ -231,6 +224,10 @@ def rig_from_document(document: object) -> Rig:
             for i, item in enumerate(_array(doc["accelerators"], "accelerators"))
         ),
         notes=tuple(_string(n, f"notes[{i}]") for i, n in enumerate(_array(doc.get("notes", []), "notes"))),
+        storage=tuple(
+            StorageInfo(**_facts_in(item, STORAGE_FACTS, f"storage[{i}]"))
+            for i, item in enumerate(_array(doc.get("storage", []), "storage"))
+        ),
     )
     for found in contradictions(rig):
         raise RigError(f"{found.key}: {found.text}; correct one of them, or make it unknown")
@@ -378,7 +375,7 @@ def _string(item: object, where: str) -> str:
         raise RigError(f"{where}: expected text, got {_shown(item)}")
     if len(item) > MAX_TEXT:
         raise RigError(f"{where}: {len(item)} characters; at most {MAX_TEXT} are allowed")
-    if any(map(_is_control, item)):
+    if any(map(is_control, item)):
         raise RigError(f"{where}: contains control characters; remove them")
     return item
 
@@ -387,7 +384,7 @@ def _only(obj: Mapping[str, Any], names: Sequence[str], where: str) -> None:
     for key in obj:
         if key in names or (isinstance(key, str) and key.startswith("x_")):
             continue
-        shown = _clean(str(key))[:60]
+        shown = clean_text(str(key))[:60]
         path = f"{where}.{shown}" if where else shown
         near = difflib.get_close_matches(shown, names, 1, 0.5)
         hint = f'did you mean "{near[0]}"?' if near else f"known here: {', '.join(names)}"

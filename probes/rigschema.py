@@ -20,6 +20,7 @@ from probes.rigfields import (
     NUMA_FIELDS,
     PCIE_FIELDS,
     SCHEMA,
+    STORAGE_FACTS,
     SYSTEM_FACTS,
     Field,
 )
@@ -48,6 +49,7 @@ def rig_schema() -> dict[str, Any]:
                     advice=_array(_record(ADVICE_FIELDS)),
                 ),
                 "accelerators": _array(_facts(ACCELERATOR_FACTS)),
+                "storage": _array(_facts(STORAGE_FACTS)),
                 "notes": {
                     **_array(_text()),
                     "description": "What could not be found, and what would let us find it.",

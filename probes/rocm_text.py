@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from probes.amd import APU_PCI_IDS, architecture
-from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, accelerators_by_pci_id, merge
+from probes.files import whole_number
+from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, merge
+from probes.gpu_match import accelerators_by_pci_id
 from probes.types import PcieLink, RigError
 
+_CARD = re.compile(r"card[0-9]{1,6}")
 _GT_S = {2.5: 1.0, 5.0: 2.0, 8.0: 3.0, 16.0: 4.0, 32.0: 5.0, 64.0: 6.0}
 _NULLS = ("", "n/a", "none", "unknown", "unsupported", "0x0")
 
@@ -22,8 +25,7 @@ _NULLS = ("", "n/a", "none", "unknown", "unsupported", "0x0")
 def is_rocm_smi(document: object) -> bool:
     """Whether parsed JSON is what ``rocm-smi --json`` prints: an object of ``card0``, ``card1`` …"""
     return isinstance(document, Mapping) and any(
-        isinstance(k, str) and re.fullmatch(r"card\d+", k) and isinstance(v, Mapping)
-        for k, v in document.items()
+        isinstance(k, str) and _CARD.fullmatch(k) and isinstance(v, Mapping) for k, v in document.items()
     )
 
 
@@ -38,7 +40,7 @@ def gpus_from_rocm_smi(document: object) -> GpuProbe:
     system = document.get("system")
     driver = _lookup(system, "driverversion") if isinstance(system, Mapping) else None
     cards = sorted(
-        (k for k, v in document.items() if re.fullmatch(r"card\d+", str(k)) and isinstance(v, Mapping)),
+        (k for k, v in document.items() if _CARD.fullmatch(str(k)) and isinstance(v, Mapping)),
         key=lambda k: int(k[4:]),
     )
     return merge(_card(document[k], driver) for k in cards)
@@ -59,7 +61,7 @@ def _lookup(card: Mapping[str, Any], *names: str) -> str | None:
 
 
 def _bytes(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and 0 < int(text) < 2**60 else None
+    return whole_number(text) or None
 
 
 def _card(card: Mapping[str, Any], driver: str | None) -> GpuProbe:
@@ -69,15 +71,18 @@ def _card(card: Mapping[str, Any], driver: str | None) -> GpuProbe:
     used = _bytes(_lookup(card, "vramtotalusedmemoryb")) or 0
     gtt = _bytes(_lookup(card, "gtttotalmemoryb"))
     gfx = _lookup(card, "gfxversion")
-    entries = accelerators_by_pci_id(pci_id)
+    found_revision = re.fullmatch(r"0x([0-9a-fA-F]{1,2})", _lookup(card, "devicerev") or "")
+    revision = found_revision[1] if found_revision else None
+    entries = accelerators_by_pci_id(pci_id, "AMD", revision)
     unified = pci_id in APU_PCI_IDS or any(e.unified for e in entries)
-    power = re.match(r"[\d.]+", _lookup(card, "maxgraphicspackagepowerw") or "")
+    power = re.match(r"\d{1,6}(?:\.\d{1,6})?", _lookup(card, "maxgraphicspackagepowerw") or "")
     pool = (total or 0) + (gtt or 0) if unified else total
     reading = GpuReading(
         source="rocm-smi",
         vendor="AMD",
         name=_name(card),
         pci_id=pci_id,
+        revision=revision,
         vram_bytes=pool or None,
         free_bytes=total - used if total and used <= total and not unified else None,
         unified=unified,
@@ -100,15 +105,20 @@ def _name(card: Mapping[str, Any]) -> str | None:
     text = _lookup(card, "cardseries", "devicename", "marketname", "cardmodel")
     if text is None or re.fullmatch(r"0x[0-9a-fA-F]+", text):
         return None
-    inner = re.search(r"\[([^\]]+)\]\s*$", text)
+    inner = re.search(r"\[([^\[\]]+)\]$", text)
     return inner[1].strip() if inner else text
 
 
 def _pcie(card: Mapping[str, Any]) -> PcieLink | None:
     """``1 (8.0GT/s x16)``: the width; the speed is the current one and drops at idle."""
-    found = re.search(r"([\d.]+)GT/s x(\d+)", _lookup(card, "pcieclocklevel") or "")
+    found = re.search(r"(\d{1,3}(?:\.\d{1,3})?)GT/s x(\d{1,3})", _lookup(card, "pcieclocklevel") or "")
     if found is None:
         return None
-    speeds = [m for v in card.values() if isinstance(v, str) for m in re.findall(r"^([\d.]+)GT/s x\d+", v)]
+    speeds = [
+        m
+        for v in card.values()
+        if isinstance(v, str)
+        for m in re.findall(r"^(\d{1,3}(?:\.\d{1,3})?)GT/s x\d", v)
+    ]
     generations = [g for s in (*speeds, found[1]) if (g := _GT_S.get(float(s))) is not None]
     return PcieLink(generation=max(generations, default=None), lanes=int(found[2]))

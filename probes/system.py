@@ -7,6 +7,7 @@ from pathlib import Path
 
 from probes.dmi import DmiRecords, meaningful
 from probes.files import exists, read_line, read_text
+from probes.limits import with_limits
 from probes.types import Fact, SystemInfo, unknown
 from probes.virtual import hypervisor_from_names
 
@@ -124,12 +125,13 @@ def probe_system(root: Path = Path("/")) -> SystemInfo:
             container=unknown(because),
             product=unknown(because),
         )
-    return SystemInfo(
+    system = SystemInfo(
         os=Fact("linux", "/proc", "reported"),
         virtualization=_virtualization(root),
         container=_container(root),
         product=_product(root),
     )
+    return with_limits(system, root)
 
 
 def system_from_dmi(records: DmiRecords) -> SystemInfo:

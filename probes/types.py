@@ -61,11 +61,16 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class NumaNode:
-    """A NUMA node: its CPUs (a kernel list such as ``0-15,32-47``) and its memory."""
+    """A NUMA node: its CPUs (a kernel list such as ``0-15,32-47``) and its memory.
+
+    A node without CPUs is memory alone: HBM, CXL, or that of a GPU.
+    """
 
     node: int
     cpus: str
     total_bytes: int | None
+    distances: str | None = None
+    """Relative latency to each node in their order, 10 for its own: ``10 21`` (ACPI SLIT)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,12 @@ class CpuInfo:
     logical_cores: Fact[int]
     isa: Fact[tuple[str, ...]]
     performance_cores: Fact[int] = field(default_factory=lambda: unknown("not a hybrid CPU, or not detected"))
+    efficiency_cores: Fact[int] = field(default_factory=lambda: unknown("not a hybrid CPU, or not detected"))
+    """All cores of a hybrid CPU that are no performance cores."""
+    threads_per_core: Fact[int] = field(default_factory=lambda: unknown("not detected"))
+    """Hardware threads of the cores that have most: 2 where SMT is on."""
+    ccds: Fact[int] = field(default_factory=lambda: unknown("no chiplets of cores known"))
+    """Chiplets with cores over all sockets (AMD): each has its own limit of memory bandwidth."""
     usable_cores: Fact[float] = field(default_factory=lambda: unknown("no limit found"))
     """Logical CPUs this process may use (affinity, cgroup quota), when fewer than there are."""
     caches: tuple[Cache, ...] = ()
@@ -143,6 +154,10 @@ class MemoryInfo:
     mts: Fact[int]
     bandwidth_bytes_per_s: Fact[float]
     measured_bandwidth_bytes_per_s: Fact[float]
+    measured_threads: Fact[int] = field(default_factory=lambda: unknown("not measured"))
+    """Fewest threads that draw the measured bandwidth."""
+    measured_spread: Fact[float] = field(default_factory=lambda: unknown("not measured"))
+    """(best - worst) / best of the measurement's repeats."""
     installed_bytes: Fact[int] = field(default_factory=lambda: unknown("no module list"))
     slots: Fact[int] = field(default_factory=lambda: unknown("no module list"))
     max_channels: Fact[int] = field(default_factory=lambda: unknown("the CPU's channels are not known"))
@@ -181,6 +196,8 @@ class AcceleratorInfo:
     architecture: Fact[str]
     fp16_flops: Fact[float]
     """Dense FP16 FLOP/s of the matrix units (or shaders)."""
+    measured_bandwidth_bytes_per_s: Fact[float] = field(default_factory=lambda: unknown("not measured"))
+    """Copying inside the memory, bytes read and written; only measured when asked for."""
     nvlink_bytes_per_s: Fact[float] = field(default_factory=lambda: unknown("no NVLink"))
     """One direction, to the other GPUs of this rig."""
     pci_id: Fact[str] = field(default_factory=lambda: unknown("not read"))
@@ -192,6 +209,12 @@ class AcceleratorInfo:
     """``GDDR6``, ``HBM3`` …"""
     ecc: Fact[bool] = field(default_factory=lambda: unknown("not read"))
     """Whether error correction of its memory is switched on."""
+    reserved_bytes: Fact[int] = field(default_factory=lambda: unknown("not read"))
+    """Memory that the driver keeps for itself: part of ``vram_bytes``, never free."""
+    display_active: Fact[bool] = field(default_factory=lambda: unknown("not read"))
+    """Whether it drives a screen, which takes some of its memory and time."""
+    p2p: Fact[bool] = field(default_factory=lambda: unknown("not read"))
+    """Whether it can read the memory of the rig's other GPUs directly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +228,28 @@ class SystemInfo:
     container: Fact[str]
     """``none`` or the container engine's name."""
     product: Fact[str] = field(default_factory=lambda: unknown("not read"))
+    memlock_bytes: Fact[int] = field(default_factory=lambda: unknown("not read"))
+    """RAM that a process may lock (``ulimit -l``), when there is a limit."""
+    transparent_huge_pages: Fact[str] = field(default_factory=lambda: unknown("not read"))
+    """``always``, ``madvise`` or ``never``."""
+    huge_pages_bytes: Fact[int] = field(default_factory=lambda: unknown("not read"))
+    """RAM set aside for huge pages: not there for anything else."""
+    swap_bytes: Fact[int] = field(default_factory=lambda: unknown("not read"))
+
+
+@dataclass(frozen=True, slots=True)
+class StorageInfo:
+    """A place where model files lie: one entry per file system."""
+
+    folder: Fact[str]
+    """A known folder of a runtime, with ``~`` for the home folder."""
+    kind: Fact[str]
+    """``nvme``, ``ssd``, ``hdd``, ``flash`` (SD card, eMMC), ``network`` or ``ram``."""
+    file_system: Fact[str]
+    free_bytes: Fact[int]
+    total_bytes: Fact[int] = field(default_factory=lambda: unknown("not read"))
+    pcie: Fact[PcieLink] = field(default_factory=lambda: unknown("not an NVMe drive, or not read"))
+    """The link of an NVMe drive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,3 +263,4 @@ class Rig:
     accelerators: tuple[AcceleratorInfo, ...]
     notes: tuple[str, ...] = ()
     """What could not be found, and what would let us find it."""
+    storage: tuple[StorageInfo, ...] = ()

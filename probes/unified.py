@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from catalog.memory_model import gpu_share
-from probes.types import AcceleratorInfo, Fact, MemoryInfo
+from probes.types import AcceleratorInfo, Fact, MemoryInfo, NumaNode
 
 DEFAULT_SHARE = {"NVIDIA": 1.0, "AMD": 0.5, "Intel": 0.5}
 """What a GPU may use of RAM when its driver does not say: CUDA on Tegra and GB10 sees all of it; the
@@ -17,6 +17,28 @@ def share_of_ram(vendor: str | None, ram_bytes: int) -> int:
     """Bytes of RAM that a unified GPU may use by its driver's default."""
     share = gpu_share("macos", ram_bytes) if vendor == "Apple" else None
     return int(ram_bytes * (share or DEFAULT_SHARE.get(vendor or "", 0.5)))
+
+
+def without_gpu_nodes(
+    memory: MemoryInfo, numa: tuple[NumaNode, ...], nodes: tuple[int, ...]
+) -> tuple[MemoryInfo, tuple[str, ...]]:
+    """RAM without the NUMA nodes that are memory of GPUs (Grace Hopper): those count as VRAM.
+
+    A node with CPUs is RAM whatever the driver says of it.
+    """
+    of_gpus = [n for n in numa if n.node in nodes and not n.cpus and n.total_bytes]
+    taken = sum(n.total_bytes or 0 for n in of_gpus)
+    total = memory.total_bytes
+    if not taken or total.value is None or taken >= total.value:
+        return memory, ()
+    left = total.value - taken
+    rest = Fact(left, f"{total.source} without the GPU's memory", "derived")
+    available = memory.available_bytes
+    if available.value is not None and available.value > left:
+        available = Fact(left, "at most the RAM", "derived")
+    shown = ", ".join(str(n.node) for n in of_gpus)
+    note = f"NUMA node {shown} is memory of a GPU ({taken / 1024**3:.0f} GiB) and is not counted as RAM."
+    return replace(memory, total_bytes=rest, available_bytes=available), (note,)
 
 
 def settle_unified(
@@ -60,8 +82,8 @@ def settle_unified(
 
 
 def _with_share(gpu: AcceleratorInfo, memory: MemoryInfo) -> AcceleratorInfo:
-    if gpu.vram_bytes.known:
-        return gpu
+    if gpu.vram_bytes.known and gpu.vram_bytes.confidence not in ("table", "guess"):
+        return gpu  # what a driver says; what is sold gives way to what the system has
     ram = memory.total_bytes.value
     if ram is None:
         return gpu

@@ -21,22 +21,25 @@ from probes.dmi import (
     plausible_bits,
     plausible_mts,
 )
-from probes.gpu import GpuProbe, GpuReading, accelerator_from_reading, merge
+from probes.files import whole_number
+from probes.gpu import GpuProbe
 from probes.smbios import MEMORY_TYPES
 from probes.types import RigError
+from probes.windows_adapters import (
+    ADAPTER_RAM_CAP,
+    SOFTWARE,
+    Adapter,
+    device_ids,
+    gpus_from_adapters,
+    vendor_by_name,
+)
 
 SOURCE = "Win32 CIM classes"
-ADAPTER_RAM_CAP = 4_293_918_720
-"""4 GiB less 1 MiB: what a 32-bit AdapterRAM shows for any larger memory."""
-
 _OLD_TYPES = {20: "DDR", 21: "DDR2", 22: "DDR2 FB-DIMM", 24: "DDR3", 26: "DDR4"}
 """``MemoryType`` of CIM_PhysicalMemory (DMTF); systems before Windows 10 have no ``SMBIOSMemoryType``."""
 
 _FORM_FACTORS = {8: "DIMM", 12: "SODIMM"}
 """``FormFactor`` of CIM_Chip (DMTF); not the codes of SMBIOS."""
-
-_SOFTWARE = re.compile(r"basic (display|render)|remote|virtual|parsec|citrix|hyper-v", re.IGNORECASE)
-_VENDORS = {"10DE": "NVIDIA", "1002": "AMD", "8086": "Intel"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +84,19 @@ def wmic_document(text: str) -> list[dict[str, str]]:
     an empty line between objects."""
     items: list[dict[str, str]] = [{}]
     for line in text.splitlines():
-        found = re.fullmatch(r"\s*(\w+)\s*(?:=| : )\s*(.*?)\s*", line)
+        found = re.fullmatch(r"\s*(\w+)\s*(?:=| : )(.*)", line)
         if found is None:
             continue
         if found[1] in items[-1]:  # the next object starts when a key comes again
             items.append({})
-        items[-1][found[1]] = found[2]
+        items[-1][found[1]] = found[2].strip()
     return [item for item in items if item]
 
 
 def _number(item: Mapping[str, Any], name: str) -> int | None:
     value = item.get(name)
-    if isinstance(value, str) and value.strip().isdecimal():
-        value = int(value)
+    if isinstance(value, str):
+        value = whole_number(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**60 else None
 
 
@@ -146,7 +149,12 @@ def windows_from_cim(document: object) -> WindowsFindings:
         vendor=_text(computer, "Manufacturer"),
         product=_text(computer, "Model"),
     )
-    return WindowsFindings(records, merge(map(_gpu, videos)), _number(computer, "TotalPhysicalMemory"))
+    adapters = (adapter for video in videos if (adapter := _adapter(video)) is not None)
+    return WindowsFindings(
+        records,
+        gpus_from_adapters(adapters),
+        _number(computer, "TotalPhysicalMemory"),
+    )
 
 
 def _device(item: Mapping[str, Any]) -> MemoryDevice:
@@ -171,42 +179,19 @@ def _device(item: Mapping[str, Any]) -> MemoryDevice:
     )
 
 
-def _gpu(item: Mapping[str, Any]) -> GpuProbe:
+def _adapter(item: Mapping[str, Any]) -> Adapter | None:
+    """A display adapter; ``AdapterRAM`` counts only below its 32-bit cap."""
     name = _text(item, "Name") or _text(item, "Caption") or ""
-    if not name or _SOFTWARE.search(name):
-        return GpuProbe()
-    ids = re.search(
-        r"VEN_([0-9A-F]{4})&(?:amp;)?DEV_([0-9A-F]{4})", str(item.get("PNPDeviceID", "")), re.IGNORECASE
-    )
-    vendor = _VENDORS.get(ids[1].upper()) if ids else None
-    if vendor is None:
-        words = (("NVIDIA", "nvidia|geforce|quadro|tesla"), ("AMD", "amd|radeon"), ("Intel", "intel"))
-        vendor = next((v for v, w in words if re.search(w, name, re.IGNORECASE)), None)
-    if vendor is None:
-        return GpuProbe()
-    reading = GpuReading(
-        source=SOURCE,
-        vendor=vendor,
-        name=name,
-        pci_id=ids[2].upper() if ids else None,
-        driver=_text(item, "DriverVersion"),
-        backend="cuda" if vendor == "NVIDIA" else "vulkan",
-        vram_reason="AdapterRAM is a 32-bit field and the card is not in the catalog",
-    )
-    info, notes = accelerator_from_reading(reading)
-    if info.unified.value:
-        return GpuProbe((info,), notes)
+    if not name or SOFTWARE.search(name):
+        return None
+    vendor, device, revision = device_ids(str(item.get("PNPDeviceID", "")))
     size = _number(item, "AdapterRAM")
-    if not info.vram_bytes.known and size and size < ADAPTER_RAM_CAP:
-        from dataclasses import replace
-
-        from probes.types import Fact
-
-        info = replace(info, vram_bytes=Fact(size, SOURCE, "reported"))
-    if not info.vram_bytes.known and not info.bandwidth_bytes_per_s.known:
-        return GpuProbe(
-            notes=(*notes, f"{name}: memory and bandwidth unknown; add `nvidia-smi -q -x` if it has one.")
-        )
-    if not info.bandwidth_bytes_per_s.known and vendor == "Intel":
-        return GpuProbe(notes=(f"{name}: integrated graphics that share system RAM; left out.",))
-    return GpuProbe((info,), notes)
+    return Adapter(
+        name=name,
+        source=SOURCE,
+        vendor=vendor or vendor_by_name(name),
+        pci_id=device,
+        revision=revision,
+        memory_bytes=size if size and size < ADAPTER_RAM_CAP else None,
+        driver=_text(item, "DriverVersion"),
+    )

@@ -71,6 +71,11 @@ def build_parser() -> Parser:
     probe = commands.add_parser("probe", help="what this machine is, and how sure that is")
     probe.add_argument("--measure", action="store_true", help="measure the RAM bandwidth (up to 2 s)")
     probe.add_argument(
+        "--measure-vram",
+        action="store_true",
+        help="measure the GPUs' memory bandwidth through torch, cupy or numba, if installed",
+    )
+    probe.add_argument(
         "--from",
         dest="captures",
         nargs="+",
@@ -78,6 +83,16 @@ def build_parser() -> Parser:
         help="read captured files instead of this machine",
     )
     _json(probe)
+
+    topology = commands.add_parser(
+        "topology", help="how the machine is wired: channels, modules, links, and what limits what"
+    )
+    source = topology.add_mutually_exclusive_group()
+    source.add_argument("--rig", metavar="FILE", default=argparse.SUPPRESS, help="a Rig; - for stdin")
+    source.add_argument(
+        "--from", dest="captures", nargs="+", metavar="FILE", help="captured files of another machine"
+    )
+    _json(topology)
 
     rig = commands.add_parser("rig", help="describe a machine you do not have, from the catalog")
     rig.add_argument("--gpu", action="append", default=[], metavar="[Nx] NAME", help="repeatable")

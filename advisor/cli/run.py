@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     commands: Mapping[str | None, Callable[[argparse.Namespace], int]] = {
         None: _default,
         "probe": _probe,
+        "topology": _topology,
         "rig": _rig,
         "rank": _rank,
         "explain": _explain,
@@ -127,7 +128,7 @@ def _probe(arguments: argparse.Namespace) -> int:
     else:
         from probes.probe import probe_rig
 
-        rig = probe_rig(measure=arguments.measure)
+        rig = probe_rig(measure=arguments.measure, measure_vram=arguments.measure_vram)
     if arguments.json:
         print_json(rig_to_document(rig))
     else:
@@ -140,6 +141,33 @@ def _probe(arguments: argparse.Namespace) -> int:
         f"nothing usable in {'the captures' if arguments.captures else 'this machine'}: "
         f"no CPU name, no RAM size and no GPU; {_advice(rig)}"
     )
+    return Exit.NO_HARDWARE
+
+
+def _topology(arguments: argparse.Namespace) -> int:
+    if arguments.captures:
+        from probes.capture import rig_from_captures
+
+        rig = rig_from_captures([Path(p) for p in arguments.captures])
+    elif path := getattr(arguments, "rig", None):
+        from probes.rigfile import load_rig
+
+        rig = load_rig(path)
+    else:
+        from probes.probe import probe_rig
+
+        rig = probe_rig()
+    from advisor.report.topology import topology_of
+    from advisor.report.topology_text import topology_document, topology_text
+
+    topology = topology_of(rig)
+    if arguments.json:
+        print_json(topology_document(topology))
+    else:
+        output.write(topology_text(topology))
+    if rig.memory.total_bytes.known or rig.accelerators or rig.cpu.name.known:
+        return Exit.OK
+    complain(f"nothing usable is known of this machine; {_advice(rig)}")
     return Exit.NO_HARDWARE
 
 

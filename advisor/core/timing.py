@@ -55,6 +55,8 @@ class Work:
     """The part of ``attention_macs`` that works on latents."""
     launches: Floats
     """Tensors worked through: each is a kernel or two."""
+    host_share: Floats
+    """Share of the host's work for the users that is booked on the device."""
     tokens: Floats
     """Tokens that a dense matrix multiplies at once: the users [n, 1]."""
     expert_tokens: Floats
@@ -205,6 +207,8 @@ def step_work(c: Candidates, machine: Machine, placement: Placement, q: Question
     reduces = REDUCES_PER_LAYER * side_by_side
     message = c.hidden[:, None] * ACTIVATION_BYTES * users * np.where(parallel > 2, RING_CROSSINGS, 1)
     expert_params = c.expert_matmul_params[:, None] * expert_share / parallel
+    launches = c.dense_tensors[:, None] * dense_share + c.expert_tensors[:, None] * expert_share
+    busy = launches > 0
     gpu_hops, host_hops = _hops(placement, machine)
     return Work(
         weight_bytes=(
@@ -215,7 +219,8 @@ def step_work(c: Candidates, machine: Machine, placement: Placement, q: Question
         kv_bytes=kv_read_bytes(c, q, depth)[:, None] * heads_share,
         attention_macs=macs[:, None] * heads_share,
         latent_macs=(c.latent_attention_width * attended)[:, None] * heads_share,
-        launches=c.dense_tensors[:, None] * dense_share + c.expert_tensors[:, None] * expert_share,
+        launches=launches,
+        host_share=busy / np.maximum(busy.sum(axis=1, keepdims=True), 1),
         tokens=np.full((len(c), 1), users),
         expert_tokens=(users * c.n_experts_active / (c.n_experts * touched))[:, None],
         dense_params=c.dense_matmul_params[:, None] * dense_share / parallel,
@@ -268,9 +273,7 @@ def decode_terms(work: Work, rates: Rates) -> Floats:
     terms[..., Term.WEIGHTS] = weights * weights_share
     terms[..., Term.KV] = cache * cache_share
     terms[..., Term.COMPUTE] = weights * (1 - weights_share) + cache * (1 - cache_share)
-    busy = work.launches > 0
-    part = busy / np.maximum(busy.sum(axis=1, keepdims=True), 1)
-    terms[..., Term.LAUNCH] = work.launches * rates.launch_s + further * rates.host_s * part
+    terms[..., Term.LAUNCH] = work.launches * rates.launch_s + further * rates.host_s * work.host_share
     terms[..., Term.LINK] = (
         work.gpu_hops * rates.gpu_hop_s
         + work.host_hops * rates.host_hop_s

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from catalog.types import CpuFamily, LookupFailedError, MemoryKind
 from probes.channels import bandwidth_bytes_per_s
@@ -226,12 +227,19 @@ def _with_memory(rig: Rig, memory: MemoryInfo, catalog: Lookups) -> Rig:
             gpu,
             vram_bytes=Fact(min(limit, new), source, "derived"),
             free_bytes=unknown("not measured with this memory"),
+            measured_bandwidth_bytes_per_s=unknown("not measured with this memory"),
             bandwidth_bytes_per_s=Fact(bandwidth.value, "system RAM", bandwidth.confidence)
             if bandwidth.value is not None
             else gpu.bandwidth_bytes_per_s,
         )
 
     return replace(rig, memory=memory, accelerators=tuple(follow(a) for a in rig.accelerators))
+
+
+def _unmeasured(because: str) -> dict[str, Any]:
+    """The fields of RAM that a measurement fills, without one."""
+    names = ("measured_bandwidth_bytes_per_s", "measured_threads", "measured_spread")
+    return {name: unknown(because) for name in names}
 
 
 def _scaled_measurement(rig: Rig, memory: MemoryInfo) -> tuple[MemoryInfo, list[str]]:
@@ -289,7 +297,7 @@ def _set_speed(rig: Rig, mts: int, family: CpuFamily | None, catalog: Lookups) -
         memory,
         mts=Fact(mts, source, "derived"),
         bandwidth_bytes_per_s=_bandwidth_of(channels, mts, source),
-        measured_bandwidth_bytes_per_s=unknown("not measured at this speed"),
+        **_unmeasured("not measured at this speed"),
     )
     edited, more = _scaled_measurement(rig, edited)
     return _with_memory(rig, edited, catalog), remarks + more
@@ -329,7 +337,7 @@ def _set_channels(
         memory,
         channels=Fact(channels, source, "derived"),
         bandwidth_bytes_per_s=_bandwidth_of(channels, mts, source),
-        measured_bandwidth_bytes_per_s=unknown("not measured with these channels"),
+        **_unmeasured("not measured with these channels"),
         total_bytes=total,
         available_bytes=total,
         installed_bytes=total,
@@ -408,7 +416,7 @@ def _set_cpu(
         )
         rig = replace(rig, accelerators=tuple(a for a in rig.accelerators if not a.unified.value))
     if not keeps_memory:
-        memory = replace(memory, measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"))
+        memory = replace(memory, **_unmeasured("not measured with this CPU"))
         return replace(rig, cpu=cpu, memory=memory), remarks
     types = catalog.types_of(family)
     if kind is not None and kind not in types:
@@ -441,10 +449,10 @@ def _set_cpu(
             channels=Fact(channels, source, "derived"),
             mts=Fact(new_mts, source, "derived"),
             bandwidth_bytes_per_s=_bandwidth_of(channels, new_mts, source),
-            measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"),
+            **_unmeasured("not measured with this CPU"),
         )
     else:
-        memory = replace(memory, measured_bandwidth_bytes_per_s=unknown("not measured with this CPU"))
+        memory = replace(memory, **_unmeasured("not measured with this CPU"))
         remarks.append("present modules unknown: bandwidth kept as it was")
     return replace(rig, cpu=cpu, memory=memory), remarks
 

@@ -125,26 +125,31 @@ _CAVEATS = (
     "- **Noise floor.** Where several people measured one device, backend, model and quantization, the "
     "fastest and the slowest differ by a median of 15 %, the upper quarter by 32 %: about 7 % around the "
     "middle cannot be predicted by anybody.",
-    "- The form of the model, the spreads of its priors and the loss were chosen on the same collection, by "
-    "the left-out devices: the table is somewhat optimistic.",
+    "- The form of the model, the spreads of its priors and the loss were chosen on the same collection, "
+    "by the left-out devices: the table is somewhat optimistic.",
     "- A device that is the only one of its class (GB10, Strix Halo, P100, B300) is predicted from its "
     "relatives when it is left out; its error there says what to expect of a new architecture.",
-    "- **Dense models on one GPU miss their aim of 7 % by device left out.** In the middle of 83 devices the "
-    "error of a whole device is as large as that between two people with the same one; what weighs most are "
-    "few devices with many rows and no near relatives (a laptop 4070, the M3 Max and Strix Halo have a fifth "
-    "of the rows). Mixtures of experts miss theirs by a tenth of a per cent. "
-    "Tried without gain: clocks limited by power, the size of matrices, launches joined to the rest by a "
-    "soft sum, one efficiency per vendor. More devices per class would settle it.",
-    "- **Depth misses its aim by device left out.** Two AMD cards carry half of those rows, and each is "
-    "predicted from the other: one comes out a sixth too slow and the other a sixth too fast. Deep runs on a "
-    "third AMD card would settle it; with the "
-    "device known the error is below the aim.",
-    "- **Several GPUs**: the rows off by more than 2x are one source's runs of Qwen3-Next at 0.8 tokens/s on "
-    "two and more cards (against 70 to 80 expected), and vLLM pairs of A100 that "
-    "were slower than one card. Nothing in the rows says why, so they stay in.",
-    "- **Prefill misses its aims narrowly** by device left out, and meets them with the device known. Rates "
-    "depend on build and settings (micro-batch, flash attention, kernels for matrix units) that few rows "
-    "state; several GPUs rest on one source with a few contradictory rows.",
+    "- What explains whole devices, beside bandwidth, units and clock: error correction beside the data "
+    "in GDDR (boards for data centres ship with it on), memory that a CPU shares, integer products that "
+    "an architecture lacks, power limits. Tried without gain: an efficiency that falls with the "
+    "bandwidth, clocks limited by power, the size of matrices, launches joined to the rest by a soft sum, "
+    "one efficiency per vendor, arithmetic that speeds up with every year of the runtime (newer models, "
+    "not newer runtimes, explain it).",
+    "- **Depth misses the aim of rows within 25 %** by device left out; its median and the share off by "
+    "more than 2x meet theirs. Two AMD cards carry half of those rows, and each is predicted from the "
+    "other: the R9700 comes out a tenth too slow with ROCm and a fifth too fast with Vulkan, Strix Halo "
+    "the other way round. Deep runs on a third AMD card would settle it; with the device known the error "
+    "is below the aim.",
+    "- **Several GPUs miss the aim of rows off by more than 2x**: nine of the rows are one source's runs "
+    "on two R9700 in one month, of Qwen3-Next at 0.8 and 30 tokens/s (70 to 80 expected; runtimes half a "
+    "year later reach that) and of models that fill both cards with Vulkan; the others are vLLM pairs of "
+    "A100 that were slower than one card. Nothing in the rows says why, so they stay in. The same models "
+    "measured again with a current runtime would settle it.",
+    "- **Prompts**: rates depend on build and settings (micro-batch, flash attention, kernels for matrix "
+    "units) that few rows state; several GPUs rest on one source with a few contradictory rows, and "
+    "mixtures of experts are predicted worst where the weights fill most of the memory.",
+    "- No row is of two sockets: what the second one adds is a stated assumption (constants.json), not "
+    "fitted. One vendor's ARM servers and one board stand for all ARM instruction sets.",
     "- Runs are from 2023 to 2026.  Launches of older runtimes are fitted to be longer; other progress is "
     "in the noise.",
     "- RAM speeds are often inferred from the platform.  The rows of one laptop whose RAM nobody stated "

@@ -124,6 +124,8 @@ class Model:
         bandwidth, clock = self._bandwidth[:, None] * limited_to, self._unit_clock[:, None] * reached
         cap, threads = self._cap[:, None], self._threads[:, None]
         unfused = np.where(observations.unfused[:, None], value["unfused_attention_cost"], 1.0)
+        # Of a measured bandwidth the cache reaches as much more than of a specified one as weights do.
+        against_measured = value["eta"] / coefficient(self.layout, theta, "eta", self._own)
         launch_s = value["launch_s_per_tensor"] + value["barrier_s_per_thread"] * threads
         share = np.where(self._split[:, None], number["split_share"], 1.0)
         bandwidth = bandwidth * np.where(self._shares_memory[:, None], number["unified_share"], 1.0)
@@ -145,7 +147,7 @@ class Model:
             matrix_columns=value["matrix_columns"],
             expert_tile=value["expert_tile"],
             host_s=value["host_s_per_user"],
-            kv_bandwidth=soft_minimum(bandwidth * value["eta_kv"], cap) / unfused,
+            kv_bandwidth=soft_minimum(bandwidth * value["eta_kv"] * against_measured, cap) / unfused,
             attention_rate=value["attention_macs_per_clock"] * clock / unfused,
             latent_cost=np.full_like(clock, number["latent_attention_cost"]),
             launch_s=launch_s * value["launch_growth_per_year"] ** observations.years[:, None],

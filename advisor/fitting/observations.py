@@ -193,6 +193,7 @@ def _one(
         attention_macs=part(work.attention_macs),
         latent_macs=part(work.latent_macs),
         launches=part(work.launches),
+        host_share=part(work.host_share),
         tokens=work.tokens,
         expert_tokens=work.expert_tokens,
         dense_params=part(work.dense_params),

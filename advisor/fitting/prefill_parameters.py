@@ -57,7 +57,7 @@ instructions, and the power of the power limit that rates go with."""
 _FORMAT_SPREAD = 0.15
 _ENGINE_FORMAT_SPREAD = 0.25
 """Spread of a format's cost around the reference format's, and of an engine's around that."""
-_GROWTH_SPREAD = 0.15
+_GROWTH_SPREAD = 0.25
 """Of the factor on a format's cost for every year that the runtime is older: kernels came one by one."""
 _ENGINE_SPEEDS = {
     "prompt_matrix_share": {"ik_llama": 1.65},

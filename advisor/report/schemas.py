@@ -423,6 +423,36 @@ def _hardware() -> Schema:
     )
 
 
+def _topology() -> Schema:
+    from advisor.report.topology import KINDS
+    from probes.types import CONFIDENCES
+
+    fact = _object(value=_nullable(_POSITIVE), source=_TEXT, confidence=_one_of(*CONFIDENCES))
+    node = _object(
+        kind=_one_of(*KINDS),
+        name=_TEXT,
+        detail=_TEXT,
+        size_bytes=_nullable(_COUNT),
+        bandwidth_bytes_per_s=_nullable(fact),
+        children=_array({"$ref": "#/$defs/node"}),
+    )
+    document = _object(
+        schema={"const": "rig-advice/topology/1"},
+        name=_TEXT,
+        memory=_object(text=_TEXT, bandwidth_bytes_per_s=fact, measured_bandwidth_bytes_per_s=fact),
+        parts=_array({"$ref": "#/$defs/node"}),
+        limits=_array(
+            _object(
+                part=_TEXT,
+                text=_TEXT,
+                bytes_per_s=_nullable(_POSITIVE),
+                could_be_bytes_per_s=_nullable(_POSITIVE),
+            )
+        ),
+    )
+    return {**document, "$defs": {"node": node}}
+
+
 def _validate() -> Schema:
     row = _object(
         id=_TEXT,
@@ -472,6 +502,7 @@ def _validate() -> Schema:
 
 
 _BUILDERS = {
+    "topology": _topology,
     "rank": _rank,
     "explain": _explain,
     "what-if": _what_if,

@@ -34,6 +34,8 @@ from advisor.tui.state import (
 from advisor.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
+    from advisor.tui.screens.rig import RigScreen
+    from advisor.tui.screens.topology import TopologyScreen
     from probes.types import Rig
 
 
@@ -58,6 +60,7 @@ class AdvisorApp(Controller):
         Binding("t", "kv_type", "KV cache type", id="app.kv_type"),
         Binding("w", "what_if", "What if", id="app.what_if"),
         Binding("i", "rig_details", "Rig", id="app.rig_details"),
+        Binding("m", "topology", "Topology", id="app.topology"),
         Binding("r", "probe", "Probe again", id="app.probe"),
         Binding("e", "export", "Export", id="app.export"),
         Binding("y", "copy_command", "Copy command", id="app.copy_command"),
@@ -260,8 +263,24 @@ class AdvisorApp(Controller):
         """Every fact of the rig with its source, and the notes."""
         from advisor.tui.screens.rig import RigScreen
 
-        if not isinstance(self.screen, RigScreen):
-            self.push_screen(RigScreen(self.glyphs))
+        self._open_beside(RigScreen)
+
+    def _open_beside(self, kind: type[RigScreen] | type[TopologyScreen]) -> None:
+        """Open one of the two screens about the rig; the other gives it its place."""
+        from advisor.tui.screens.rig import RigScreen
+        from advisor.tui.screens.topology import TopologyScreen
+
+        if isinstance(self.screen, RigScreen | TopologyScreen):
+            if not isinstance(self.screen, kind):
+                self.switch_screen(kind(self.glyphs))
+        else:
+            self.push_screen(kind(self.glyphs))
+
+    def action_topology(self) -> None:
+        """How the machine is wired, and what limits what."""
+        from advisor.tui.screens.topology import TopologyScreen
+
+        self._open_beside(TopologyScreen)
 
     def action_command_palette(self) -> None:
         """Open the palette, unless it lies open under the message about the terminal's size."""
@@ -274,6 +293,9 @@ class AdvisorApp(Controller):
         yield SystemCommand("Light theme", "Dark text on light", partial(self._use_theme, LIGHT.name))
         yield SystemCommand("What if", "Change the rig, keep the question", self.action_what_if)
         yield SystemCommand("Rig details", "All facts with their sources", self.action_rig_details)
+        yield SystemCommand(
+            "Topology", "Channels, modules, links, and what limits what", self.action_topology
+        )
         yield SystemCommand("Probe again", "Look at this machine again", self.action_probe)
         yield SystemCommand("Export", "Write the ranking as JSON", self.action_export)
         yield SystemCommand("Copy command", "The command that prints this view", self.action_copy_command)

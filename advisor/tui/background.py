@@ -156,19 +156,17 @@ def measure_here(rig: Rig) -> Rig | None:
     """
     if rig.memory.measured_bandwidth_bytes_per_s.known:
         return None
-    from advisor.pipeline import with_measured_bandwidth
-    from probes.bandwidth import measure_ram_bandwidth
+    from dataclasses import replace
+
+    from probes.bandwidth import measure_ram
     from probes.cache import load_measurement, measurement_key, store_measurement
 
     key = measurement_key(rig.cpu, rig.memory)
     found = load_measurement(key)
     if found is None:
-        limit = int(rig.cpu.usable_cores.value or rig.cpu.logical_cores.value or 1)
-        threads = max(1, min(limit, rig.cpu.physical_cores.value or limit))
-        found = measure_ram_bandwidth(threads, rig.memory.available_bytes.value, caches=rig.cpu.caches)
+        found = measure_ram(rig.cpu, rig.memory)
         store_measurement(key, found)
-    fact = found.as_fact()
-    return with_measured_bandwidth(rig, fact.value, fact.source)
+    return replace(rig, memory=found.added_to(rig.memory))
 
 
 def rank(wanted: Wanted[None]) -> View:

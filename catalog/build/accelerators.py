@@ -6,7 +6,7 @@
 1 TB/s up) and, for the check, ``ground_truth_gpu.csv`` and ``ground_truth_cpu_hybrid.csv``.  The script
 selects the products that people own or may buy, names them as their vendors do, recomputes
 ``bandwidth = bus bits / 8 x data rate``, and applies ``accelerators_manual.txt``,
-``accelerators_older.txt`` and ``accelerators_frontier.txt``.  It is idempotent.
+``accelerators_older.txt``, ``accelerators_frontier.txt`` and ``accelerators_pci.txt``.  It is idempotent.
 ``--check`` writes nothing and fails when the file is stale or a measured card does not resolve.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from catalog.build import compiled
 
 MANUALS = tuple(
-    Path(__file__).with_name(f"accelerators_{part}.txt") for part in ("manual", "older", "frontier")
+    Path(__file__).with_name(f"accelerators_{part}.txt") for part in ("manual", "older", "frontier", "pci")
 )
 """The reviewed facts, in the order in which they apply."""
 TARGET = Path(__file__).parent.parent / "data" / "accelerators.csv"
@@ -68,7 +68,8 @@ HEADER = """\
 # fp8_tflops: dense FP8, filled for the frontier chips only.
 # ecc: `on` where the board ships with error correction that its GDDR memory keeps beside the data and
 #   pays for with bandwidth.
-# nvlink_gbs: both directions together. pci_ids: device ids in hex. aliases: `;` between them.
+# nvlink_gbs: both directions together. pci_ids: device ids in hex, some with the revision (744C:C8).
+# aliases: `;` between them.
 """
 
 DROPPED = re.compile(

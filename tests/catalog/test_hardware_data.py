@@ -156,7 +156,9 @@ def test_values_are_plausible() -> None:
         assert list(card.memory_bytes) == sorted(set(card.memory_bytes)), card.name
         assert card.memory_bytes or card.memory_type == "system", card.name
         assert card.unified or len(card.memory_bytes) >= 1, card.name
-        assert all(re.fullmatch(r"[0-9A-F]{4}", device_id) for device_id in card.pci_ids), card.name
+        assert all(re.fullmatch(r"[0-9A-F]{4}(:[0-9A-F]{2})?", device_id) for device_id in card.pci_ids), (
+            card.name
+        )
         assert card.vendor != "Apple" or card.unified, card.name
 
 
@@ -185,6 +187,33 @@ def test_every_architecture_class_has_a_card() -> None:
 )
 def test_pci_ids_lead_to_their_cards(device_id: str, names: set[str]) -> None:
     assert {card.name for card in accelerators_by_pci_id(device_id)} == names
+
+
+@pytest.mark.parametrize(
+    ("device_id", "revision", "names"),
+    [
+        ("744C", "c8", {"AMD Radeon RX 7900 XTX"}),
+        ("744C", "CC", {"AMD Radeon RX 7900 XT"}),
+        ("15bf", "1", {"AMD Radeon 760M"}),
+        ("73BF", "C3", {"AMD Radeon RX 6800"}),
+        ("67DF", "C7", {"AMD Radeon RX 480", "AMD Radeon RX 480 4GB"}),
+        ("2684", "a1", {"NVIDIA GeForce RTX 4090"}),
+    ],
+)
+def test_a_revision_tells_products_of_one_device_id_apart(
+    device_id: str, revision: str, names: set[str]
+) -> None:
+    assert {card.name for card in accelerators_by_pci_id(device_id, revision)} == names
+
+
+def test_no_nvidia_device_id_is_both_a_desktop_and_a_laptop_part() -> None:
+    """NVIDIA gives laptop parts ids of their own: none is taken for the desktop card of its name."""
+    by_id: dict[str, set[bool]] = {}
+    for card in load_accelerators():
+        for device_id in card.pci_ids if card.vendor == "NVIDIA" else ():
+            by_id.setdefault(device_id, set()).add(card.laptop)
+    assert len(by_id) > 350
+    assert [device_id for device_id, kinds in by_id.items() if len(kinds) > 1] == []
 
 
 def test_every_cpu_family_pattern_compiles_and_matches_its_own_cpus() -> None:

@@ -10,12 +10,11 @@ import pytest
 from probes.amd import (
     architecture,
     clock_factor,
-    gfx_target,
     gpus_from_properties,
     gpus_from_topology,
     probe_amd,
-    read_topology,
 )
+from probes.kfd import gfx_target, read_topology
 from probes.pci import pcie_link, probe_pci
 from probes.types import PcieLink, RigError
 

@@ -448,3 +448,19 @@ def test_tables_are_recognised_whole_and_cut_off(name: str) -> None:
     assert looks_like_smbios(data)
     assert looks_like_smbios(data + bytes(64))
     assert all(looks_like_smbios(data[:length]) for length in range(500, len(data), 101))
+
+
+@pytest.mark.parametrize("piece", [b"\n", b"\r\n", b" ", b"A", b"A=", b"[", b'"', b":"])
+@pytest.mark.parametrize(
+    "before", [b"", b"0, ", b"\tSize: ", b"Capacity=", b'nvidia_smi_gpu_info{uuid="', b"Chip: "]
+)
+def test_long_runs_take_no_more_than_linear_time(put: Any, before: bytes, piece: bytes) -> None:
+    """Patterns that try every split of a run would need hours for these; there is no clock here to fail."""
+    run = before + piece * (200_000 // len(piece)) + b"x\n"
+    for head in (b"", DMIDECODE.encode(), b"index, name, memory.total [MiB]\n", b"Hardware Overview:\n"):
+        message = ""
+        try:
+            rig_from_captures([put(head + run)])
+        except RigError as error:
+            message = str(error)
+        assert "\n" not in message

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from probes.nvidia import NO_DRIVER, architecture, driver_is_there, probe_nvidia
+from probes.nvidia import architecture, probe_nvidia
+from probes.nvidia_presence import NO_DRIVER, driver_is_there
 from probes.types import PcieLink
 
 GIB = 1024**3

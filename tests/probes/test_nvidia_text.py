@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from probes.nvidia_log import gpus_from_xml
 from probes.nvidia_text import (
     MAX_TEXT,
     gpus_from_metrics,
     gpus_from_query_csv,
-    gpus_from_xml,
     is_query_header,
 )
 from probes.types import PcieLink, RigError
@@ -29,6 +29,8 @@ def text(name: str) -> str:
     ("name", "vram_mib", "gbs", "confidence", "link"),
     [
         ("nvidia-rtx-3060.xml", 12288, 360.0, "derived", PcieLink(4, 16, 4, 16)),
+        ("nvidia-rtx-3090.xml", 24576, 936.1, "derived", PcieLink(4, 16, 4, 16)),
+        ("nvidia-quadro-p2000.xml", 5120, 140.2, "derived", PcieLink(3, 8, 3, 16)),
         ("nvidia-tesla-t4.xml", 15360, 320.1, "derived", PcieLink(3, 8, 3, 16)),
         # An old driver prints only current clocks: the catalog's figure, never the idle clock.
         ("nvidia-gtx-1070-ti.xml", 4096, 256.3, "table", PcieLink(None, 16, None, None)),
@@ -98,11 +100,11 @@ def test_query_csv_without_a_header_needs_its_fields() -> None:
     assert gpu.vram_bytes.value == 24564 * MIB
 
 
-def test_gb10_in_a_capture_is_unified_with_its_size_left_open() -> None:
+def test_gb10_in_a_capture_is_unified_with_the_memory_it_is_sold_with() -> None:
     csv = "name, memory.total [MiB], clocks.max.memory [MHz]\nNVIDIA GB10, [N/A], [N/A]\n"
     (gpu,) = gpus_from_query_csv(csv).accelerators
     assert gpu.unified.value is True
-    assert not gpu.vram_bytes.known
+    assert (gpu.vram_bytes.value, gpu.vram_bytes.confidence) == (128 * 1024**3, "table")
     assert gpu.bandwidth_bytes_per_s.value == pytest.approx(273e9, rel=0.01)
 
 

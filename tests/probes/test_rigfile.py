@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from probes.rigbounds import within_bounds
 from probes.rigchecks import contradictions, without_contradictions
 from probes.rigfields import (
     ACCELERATOR_FACTS,
@@ -23,6 +25,7 @@ from probes.rigfields import (
     MODULE_FIELDS,
     NUMA_FIELDS,
     PCIE_FIELDS,
+    STORAGE_FACTS,
     SYSTEM_FACTS,
     Field,
 )
@@ -40,6 +43,7 @@ from probes.types import (
     PcieLink,
     Rig,
     RigError,
+    StorageInfo,
     SystemInfo,
     unknown,
 )
@@ -134,7 +138,7 @@ def test_the_schema_file_is_the_builders_output() -> None:
 
 def test_the_names_of_the_outer_interface_are_there_in_order() -> None:
     doc = document()
-    assert list(doc) == ["schema", "name", "system", "cpu", "memory", "accelerators", "notes"]
+    assert list(doc) == ["schema", "name", "system", "cpu", "memory", "accelerators", "storage", "notes"]
     assert list(doc["cpu"])[:5] == ["name", "sockets", "physical_cores", "logical_cores", "isa"]
     memory = (
         "total_bytes",
@@ -394,6 +398,7 @@ RIGS = st.builds(
     ),
     memory=fact_holders(MemoryInfo, MEMORY_FACTS, modules=tuples(records(MemoryModule, MODULE_FIELDS))),
     accelerators=tuples(fact_holders(AcceleratorInfo, ACCELERATOR_FACTS)),
+    storage=tuples(fact_holders(StorageInfo, STORAGE_FACTS)),
     notes=tuples(TEXT),
 )
 
@@ -465,3 +470,46 @@ def test_a_contradicting_fact_is_dropped_with_a_note() -> None:
     assert settled.accelerators[0].vram_bytes == gpu.vram_bytes
     assert settled.notes[0] == rig.notes[0]
     assert "accelerators[0].free_bytes" in settled.notes[1]
+
+
+# --- what no machine has -----------------------------------------------------------------------
+
+
+def test_incredible_values_become_unknown_with_a_note() -> None:
+    rig = desktop()
+    module = replace(rig.memory.modules[0], rank=2**32 - 1)
+    link = PcieLink(4.0, 2**32 - 1, 4.0, 16)
+    rig = replace(
+        rig,
+        cpu=replace(rig.cpu, caches=(Cache(2**31, 1024, 1), Cache(3, 1024, 1))),
+        memory=replace(rig.memory, mts=reported(10**40), modules=(module,)),
+        accelerators=(replace(rig.accelerators[0], pcie=reported(link), fp16_flops=reported(math.inf)),),
+    )
+    found = within_bounds(rig)
+    assert [c.level for c in found.cpu.caches] == [3]
+    assert found.memory.modules[0].rank is None
+    assert not found.memory.mts.known
+    assert found.accelerators[0].pcie.value == PcieLink(4.0, None, 4.0, 16)
+    assert "not credible" in found.accelerators[0].fp16_flops.source
+    for key in ("cpu.caches.level", "memory.modules.rank", "memory.mts", "pcie.lanes", "fp16_flops"):
+        assert any(key in note and "not credible" in note for note in found.notes)
+    assert rig_from_document(rig_to_document(found)) == found
+    assert within_bounds(desktop()) == desktop()
+
+
+def test_control_characters_never_leave_a_probe() -> None:
+    rig = desktop()
+    bad = "\x1b[31mred\u202e\ud800"
+    rig = replace(
+        rig,
+        name=bad,
+        cpu=replace(rig.cpu, name=Fact(bad, bad, "reported"), isa=reported((bad,))),
+        memory=replace(rig.memory, modules=(replace(rig.memory.modules[0], locator=bad),)),
+        notes=(bad,),
+    )
+    found = without_contradictions(rig)
+    clean = " [31mred  "
+    assert (found.name, found.cpu.name.value, found.cpu.name.source) == (clean, clean, clean)
+    assert found.cpu.isa.value == (clean,)
+    assert found.memory.modules[0].locator == clean
+    assert found.notes == (clean,)

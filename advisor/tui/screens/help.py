@@ -32,6 +32,7 @@ _COMMON = (
     ("t", "KV cache type: f16, q8_0, q4_0"),
     ("w", "what if the rig were another"),
     ("i", "all facts of the rig, and notes"),
+    ("m", "how it is wired: channels, modules, links, what limits what"),
     ("r", "probe this machine again"),
     ("Ctrl+P", "command palette: themes and more"),
     ("q", "quit"),
@@ -68,6 +69,12 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Esc", "back"),
     ),
     "RigScreen": (("↑ ↓  j k", "scroll"), ("Esc", "back")),
+    "TopologyScreen": (
+        ("↑ ↓  j k", "scroll"),
+        ("e", "write the topology as JSON"),
+        ("y", "copy the command that prints it"),
+        ("Esc", "back"),
+    ),
 }
 
 _NUMBERS = (

@@ -52,6 +52,7 @@ def hints(glyphs: Glyphs) -> tuple[Hint, ...]:
         Hint("e", "Export", "app.export", 3),
         Hint("y", "Copy command", "app.copy_command", 6),
         Hint("i", "Rig", "app.rig_details", 3),
+        Hint("m", "Topology", "app.topology", 3),
         Hint("?", "Help", "app.help", 0),
         Hint("q", "Quit", "app.quit", 0),
     )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from advisor.report.format import gbs, gib_unit, tflops
+from advisor.report.format import gbs, gib_unit, percent, tflops
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, Painted, clip, pad, wrap
 from advisor.tui.screens.base import StateScreen
 from advisor.tui.state import AppState
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar
-from probes.types import Fact, PcieLink, Rig
+from probes.types import Confidence, Fact, PcieLink, Rig
 
-_CONFIDENCE_STYLES = {
+CONFIDENCE_STYLES: Mapping[Confidence, str] = {
     "measured": "$success",
     "reported": "$success",
     "derived": "$primary",
@@ -36,7 +36,7 @@ def fact_line(label: str, fact: Fact[Any], text: str | None, width: int, glyphs:
     return [
         (f"  {label:<18}  ", MUTED),
         (pad(clip(value, column - 2, glyphs.ellipsis), column), STRONG if fact.known else ""),
-        (f"{fact.confidence:<10}", _CONFIDENCE_STYLES[fact.confidence]),
+        (f"{fact.confidence:<10}", CONFIDENCE_STYLES[fact.confidence]),
         (clip(fact.source, max(room, 4), glyphs.ellipsis), MUTED),
     ]
 
@@ -90,6 +90,7 @@ def rig_lines(rig: Rig, assumptions: Sequence[str], width: int, glyphs: Glyphs) 
         )
     )
     measured = memory.measured_bandwidth_bytes_per_s
+    spread = None if memory.measured_spread.value is None else percent(memory.measured_spread.value)
     rows.append(
         (
             "Memory",
@@ -101,6 +102,8 @@ def rig_lines(rig: Rig, assumptions: Sequence[str], width: int, glyphs: Glyphs) 
                 ("channels", memory.channels, _plain(memory.channels)),
                 ("bandwidth", memory.bandwidth_bytes_per_s, _rate(memory.bandwidth_bytes_per_s)),
                 ("measured", measured, _rate(measured)),
+                ("  by threads", memory.measured_threads, _plain(memory.measured_threads)),
+                ("  spread", memory.measured_spread, spread),
                 ("limit", memory.limit_bytes, _bytes(memory.limit_bytes)),
             ],
         )
@@ -115,6 +118,11 @@ def rig_lines(rig: Rig, assumptions: Sequence[str], width: int, glyphs: Glyphs) 
                     ("memory", gpu.vram_bytes, _bytes(gpu.vram_bytes)),
                     ("free now", gpu.free_bytes, _bytes(gpu.free_bytes)),
                     ("bandwidth", gpu.bandwidth_bytes_per_s, _rate(gpu.bandwidth_bytes_per_s)),
+                    (
+                        "  measured",
+                        gpu.measured_bandwidth_bytes_per_s,
+                        _rate(gpu.measured_bandwidth_bytes_per_s),
+                    ),
                     ("architecture", gpu.architecture, _plain(gpu.architecture)),
                     ("FP16 rate", flops, None if flops.value is None else tflops(flops.value)),
                     ("link", gpu.pcie, _link(gpu.pcie.value)),
@@ -187,6 +195,7 @@ class RigScreen(StateScreen):
         yield KeyBar(
             (
                 Hint("Esc", "Back", "screen.back", 0),
+                Hint("m", "Topology", "app.topology", 1),
                 Hint("r", "Probe again", "app.probe", 1),
                 Hint("?", "Help", "app.help", 0),
                 Hint("q", "Quit", "app.quit", 1),

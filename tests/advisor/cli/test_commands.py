@@ -412,3 +412,30 @@ def test_a_capture_without_a_usable_fact_says_what_is_missing(run: Run, tmp_path
     assert "no CPU name, no RAM size and no GPU" in err
     assert "dmidecode -t 16,17" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("rig", ["4090", "m3max", "2x3090", "strix", "epyc", "laptop"])
+def test_topology_of_every_example_rig(run: Run, rigs: dict[str, Path], rig: str) -> None:
+    code, out, _ = run("topology", "--rig", str(rigs[rig]), "--json")
+    assert code == 0
+    drawn = document("topology", out)
+    assert drawn["parts"][0]["kind"] == "socket"
+    assert drawn["limits"]
+    code, text, _ = run("topology", "--rig", str(rigs[rig]))
+    assert code == 0
+    assert "what limits what" in text
+    assert drawn["limits"][0]["text"] in text
+
+
+def test_topology_reads_captures_and_refuses_two_sources(run: Run, rigs: dict[str, Path]) -> None:
+    capture = Path(__file__).parents[2] / "fixtures" / "gpu" / "nvidia-rtx-3060.xml"
+    code, out, _ = run("topology", "--from", str(capture))
+    assert code == 0
+    assert "PCIe 4.0 x16" in out
+    assert run("topology", "--from", str(capture), "--rig", str(rigs["4090"]))[0] == 2
+    assert run("topology", "--rig", "/nowhere.json")[0] == 2
+
+
+def test_probe_points_to_the_topology(run: Run, rigs: dict[str, Path]) -> None:
+    _, out, _ = run("probe", "--from", str(rigs["4090"]))
+    assert out.rstrip().endswith("rig-advisor topology")

@@ -32,6 +32,7 @@ def imported_by(*arguments: str) -> set[str]:
     [
         (("--help",), HEAVY),
         (("probe", "--json"), ("textual", "rich", "numpy", "cpuinfo")),
+        (("topology", "--json"), ("textual", "rich", "numpy", "cpuinfo")),
         (("schema", "rank"), ("textual", "rich", "pynvml")),
         (("rig", "--gpu", "RTX 4090", "--json"), ("textual", "rich", "numpy", "pynvml")),
         (("rank", "--json"), ("textual", "rich", "cpuinfo")),

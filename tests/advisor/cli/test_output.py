@@ -61,6 +61,16 @@ def test_text_falls_back_to_ascii_marks(rig_file: Path) -> None:
         assert "?" not in text
 
 
+def test_the_topology_is_drawn_in_ascii_too(tmp_path: Path) -> None:
+    path = tmp_path / "rig.json"
+    path.write_bytes(run(*RIG[:-2], "--json").stdout)
+    done = run("topology", "--rig", str(path), environment=ASCII)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode("ascii")
+    assert "`- channel unknown" in text
+    assert "?" not in text
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("arguments", [RIG, (*RIG, "--json"), ("--help",), ("schema", "rig")])
 def test_a_full_disk_is_one_line(arguments: tuple[str, ...]) -> None:

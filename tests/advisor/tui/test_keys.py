@@ -18,6 +18,7 @@ from advisor.tui.screens.help import KEYS, HelpScreen
 from advisor.tui.screens.ranking import FilterInput, RankingScreen
 from advisor.tui.screens.rig import RigScreen
 from advisor.tui.screens.toosmall import TooSmallScreen
+from advisor.tui.screens.topology import TopologyScreen
 from advisor.tui.screens.whatif import WhatIfInput, WhatIfScreen
 from advisor.tui.screens.why import WhyScreen
 from advisor.tui.widgets.table import RankingTable
@@ -194,6 +195,7 @@ async def test_escape_leads_back_from_every_screen(world: SimpleNamespace, settl
             ("enter", WhyScreen),
             ("w", WhatIfScreen),
             ("i", RigScreen),
+            ("m", TopologyScreen),
             ("question_mark", HelpScreen),
             ("f1", HelpScreen),
         ):
@@ -331,6 +333,7 @@ def test_every_binding_has_an_id_of_its_own() -> None:
         WhyScreen,
         WhatIfScreen,
         RigScreen,
+        TopologyScreen,
         HelpScreen,
         TooSmallScreen,
     ]
@@ -341,11 +344,13 @@ def test_every_binding_has_an_id_of_its_own() -> None:
 
 
 def test_help_covers_every_screen_with_keys_of_its_own() -> None:
-    assert set(KEYS) == {c.__name__ for c in (RankingScreen, WhyScreen, WhatIfScreen, RigScreen)}
+    assert set(KEYS) == {
+        c.__name__ for c in (RankingScreen, WhyScreen, WhatIfScreen, RigScreen, TopologyScreen)
+    }
 
 
 MONKEY_WORDS = """
-    up down pageup pagedown home end j k g G enter escape slash s S n w u U c t y i r v space a x b e q h l
+    up down pageup pagedown home end j k g G enter escape slash s S n w u U c t y i m r v space a x b e q h l
     left right left_square_bracket right_square_bracket question_mark f1 tab shift+tab backspace
     1 2 3 4 5 6 9 less_than_sign minus colon ctrl+z
 """

@@ -27,6 +27,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "why_unfit": ("n", "end", "enter"),
     "help": ("question_mark",),
     "rig": ("i",),
+    "topology": ("m",),
     "what_if_empty": ("w",),
     "what_if": ("w", "1", "2"),
     "filter": ("slash", *"tok>20"),
@@ -71,7 +72,7 @@ async def test_ascii_screens_hold_nothing_but_ascii(
     app = app_of(world, glyphs=ASCII)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        for route in ("ranking", "unfit", "why", "what_if", "help", "rig"):
+        for route in ("ranking", "unfit", "why", "what_if", "help", "rig", "topology"):
             for key in ROUTES[route]:
                 await pilot.press(key)
                 await settle(pilot)
@@ -131,12 +132,15 @@ async def test_every_theme_draws_the_same_characters(
             assert screen(app) == before
 
 
+@pytest.mark.parametrize("route", ["ranking", "rig", "topology"])
 async def test_no_color_sends_no_colour(
-    world: SimpleNamespace, settle: Settle, monkeypatch: pytest.MonkeyPatch
+    world: SimpleNamespace, settle: Settle, monkeypatch: pytest.MonkeyPatch, route: str
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = app_of(world)
     async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press(*ROUTES[route])
         await settle(pilot)
         for line in app.screen._compositor.render_strips():
             for segment in line.apply_filter(app._filters[-1], app.screen.background_colors[1]):

@@ -1,0 +1,162 @@
+"""The topology screen: how the machine is wired, the bandwidth of every edge, and what limits what."""
+
+from __future__ import annotations
+
+import shlex
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+
+from advisor.report.topology import Topology, topology_of
+from advisor.report.topology_text import ASCII, UNICODE, Row, rate_text, reason_of, rows, topology_document
+from advisor.tui.glyphs import UNICODE as UNICODE_GLYPHS
+from advisor.tui.glyphs import Glyphs
+from advisor.tui.lines import MUTED, STRONG, TITLE, Line, Painted, clip, pad, wrap
+from advisor.tui.screens.base import StateScreen
+from advisor.tui.screens.rig import CONFIDENCE_STYLES
+from advisor.tui.state import AppState
+from advisor.tui.widgets.header import HardwareHeader
+from advisor.tui.widgets.status import Hint, KeyBar
+from probes.types import Fact, Rig
+
+_RATE = 10
+_SURE = 10
+_SOURCE_FROM = 100
+"""Width from which there is room for a column of sources."""
+_PLAIN = {ord(k): v for k, v in {"×": "x", "–": "-", "—": "-", "…": "~", "·": "|", "µ": "u"}.items()}
+
+
+def _shown(text: str, glyphs: Glyphs) -> str:
+    """The text in the characters of the glyphs."""
+    if not glyphs.ascii:
+        return text
+    return "".join(c if c.isascii() else "?" for c in text.translate(_PLAIN))
+
+
+def _edge(fact: Fact[float] | None, source_width: int, glyphs: Glyphs) -> Line:
+    """Bandwidth, confidence, and the source where there is room."""
+    if fact is None:
+        return []
+    line: Line = [
+        (pad(rate_text(fact), _RATE, "right"), STRONG if fact.known else ""),
+        ("  ", ""),
+        (pad(fact.confidence, _SURE), CONFIDENCE_STYLES[fact.confidence]),
+    ]
+    if source_width > 0 and fact.known:
+        line.append((clip(_shown(fact.source, glyphs), source_width, glyphs.ellipsis), MUTED))
+    return line
+
+
+def _row_lines(row: Row, width: int, source_width: int, glyphs: Glyphs) -> list[Line]:
+    """A row of the tree: nothing is cut, what is too long goes on below its stem."""
+    room = width - _RATE - _SURE - 2 - (source_width + 1 if source_width else 0)
+    text = _shown(f"{row.name}  {row.detail}".rstrip(), glyphs)
+    parts = ["".join(part for part, _ in line) for line in wrap(text, room - len(row.stem))] or [""]
+    first = pad(row.stem + parts[0], room)
+    found: list[Line] = [[(first, ""), *_edge(row.fact, source_width, glyphs)]]
+    found += [[(row.below + part, "")] for part in parts[1:]]
+    if because := reason_of(row):
+        because = _shown(because, glyphs)
+        for line in wrap(because, width - len(row.below) - 2, MUTED, "  ", f"{glyphs.warning} "):
+            found.append([(row.below, ""), *line])
+    return found
+
+
+def topology_lines(topology: Topology, width: int, glyphs: Glyphs) -> list[Line]:
+    """The whole picture for a width."""
+    source_width = (width - _RATE - _SURE - 2) // 3 if width >= _SOURCE_FROM else 0
+    branches = ASCII if glyphs.ascii else UNICODE
+    ram = Row("", "RAM", topology.memory, topology.bandwidth, "     ")
+    measured = Row("", "     measured", "", topology.measured, "     ")
+    lines: list[Line] = [[(_shown(topology.name, glyphs), TITLE)]]
+    for row in (ram, measured, *rows(topology, branches)):
+        lines += _row_lines(row, width, source_width, glyphs)
+    lines += [[], [("What limits what", TITLE)]]
+    for limit in topology.limits:
+        text = _shown(limit.text, glyphs)
+        first, *rest = wrap(text, width - 9)
+        lines.append([(f"  {limit.part:<7}", MUTED), *first])
+        lines += [[(" " * 9, ""), *line] for line in rest]
+    return lines
+
+
+class TopologyTree(Painted):
+    """The picture of a rig."""
+
+    def __init__(self, glyphs: Glyphs = UNICODE_GLYPHS, *, id: str | None = None) -> None:
+        super().__init__(glyphs, id=id)
+        self._rig: Rig | None = None
+        self.topology: Topology | None = None
+
+    def show(self, state: AppState) -> None:
+        """Draw another state."""
+        if state.rig is not self._rig:
+            self._rig = state.rig
+            self.topology = topology_of(state.rig) if state.rig else None
+        self.repaint()
+
+    def paint(self, width: int) -> list[Line]:
+        """All of it."""
+        if self.topology is None:
+            return [[("nothing is known of this machine yet; r probes it", MUTED)]]
+        return topology_lines(self.topology, width, self.glyphs)
+
+
+class TopologyScreen(StateScreen):
+    """Sockets, channels and modules; GPUs and their links."""
+
+    SCROLLED = "#topology"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,backspace,enter,m", "back", "Back", id="topology.back"),
+        Binding("up,k", "scroll(-1)", "Up", id="topology.up", show=False),
+        Binding("down,j", "scroll(1)", "Down", id="topology.down", show=False),
+        Binding("pageup", "scroll(-10)", "Page up", id="topology.page_up", show=False),
+        Binding("pagedown,space", "scroll(10)", "Page down", id="topology.page_down", show=False),
+        Binding("home,g", "edge(-1)", "Top", id="topology.top", show=False),
+        Binding("end,G", "edge(1)", "Bottom", id="topology.bottom", show=False),
+        Binding("e", "export", "Export", id="topology.export"),
+        Binding("y", "copy", "Copy command", id="topology.copy"),
+    ]
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.glyphs = glyphs
+
+    def compose(self) -> ComposeResult:
+        """Header, picture, keys."""
+        yield HardwareHeader(self.glyphs, id="header")
+        with VerticalScroll(id="topology", can_focus=False):
+            yield TopologyTree(self.glyphs, id="tree")
+        yield KeyBar(
+            (
+                Hint("Esc", "Back", "screen.back", 0),
+                Hint("i", "Rig", "app.rig_details", 1),
+                Hint("e", "Export", "screen.export", 2),
+                Hint("y", "Copy command", "screen.copy", 3),
+                Hint("r", "Probe again", "app.probe", 1),
+                Hint("?", "Help", "app.help", 0),
+                Hint("q", "Quit", "app.quit", 1),
+            ),
+            id="keys",
+        )
+
+    def show_state(self, state: AppState) -> None:
+        """Draw a state."""
+        self.query_one(HardwareHeader).show(state)
+        self.query_one(TopologyTree).show(state)
+
+    def action_export(self) -> None:
+        """Write the topology as JSON."""
+        topology = self.query_one(TopologyTree).topology
+        if topology is None:
+            self.notify("there is no machine to export yet", severity="warning")
+            return
+        self.advisor.export(topology_document(topology), "rig-advisor-topology", "the topology")
+
+    def action_copy(self) -> None:
+        """Copy the command that prints this view."""
+        path = self.advisor.rig_path
+        rig = f" --rig {shlex.quote(path)}" if path else ""
+        self.advisor.copy(f"rig-advisor topology{rig}", "this view as a command")
