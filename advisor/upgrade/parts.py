@@ -65,10 +65,6 @@ class Parts:
     named: bool = False
     """Whether the user named the parts; else they are all of the catalog."""
 
-    @property
-    def count(self) -> int:
-        return len(self.memory) + len(self.cards) + len(self.machines) + (self.bridge is not None)
-
 
 CARDS = ("consumer", "workstation", "all")
 """Which cards of the catalog are looked at; each includes those before it."""
@@ -208,7 +204,7 @@ def _outside(rig: Rig, cards: Sequence[Part]) -> list[str]:
     """What to say of cards for a machine that has no slot for them."""
     if not cards or _why_no_cards(rig) is None:
         return []
-    return ["a laptop has no slot for a card: those named are taken to be external, with their full speed"]
+    return ["this machine has no slot for a card: those named are taken to be external, at their full speed"]
 
 
 def _key(part: Part) -> tuple[str, str]:
@@ -343,6 +339,10 @@ def _why_no_cards(rig: Rig) -> str | None:
     family = cpu_family(rig)
     if any(a.unified.value and a.vendor.value == "Apple" for a in rig.accelerators):
         return "a Mac with Apple silicon takes none"
+    if any(a.unified.value and a.vendor.value == "NVIDIA" for a in rig.accelerators):
+        return "a machine with an NVIDIA chip of unified memory has no slot for one"
+    if family is not None and family.platform == "sbc":
+        return f"boards with {family.name} have no slot for one"
     if family is not None and family.platform == "laptop":
         return "a laptop has no slot for one; for an external one name it: --parts 'RTX 5060 Ti 16GB'"
     return None

@@ -176,8 +176,19 @@ def _margin(evaluator: Evaluator, space: Space, i: int) -> float:
 def _nearest(space: Space, bounds: Floats, devices: Devices, evaluator: Evaluator) -> Outcome:
     """What comes nearest to the goal; where nothing fits, what has most memory."""
     i = best_option(bounds, partial(_margin, evaluator, space))
-    option = max(space.options, key=devices.room_bytes) if i is None else space.options[i]
-    return evaluator.outcome(option)
+    if i is None:
+        return evaluator.outcome(max(space.options, key=devices.room_bytes))
+    best = space.options[i]
+    if best.whole_machine:
+        return evaluator.outcome(best)
+    enough = evaluator.margin(best) * _AS_GOOD
+    # Parts that bring nothing are not named.
+    own = set(best.edits)
+    fewer = (o for o in space.options if set(o.edits) <= own and not o.whole_machine)
+    return evaluator.outcome(next((o for o in fewer if evaluator.margin(o) >= enough), best))
+
+
+_AS_GOOD = 0.999
 
 
 def _nearness(outcome: Outcome) -> tuple[float, float]:

@@ -108,9 +108,16 @@ def test_memory_that_cannot_be_changed_is_not_and_the_reason_is_said(
 
 @pytest.mark.parametrize(
     ("gpus", "ram", "cpu"),
-    [(["Apple M3 Max 40-core GPU"], "64GB", None), ([], "2x8GB:DDR4-3200", "Core i7-1360P")],
+    [
+        (["Apple M3 Max 40-core GPU"], "64GB", None),
+        ([], "2x8GB:DDR4-3200", "Core i7-1360P"),
+        (["GB10"], "128GB", None),
+        ([], "8GB:LPDDR4X-4266", "Raspberry Pi 5"),
+    ],
 )
-def test_macs_and_laptops_get_no_cards_but_other_machines(gpus: list[str], ram: str, cpu: str | None) -> None:
+def test_what_has_no_slot_gets_no_cards_but_other_machines(
+    gpus: list[str], ram: str, cpu: str | None
+) -> None:
     parts = catalog_parts(hypothetical_rig(gpus, ram, cpu))
     assert not parts.cards
     assert parts.machines

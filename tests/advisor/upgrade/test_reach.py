@@ -169,6 +169,15 @@ def test_an_impossible_goal_says_what_comes_nearest_and_what_binds_it(desktop: R
     assert result.best.reaches[0].bottleneck is not None
 
 
+def test_the_nearest_change_names_no_part_that_brings_nothing(desktop: Rig) -> None:
+    """A model that fits on one card gains nothing from RAM or a second card of the same speed."""
+    goals = read_goals(["llama 3.1 8b@Q4_K_M>=100000"])
+    result = search(desktop, Question(), goals, listed_parts(desktop, "RTX 5090, 2x48GB:DDR5-6000", None))
+    assert result.best is not None
+    assert result.best.option is not None
+    assert [p.value for p in result.best.option.parts] == ["RTX 5090"]
+
+
 def test_all_goals_have_to_hold(desktop: Rig) -> None:
     one, both = ["llama 3.3 70b@Q4_K_M>=10"], ["llama 3.3 70b@Q4_K_M>=10", "llama 3.1 8b@Q4_K_M>=200"]
     parts = listed_parts(desktop, "RTX 3090, RTX 5090", None)
