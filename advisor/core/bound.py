@@ -1,10 +1,10 @@
 """How fast a model could be at best on a set of devices: what lets a search skip most combinations.
 
-A decode step reads every active byte once, on the device that holds it.  Two bounds cut the three parts
-of a model (layers with their cache, routed experts, head) anywhere and forget hand-overs.  The first
-lets each part have all memory to itself; the second shares the memory, but makes one GPU of all, as
-fast as the fastest.  Every placement obeys these weaker rules too, so no placement is faster than the
-slower of the two; and the terms are those of ``timing``.
+A decode step reads every active byte once, on the device that holds it.  Two bounds cut the four parts
+of a model (layers, routed experts, head, cache) anywhere and forget hand-overs.  The first lets each
+part have all memory to itself; the second shares the memory, but makes one GPU of all, as fast as the
+fastest.  Every placement obeys these weaker rules too, so no placement is faster than the slower of the
+two; and the terms are those of ``timing``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NONE = -1
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """The parts of candidates: layers with their cache, routed experts, head."""
+    """The parts of candidates: layers, routed experts, head, cache."""
 
     size_bytes: Floats
     """What a part takes [parts, n]."""
@@ -58,12 +58,13 @@ def pieces_of(
     wide = replace(machine, devices=tuple(devices))
     rates = rates_of(wide, c.types, efficiencies, q, split=efficiencies.number("split_share") > 1)
     works = [_work(c, wide, q, part) for part in range(3)]
-    size = np.stack([c.dense.sum(axis=1) + kv_bytes(c, q), c.experts.sum(axis=1), c.head.sum(axis=1)])
+    dense, experts, head = (a.sum(axis=1) for a in (c.dense, c.experts, c.head))
+    size = np.stack([dense, experts, head, kv_bytes(c, q)])
     return Pieces(size, compute_buffer_bytes(c, q), _part_seconds(works, rates, q))
 
 
 def _part_seconds(works: Sequence[Work], rates: Rates, q: Question) -> Floats:
-    """Least times of the parts [parts, n, devices]."""
+    """Least times of the parts [parts, n, devices]; the cache is read where the layers are counted."""
     terms = [_weights_terms(work, rates) for work in works]
     memory, arithmetic = sum(m for m, _, _ in terms), sum(a for _, a, _ in terms)
     if q.users > 1:
@@ -73,12 +74,8 @@ def _part_seconds(works: Sequence[Work], rates: Rates, q: Question) -> Floats:
         share = m / np.maximum(m + a, 1e-300)
         weigh_memory = share ** (1 - 1 / rates.soft_p)
         weigh_arithmetic = (1 - share) ** (1 - 1 / rates.soft_p)
-    return np.stack(
-        [
-            weigh_memory * m + weigh_arithmetic * a + launch + _cache_seconds(work, rates)
-            for (m, a, launch), work in zip(terms, works, strict=True)
-        ]
-    )
+    weights = [weigh_memory * m + weigh_arithmetic * a + launch for m, a, launch in terms]
+    return np.stack([*weights, _cache_seconds(works[0], rates)])
 
 
 def _work(c: Candidates, machine: Machine, q: Question, part: int) -> Work:
