@@ -48,10 +48,12 @@ def _expected(error: Exception) -> int | None:
     if isinstance(error, RigError | LookupFailedError):
         return Exit.BAD_INPUT
     from advisor.core.filter import FilterError
+    from advisor.core.goals import UpgradeError
     from advisor.core.question import QuestionError
     from advisor.core.whatif import WhatIfError
 
-    return Exit.BAD_INPUT if isinstance(error, FilterError | QuestionError | WhatIfError) else None
+    typed = FilterError | QuestionError | WhatIfError | UpgradeError
+    return Exit.BAD_INPUT if isinstance(error, typed) else None
 
 
 if __name__ == "__main__":

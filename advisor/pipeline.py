@@ -384,7 +384,7 @@ def explain(
     if quant is not None:
         row = names.index(resolve_quant(quant, model, question))
     else:
-        offered = [i for i, name in enumerate(names) if _offered(model, name, question)] or list(
+        offered = [i for i, name in enumerate(names) if is_offered(model, name, question)] or list(
             range(len(names))
         )
         row = max(offered, key=lambda i: (bool(table.fits[i]), scores.score[i], -table.missing_bytes[i]))
@@ -411,7 +411,8 @@ def explain(
     )
 
 
-def _offered(model: Model, quant: str, question: Question) -> bool:
+def is_offered(model: Model, quant: str, question: Question) -> bool:
+    """Whether packagers publish a model with this quantization: in its own format where it has one."""
     runtime = RUNTIME[question.runtime]
     if runtime.weights != "gguf":
         from advisor.runtime_weights import labels_for

@@ -48,7 +48,7 @@ def check_modules(spec: RamSpec, processor: str, family: CpuFamily | None, socke
     """
     if spec.type.startswith("LPDDR"):
         return
-    sizes = _sizes(spec.type, family)
+    sizes = module_sizes(spec.type, family)
     limit = family.max_memory_bytes * sockets if family and family.max_memory_bytes else None
     if spec.counted and spec.module_bytes not in sizes:
         why = "is not sold"
@@ -80,7 +80,7 @@ def uneven_channels(spec: RamSpec, channels: int) -> str | None:
     )
 
 
-def _sizes(kind: str, family: CpuFamily | None) -> list[int]:
+def module_sizes(kind: str, family: CpuFamily | None) -> list[int]:
     """Module sizes in bytes, ascending, that are sold of a kind and that a family's boards take."""
     most = MODULE_GIB[-1]
     if family and takes_unbuffered_only(family):

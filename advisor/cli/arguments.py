@@ -149,6 +149,10 @@ def build_parser() -> Parser:
     shape = plot.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="one JSON document on stdout")
     shape.add_argument("--csv", action="store_true", help="a row for every point")
+    upgrade = commands.add_parser(
+        "upgrade", help=_UPGRADE_HELP, description=_UPGRADE_DOES, epilog=_PRICE_FILE
+    )
+    _upgrade(upgrade)
 
     model = commands.add_parser("model", help="what the catalog knows of a model, with sources")
     model.add_argument("name", metavar="NAME")
@@ -278,3 +282,38 @@ def _changes(parser: argparse.ArgumentParser) -> None:
     ):
         add(option, action=_Change, metavar=metavar, dest="scenarios", help=text)
     add("--or", action=_Change, nargs=0, dest="scenarios", help="start another scenario")
+
+
+_UPGRADE_HELP = "the smallest or cheapest changes that reach a goal, or what a budget is best spent on"
+_UPGRADE_DOES = (
+    "With --goal: the changes of up to three parts (RAM kits, GPUs) that reach it, smallest first; with "
+    "prices, cheapest first. Without: what the parts of --prices or --parts, within --budget, are best "
+    "spent on."
+)
+_PRICE_FILE = (
+    "Prices are yours; none ship with this program. A price file is TOML: date = 2026-11-01, then maybe "
+    'currency = "EUR", then tables [gpu], [ram], [link], [machine] with lines such as '
+    '"RTX 3090" = { price = 700, watts = 350 }, "2x32GB:DDR5-6000" = { price = 210 }, '
+    "nvlink = { price = 90 }. Only parts in it are then considered."
+)
+
+
+def _upgrade(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--goal",
+        action="append",
+        default=[],
+        metavar="MODEL[@QUANT]>=N",
+        help="tok/s for one user, e.g. 'llama 3.3 70b@Q4_K_M>=10tok/s'; repeatable: all have to hold",
+    )
+    add("--budget", type=float, metavar="N", help="what the parts may cost together; needs --prices")
+    add("--prices", metavar="FILE", help="prices and watts of parts, as a TOML file (see below)")
+    add("--parts", metavar="LIST", help="parts to choose from, e.g. '2x RTX 3090, 2x48GB:DDR5-6000'")
+    add(
+        "--cards", metavar="WHICH", help="GPUs of the catalog: consumer, workstation, all; default: as needed"
+    )
+    add("--slots", type=int, metavar="N", help="slots for GPUs, those that are taken included")
+    add("--limit", type=int, metavar="N", help="changes to list")
+    _question(parser)
+    _json(parser)

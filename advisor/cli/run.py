@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         "explain": _explain,
         "what-if": _what_if,
         "plot": _plot_curves,
+        "upgrade": _upgrade,
         "model": _model,
         "hardware": _hardware,
         "validate": _validate,
@@ -234,7 +235,7 @@ def _rank(arguments: argparse.Namespace) -> int:
 
 
 def has_hardware(rig: Rig) -> bool:
-    """Whether there is anything to estimate on; says so where there is not."""
+    """Whether there is anything to estimate for; says what to do where there is not."""
     if rig.memory.total_bytes.known or any(a.vram_bytes.known for a in rig.accelerators):
         return True
     complain(
@@ -280,6 +281,13 @@ def _plot_curves(arguments: argparse.Namespace) -> int:
     from advisor.cli.plot import run_plot
 
     return run_plot(arguments)
+
+
+def _upgrade(arguments: argparse.Namespace) -> int:
+    from advisor.cli.upgrade import run_upgrade
+
+    question = question_of(arguments)
+    return run_upgrade(arguments, question)
 
 
 def _model(arguments: argparse.Namespace) -> int:

@@ -140,12 +140,14 @@ def estimate(
     *,
     only: Strategy | None = None,
     beside: bool = False,
+    with_prefill: bool = True,
 ) -> EstimateTable:
     """Estimate all candidates with the fastest placement that fits.
 
     Args:
         only: consider just this strategy (a published placement, or "others on demand").
         beside: also work out the placements of the runtime that are never chosen (``tried`` has them).
+        with_prefill: without, the prefill takes no time: for searches among many machines.
     """
     rates: dict[tuple[int, bool], Rates] = {}
 
@@ -183,7 +185,11 @@ def estimate(
         )
         if (option, gpus) in aside:
             continue
-        prefill = prefill_seconds(candidates, on, placement, question, efficiencies)
+        prefill = (
+            prefill_seconds(candidates, on, placement, question, efficiencies)
+            if with_prefill
+            else np.zeros(n)
+        )
         better = (feasible & (time < best_time)) | (
             (chosen < 0) & ~feasible & (placement.missing_bytes < best_missing)
         )

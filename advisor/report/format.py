@@ -26,6 +26,17 @@ def paragraph(text: str, indent: int = 2, hanging: int = 2) -> list[str]:
     )
 
 
+def items(
+    lead: str, pieces: Sequence[str], indent: int = 2, hanging: int = 2, separator: str = ", "
+) -> list[str]:
+    """Lines of a list; broken between its pieces only."""
+    joined = separator.join(piece.replace(" ", _NO_BREAK) for piece in pieces)
+    return [line.replace(_NO_BREAK, " ") for line in paragraph(f"{lead} {joined}".strip(), indent, hanging)]
+
+
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
 def columns(cells: Sequence[str], indent: int = 4) -> list[str]:
     """Cells in as many aligned columns as fit."""
     if not cells:

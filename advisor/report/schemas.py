@@ -342,6 +342,67 @@ def _plot() -> Schema:
     )
 
 
+def _upgrade() -> Schema:
+    """Amounts of money are in the currency of the user's price file."""
+    goal = _object(
+        model=_TEXT,
+        quant=_TEXT,
+        fit=_FIT,
+        goal_tokens_per_s=_POSITIVE,
+        verdict=_one_of("sure", "likely", "possible", "no"),
+        probability=_AMOUNT,
+        **_SPEED,
+        gained_tokens_per_s=_nullable(_NUMBER),
+        gained_tokens_per_s_per_price=_nullable(_NUMBER),
+        gained_tokens_per_s_per_watt=_nullable(_NUMBER),
+        memory=_MEMORY,
+        bottleneck=_nullable(_TEXT),
+        bottleneck_share=_nullable(_AMOUNT),
+        sensitivities=_nullable(_SENSITIVITIES),
+        finer_quant=_nullable(_TEXT),
+        finer_tokens_per_s=_nullable(_POSITIVE),
+    )
+    ranking = _object(
+        fitting=_COUNT,
+        top=_array(_object(model=_TEXT, quant=_TEXT, score=_nullable(_SCORE), **_SPEED)),
+        unlocked=_array(_TEXT),
+        lost=_array(_TEXT),
+    )
+    option = _object(
+        name=_TEXT,
+        changes=_array(_object(change=_TEXT, value=_TEXT)),
+        parts=_COUNT,
+        whole_machine=_nullable(_TEXT),
+        price=_nullable(_AMOUNT),
+        watts=_nullable(_AMOUNT),
+        what_if=_nullable(_TEXT),
+        remarks=_array(_TEXT),
+        verdict=_nullable(_one_of("sure", "likely", "possible", "no")),
+        goals=_array(goal),
+        ranking=_nullable(ranking),
+    )
+    wanted = _object(
+        goal=_TEXT, model=_MODEL, quant=_nullable(_TEXT), quants=_array(_TEXT), tokens_per_s=_POSITIVE
+    )
+    return _object(
+        schema={"const": "rig-advice/upgrade/1"},
+        rig=_RIG,
+        question=_QUESTION,
+        ordered_by=_one_of("price", "smallest change"),
+        budget=_nullable(_POSITIVE),
+        prices=_nullable(_object(file=_TEXT, date=_TEXT, currency=_nullable(_TEXT))),
+        considered=_COUNT,
+        evaluated=_COUNT,
+        notes=_array(_TEXT),
+        goals=_array(wanted),
+        reached_now=_nullable(_BOOLEAN),
+        now=option,
+        options=_array(option),
+        machines=_array(option),
+        nearest=_nullable(option),
+    )
+
+
 def _model() -> Schema:
     return _object(
         schema={"const": "rig-advice/model/1"},
@@ -532,6 +593,7 @@ _BUILDERS = {
     "explain": _explain,
     "what-if": _what_if,
     "plot": _plot,
+    "upgrade": _upgrade,
     "model": _model,
     "hardware": _hardware,
     "validate": _validate,

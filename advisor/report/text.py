@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from advisor.core.estimate import EstimateTable, machine_at
 from advisor.core.machine import Machine
@@ -21,20 +21,13 @@ from advisor.report.placement_text import (
     command_lines,
     remedy_lines,
 )
+from advisor.report.sensitivity import gains_text
 from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
 from catalog.quality import quality_basis
 from catalog.vision import vision_bytes
 from probes.types import Rig
 
 FIT_GLYPHS = {"full": "●", "offload": "◐", "cpu": "◑", "none": "○"}
-SENSITIVITY_TEXT = {
-    "vram_bandwidth": "GPU memory bandwidth",
-    "ram_bandwidth": "RAM bandwidth",
-    "cores": "CPU cores",
-    "compute": "GPU compute",
-    "link": "links",
-    "launch": "launch overhead",
-}
 _RANK_COLUMNS = (
     Column("#", right=True),
     Column("Model"),
@@ -326,19 +319,8 @@ def _time_lines(e: Explanation) -> list[str]:
 
 
 def _sensitivity_lines(e: Explanation) -> list[str]:
-    helping = gains(e.sensitivities)
-    return ["What would help   " + ", ".join(helping)] if helping else []
-
-
-def gains(sensitivities: Mapping[str, float]) -> list[str]:
-    """What a tenth more (of the launch overhead: less) of each part brings, the most first."""
-    gain = {name: -value if name == "launch" else value for name, value in sensitivities.items()}
-    ranked = sorted(gain, key=lambda name: -gain[name])
-    return [
-        f"{'-' if name == 'launch' else '+'}10 % {SENSITIVITY_TEXT[name]} → {gain[name] * 10:+.1f} %"
-        for name in ranked
-        if gain[name] >= 0.005
-    ]
+    text = gains_text(e.sensitivities, unified=e.table.machine.shares_ram)
+    return ["What would help   " + text] if text else []
 
 
 def _depth_lines(e: Explanation) -> list[str]:

@@ -12,8 +12,9 @@ from advisor.core.network_commands import network_plan
 from advisor.core.ranking import fit_name
 from advisor.pipeline import ComparedModel, Comparison
 from advisor.report import format as f
+from advisor.report.sensitivity import gains
 from advisor.report.table import Column, shorten, text_table, width
-from advisor.report.text import FIT_GLYPHS, gains, question_line
+from advisor.report.text import FIT_GLYPHS, question_line
 
 _NAME_WIDTH = 34
 _SAME = 0.005
@@ -221,7 +222,9 @@ def _bound_text(c: Comparison, scenario: int, row: int | None) -> str:
 def _help_text(c: Comparison, scenario: int, row: int | None) -> str:
     if row is None:
         return ""
-    return next(iter(gains(c.sensitivities[scenario][row])), "")
+    machine = c.rankings[scenario].table.machine
+    found = gains(c.sensitivities[scenario][row], unified=machine.shares_ram)
+    return found[0].text() if found else ""
 
 
 def _best_text(c: Comparison, scenario: int, row: int | None, same: int | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from advisor.report.format import gbs, gib, gib_unit, speed
+from advisor.report.sensitivity import gains
 from advisor.tui.differences import SAME, Differences
 from advisor.tui.glyphs import Glyphs
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, clip, fit_line, pad, width_of, wrap
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
 
 LABEL_WIDTH, MIN_COLUMN, MAX_COLUMN = 16, 18, 34
 GAP = 2
-_SHORT_PARTS = {
-    "vram_bandwidth": "VRAM rate",
-    "ram_bandwidth": "RAM rate",
-    "cores": "cores",
-    "compute": "GPU math",
-    "link": "link",
-}
 _SHORT_BOUNDS = {
     "GPU launch overhead": "GPU overhead",
     "CPU per-layer overhead": "CPU overhead",
@@ -117,13 +111,19 @@ def bound_text(label: str, width: int) -> str:
     return _SHORT_BOUNDS.get(label, label.partition(" (")[0])
 
 
-def help_text(sensitivities: Mapping[str, float]) -> str:
-    """What 10 % more of the part that matters most would bring."""
-    known = {k: v for k, v in sensitivities.items() if k in _SHORT_PARTS and v > SAME}
-    if not known:
+def help_text(
+    sensitivities: Mapping[str, float], width: int, glyphs: Glyphs, *, unified: bool = False
+) -> str:
+    """What 10 % more of the part that matters most would bring, in ``width`` cells."""
+    more = {name: slope for name, slope in sensitivities.items() if name != "launch"}
+    found = gains(more, unified=unified)
+    if not found:
         return ""
-    name = max(known, key=lambda k: known[k])
-    return f"{_SHORT_PARTS[name]} +{known[name] * 10:.1f} %"
+    text = f"{found[0].part} {glyphs.arrow} {found[0].percent:+.1f} %"
+    if len(text) > width:
+        short = found[0].part.replace("bandwidth", "rate").replace("GPU compute", "GPU math")
+        text = f"{short} {found[0].percent:+.1f} %"
+    return text
 
 
 def model_rows(
@@ -166,7 +166,8 @@ def model_rows(
                 cell.append((f" {glyphs.better} new", "$success"))
             speeds.append(cell)
             bounds.append([(bound_text(bottleneck(table, same)[0], column), MUTED)])
-            helps.append([(help_text(comparison.sensitivities[i].get(same, {})), MUTED)])
+            slopes = comparison.sensitivities[i].get(same, {})
+            helps.append([(help_text(slopes, column, glyphs, unified=table.machine.shares_ram), MUTED)])
         if best is not None and best != same:
             rate = float(table.tokens_per_s[best])
             betters.append([(table.candidates.quant(best), "$primary"), (f" {speed(rate)} tok/s", "")])

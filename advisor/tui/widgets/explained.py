@@ -5,22 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from advisor.report.format import evidence, gib, params, speed, tokens
+from advisor.report.sensitivity import gains
 from advisor.tui.glyphs import Glyphs
 from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, fit_line, flow, pad, wrap
 
 if TYPE_CHECKING:
     from advisor.pipeline import Explanation
-
-SENSITIVITY_NAMES = {
-    "vram_bandwidth": "VRAM bandwidth",
-    "ram_bandwidth": "RAM bandwidth",
-    "cores": "CPU cores",
-    "compute": "GPU compute",
-    "link": "link speed",
-    "launch": "overhead",
-}
-_NOTICEABLE = 0.005
-"""Sensitivities below this change nothing one would see."""
 
 
 def explained_lines(e: Explanation, width: int, glyphs: Glyphs, *, full: bool) -> list[Line]:
@@ -42,21 +32,14 @@ def explained_lines(e: Explanation, width: int, glyphs: Glyphs, *, full: bool) -
 
 def sensitivity_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
     """What 10 % more of each part of the rig, or 10 % less overhead, would bring."""
-    memory = "memory bandwidth" if e.table.machine.shares_ram else SENSITIVITY_NAMES["vram_bandwidth"]
-    names = {**SENSITIVITY_NAMES, "vram_bandwidth": memory}
-    found = sorted(
-        ((abs(value), key) for key, value in e.sensitivities.items() if abs(value) > _NOTICEABLE),
-        key=lambda pair: (-pair[0], pair[1]),
-    )
+    found = gains(e.sensitivities, unified=e.table.machine.shares_ram)
     if not found:
         return []
-    lines: list[Line] = [[("What would make it faster", TITLE)]]
-    for value, key in found:
-        # Overhead is time: less of it is faster.
-        change = "-10 %" if key == "launch" else "+10 %"
+    lines: list[Line] = [[("What would help", TITLE)]]
+    for gain in found:
         line: Line = [
-            (f"  {change} {names[key]:<18}", ""),
-            (f"{glyphs.arrow} {f'+{value * 10:.1f} %':>7}", STRONG),
+            (f"  {gain.change} {gain.part:<18}", ""),
+            (f"{glyphs.arrow} {f'{gain.percent:+.1f} %':>7}", STRONG),
             (" tok/s", MUTED),
         ]
         lines.append(fit_line(line, width, glyphs.ellipsis))

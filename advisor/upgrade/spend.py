@@ -1,0 +1,245 @@
+"""The inverse question: what a budget, or a list of parts, is best spent on when no model is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.core.candidates import Floats, Ints
+from advisor.core.estimate import estimate
+from advisor.core.question import Question
+from advisor.core.score import score
+from advisor.core.search import front
+from advisor.core.whatif import WhatIfError
+from advisor.pipeline import (
+    Comparison,
+    Knowledge,
+    Scenario,
+    compare,
+    estimate_all,
+    load_knowledge,
+    machine_of,
+)
+from advisor.upgrade.matched import figures, without_matched
+from advisor.upgrade.options import Devices, Option, Space, space_of
+from advisor.upgrade.parts import Parts
+from advisor.upgrade.reach import space_for
+from probes.types import Rig, RigError
+
+WORTH = 0.5
+"""Smaller changes are listed from this share of what the best one gains."""
+STEP = 1.05
+"""A larger change is listed when it gains at least this factor over the last one listed."""
+TOP = 10
+"""The gain is that of the mean score of so many lineages of models, the best ones."""
+_NOTICEABLE = 0.05
+"""Points of the score that are no gain."""
+MOST = 150
+"""Options that are evaluated; of more, those with most bandwidth and memory for their price."""
+_FLOOR = 1e-3
+_PROBES = 8
+"""Options, from the weakest to the strongest, that are looked at with all models."""
+_SHORTLIST = 3 * TOP
+"""Lineages that are kept of each of them: with the others all further options are told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpendResult:
+    """The answer to ``upgrade`` without a goal.
+
+    ``comparison`` holds the rig as it is and then the listed options, smallest or cheapest first; the
+    last is the best.
+    """
+
+    rig: Rig
+    question: Question
+    parts: Parts
+    budget: float | None
+    options: tuple[Option, ...]
+    comparison: Comparison
+    considered: int
+    evaluated: int
+    notes: tuple[str, ...]
+
+
+def best_spent(
+    rig: Rig,
+    question: Question,
+    parts: Parts,
+    *,
+    budget: float | None = None,
+    most_cards: int | None = None,
+    knowledge: Knowledge | None = None,
+) -> SpendResult:
+    """The changes that raise the scores of the best models most.
+
+    Args:
+        rig: the present one.
+        question: context, users, use and the rest.
+        parts: what can be bought.
+        budget: what it may cost; the parts have to have prices.
+        most_cards: slots for cards, those that are taken included.
+        knowledge: candidates to use instead of the whole catalog.
+    """
+    known = knowledge or load_knowledge()
+    parts = without_matched(rig, parts)
+    notes = list(parts.notes)
+    options = space_for(rig, parts, budget=budget, most_cards=most_cards, notes=notes)
+    options += [
+        Option((m,)) for m in parts.machines if budget is None or (m.price is not None and m.price <= budget)
+    ]
+    space = space_of(options, by_price=parts.prices is not None)
+    search = _TopScores(rig, question, known)
+    listed = _listed(space, Devices(rig, parts, space.options), search) if options else []
+    chosen = tuple(space.options[i] for i in listed)
+    scenarios = [Scenario("now", rig, ()), *(option.scenario(rig) for option in chosen)]
+    return SpendResult(
+        rig,
+        question,
+        parts,
+        budget,
+        chosen,
+        compare(scenarios, question, knowledge=known),
+        len(space.options),
+        search.evaluated,
+        tuple(notes),
+    )
+
+
+def _listed(space: Space, devices: Devices, search: _TopScores) -> list[int]:
+    """The best option, and before it the smaller ones that gain at least ``WORTH`` of what it gains."""
+    kept = _promising(space, devices)
+    by_strength = sorted(kept, key=lambda i: _strength(devices, space.options[i]))
+    every = max((len(kept) - 1) // (_PROBES - 1), 1)
+    search.shorten([space.options[i] for i in by_strength[::-every]])
+    gains = np.zeros(len(space.options))
+    for i in kept:
+        gains[i] = search.value(space.options[i]) - search.now
+    top = float(gains.max())
+    if top < _NOTICEABLE:
+        return []
+    return front(gains, space.groups, lambda i: float(gains[i]), WORTH * top, step=STEP)
+
+
+def _strength(devices: Devices, option: Option) -> float:
+    """Bandwidth times memory over all devices of a rig: only an order."""
+    found = (devices.found[i] for i in devices.members(option))
+    return sum(device.effective_bandwidth * device.usable_bytes for device in found)
+
+
+def _promising(space: Space, devices: Devices) -> list[int]:
+    """The options to look at: those that no smaller one matches, and of very many the strongest."""
+    few = len(space.options) <= 4 * MOST
+    kept = _undominated(space, devices) if few else list(range(len(space.options)))
+    if len(kept) <= MOST:
+        return kept
+    strengths = {i: _strength(devices, space.options[i]) for i in kept}
+    records: list[int] = []
+    for i in kept:  # by rising size or price
+        if not records or strengths[i] > strengths[records[-1]]:
+            records.append(i)
+    others = sorted(set(kept) - set(records), key=lambda i: -strengths[i])
+    return sorted([*records[-MOST:], *others][:MOST])
+
+
+def _undominated(space: Space, devices: Devices) -> list[int]:
+    """Options that no smaller or cheaper one matches in everything: memory, and card by card."""
+    numbers = np.array([figures(device) for device in devices.found])
+    better: NDArray[np.bool_] = np.all(numbers[:, None, :] >= numbers[None, :, :], axis=2)
+    kept: list[tuple[int, list[int]]] = []
+    for i, option in enumerate(space.options):
+        own = devices.members(option)
+        if not any(_covers(better, other, own) for _, other in kept):
+            kept.append((i, own))
+    return [i for i, _ in kept]
+
+
+def _covers(better: NDArray[np.bool_], other: Sequence[int], own: Sequence[int]) -> bool:
+    """Whether every device of ``own`` has one of its own in ``other`` that is at least as good."""
+    if len(other) < len(own):
+        return False
+    free = list(other)
+    for device in own:
+        match = next((f for f in free if better[f, device]), None)
+        if match is None:
+            return False
+        free.remove(match)
+    return True
+
+
+class _TopScores:
+    """The mean score of the best lineages on a rig, over those candidates that can be among them."""
+
+    def __init__(self, rig: Rig, question: Question, known: Knowledge) -> None:
+        self.rig, self.question, self.known = rig, question, known
+        _, scores = estimate_all(rig, question, known)
+        c = known.candidates
+        heads = [model.variant_of or model.id for model in c.models]
+        number = {head: n for n, head in enumerate(dict.fromkeys(heads))}
+        self._lineage = np.array([number[head] for head in heads])[c.model_of]
+        best = self._by_lineage(scores.score, self._lineage)
+        self.now = float(best.mean())
+        case = question.use_case
+        # Neither quality nor context depends on the rig; every other part of the score is below 1.
+        logs = case.weight_quality * np.log(np.clip(scores.quality_part, _FLOOR, 1.0))
+        logs = logs + case.weight_context * np.log(np.clip(scores.context, _FLOOR, 1.0))
+        rows = np.flatnonzero(100 * np.exp(logs) > best[-1])
+        # Models of a lineage share their shape: the best one of each quantization stands for all.
+        order = rows[np.argsort(-logs[rows], kind="stable")]
+        _, first = np.unique(self._lineage[order] * len(c.quants) + c.quant_of[order], return_index=True)
+        self._all_quality = scores.quality
+        self._take(order[np.sort(first)])
+        self._values: dict[tuple[object, ...], float] = {}
+
+    @property
+    def evaluated(self) -> int:
+        return len(self._values)
+
+    def _by_lineage(self, scores: Floats, lineage: Ints) -> Floats:
+        """The best scores of ``TOP`` lineages, falling."""
+        best = np.zeros(max(int(self._lineage.max()) + 1, TOP))
+        np.maximum.at(best, lineage, scores)
+        return np.sort(best)[::-1][:TOP]
+
+    def shorten(self, options: Sequence[Option]) -> None:
+        """Keep only lineages that are among the best ``_SHORTLIST`` with one of the options."""
+        own = self._lineage[self._rows]
+        kept: set[int] = set()
+        for option in options:
+            scores = self._scores(option)
+            if scores is not None:
+                best = np.zeros(int(self._lineage.max()) + 1)
+                np.maximum.at(best, own, scores)
+                kept |= set(np.argsort(-best, kind="stable")[:_SHORTLIST].tolist())
+        if kept:
+            self._take(self._rows[np.isin(own, sorted(kept))])
+
+    def _take(self, rows: Ints) -> None:
+        self._rows = rows
+        self._quality = self._all_quality[rows]
+        self.candidates = self.known.candidates.take(rows)
+
+    def value(self, option: Option) -> float:
+        """The mean with an option; where it is below that of now, at least the truth."""
+        key: tuple[object, ...] = (option.edits, option.parts[0].value)
+        if key not in self._values:
+            self._values[key] = self._value(option)
+        return self._values[key]
+
+    def _value(self, option: Option) -> float:
+        scores = self._scores(option)
+        return 0.0 if scores is None else float(self._by_lineage(scores, self._lineage[self._rows]).mean())
+
+    def _scores(self, option: Option) -> Floats | None:
+        """Scores of the candidates; ``None`` where the option cannot be made."""
+        try:
+            machine = machine_of(option.scenario(self.rig).rig)
+        except (WhatIfError, RigError):
+            return None
+        if not len(self.candidates):
+            return None
+        table = estimate(self.candidates, machine, self.question, self.known.efficiencies)
+        return score(table, self._quality).score
