@@ -136,7 +136,7 @@ def load_rig(path: Path | str) -> Rig:
     Raises:
         RigError: the file cannot be read, is no JSON, or is no valid Rig document.
     """
-    shown = "standard input" if str(path) == "-" else str(path)
+    shown = "standard input" if str(path) == "-" else _on_one_line(str(path))
     try:
         if str(path) == "-":
             data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
@@ -145,12 +145,18 @@ def load_rig(path: Path | str) -> Rig:
                 data = f.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise RigError(f"{shown}: cannot be read ({error.strerror or error}); check the path") from error
+    except ValueError as error:  # a zero character
+        raise RigError(f"{shown}: is no path; check it") from error
     if len(data) > MAX_FILE_BYTES:
         raise RigError(f"{shown}: larger than 16 MiB; a Rig document is a few KiB")
     try:
         return rig_from_document(parse_json(data))
     except RigError as error:
         raise RigError(f"{shown}: {error}") from error
+
+
+def _on_one_line(path: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path)
 
 
 def parse_json(data: bytes | str) -> Any:

@@ -59,7 +59,7 @@ COEFFICIENTS: Mapping[str, Coefficient] = {
     # Exponent of the soft minimum of memory and arithmetic: the less they overlap, the smaller.
     "soft_minimum_p": Coefficient({"gpu": Prior(3.0, 0.15), "cpu": Prior(2.4, 0.15)}, 0.0),
     # Share of the specified bandwidth that weights in the reference format reach.
-    "eta": Coefficient({"gpu": Prior(0.9, 0.3), "cpu": Prior(MEASURED_OF_SPECIFIED, 0.15)}, 0.15, 0.1, 0.12),
+    "eta": Coefficient({"gpu": Prior(0.9, 0.3), "cpu": Prior(MEASURED_OF_SPECIFIED, 0.15)}, 0.1, 0.1, 0.12),
     # Bytes of the reference format per compute unit and clock (CPU: per core and nanosecond).
     "unit_bytes_per_clock": Coefficient({"gpu": Prior(8.0, 1.0), "cpu": Prior(20.0, 0.2)}, 0.3, 0.12, 0.1),
     # Share of the specified bandwidth that the KV cache reaches.

@@ -513,3 +513,10 @@ def test_control_characters_never_leave_a_probe() -> None:
     assert found.cpu.isa.value == (clean,)
     assert found.memory.modules[0].locator == clean
     assert found.notes == (clean,)
+
+
+@pytest.mark.parametrize("path", ["no\x1esuch", "no\nsuch", "no\0such"])
+def test_a_path_with_control_characters_is_refused_on_one_line(path: str) -> None:
+    with pytest.raises(RigError) as raised:
+        load_rig(path)
+    assert len(str(raised.value).splitlines()) == 1
