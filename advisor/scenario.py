@@ -80,7 +80,7 @@ def split_edit(text: str) -> tuple[str, str]:
     Raises:
         WhatIfError: the verb is unknown or has no value.
     """
-    words = text.strip().lstrip("-").split(None, 1)
+    words = _printable(text).strip().lstrip("-").split(None, 1)
     verb = words[0].lower() if words else ""
     if verb not in VERBS:
         raise _unknown_verb(verb)
@@ -89,8 +89,14 @@ def split_edit(text: str) -> tuple[str, str]:
     return verb, words[1].strip()
 
 
+def _printable(text: str) -> str:
+    """Without control characters, which no part is named with and which would break an answer's line."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def make_scenario(edits: Sequence[tuple[str, str]], rig: Rig) -> Scenario:
     """Apply (verb, value) edits to a rig; the scenario is named after them unless one names it."""
+    edits = [(verb, _printable(value)) for verb, value in edits]
     names = [value.strip() for verb, value in edits if verb == "name"]
     if names and not names[-1]:
         raise WhatIfError(f"a scenario's name is not empty; for example: {EXAMPLES['name']}")
