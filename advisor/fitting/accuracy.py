@@ -213,7 +213,8 @@ def _goal(target: tuple[str, float, float, float] | None, median: float, near: f
         return ""
     remark, most, least, worst = target
     told = f" ({remark})" if remark else ""
-    met = median <= most and near >= least and far <= worst
+    # As precisely as the table tells them.
+    met = round(median, 3) <= most and round(near, 2) >= least and round(far, 3) <= worst
     return told if met else f"{told} – aims at {most:.0%}, {least:.0%}, {worst:.1%}"
 
 
