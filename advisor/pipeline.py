@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from advisor.core.alternatives import Alternative, alternatives
+from advisor.core.build_machine import build_machine
 from advisor.core.candidates import Candidates, Floats, assemble, build_candidates
 from advisor.core.commands import commands_for
 from advisor.core.estimate import (
@@ -24,7 +25,7 @@ from advisor.core.estimate import (
 )
 from advisor.core.filter import parse_filter
 from advisor.core.fit_context import estimate_fitting
-from advisor.core.machine import Machine, Network, build_machine
+from advisor.core.machine import Machine, Network
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, rank
 from advisor.core.remedies import Remedies, remedies

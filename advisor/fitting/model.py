@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.core.machine import MEASURED_OF_SPECIFIED, slowed_by_power
+from advisor.core.build_machine import MEASURED_OF_SPECIFIED, slowed_by_power
 from advisor.core.timing import Rates, decode_terms, soft_minimum
 from advisor.fitting.observations import Observations
 from advisor.fitting.parameters import (

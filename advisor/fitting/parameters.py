@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.core.machine import MEASURED_OF_SPECIFIED
+from advisor.core.build_machine import MEASURED_OF_SPECIFIED
 from advisor.core.timing import soft_minimum
 from catalog.efficiency import SIXTEEN_BIT
 

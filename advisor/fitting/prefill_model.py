@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor.core.machine import REFERENCE_SHADER
+from advisor.core.build_machine import REFERENCE_SHADER
 from advisor.core.prefill import PromptRates, prompt_terms
 from advisor.fitting.model import coefficient, index_of, isa_columns, isa_factors
 from advisor.fitting.parameters import Floats, Ints
