@@ -80,7 +80,7 @@ def split_edit(text: str) -> tuple[str, str]:
     Raises:
         WhatIfError: the verb is unknown or has no value.
     """
-    words = _printable(text).strip().lstrip("-").split(None, 1)
+    words = text.strip().lstrip("-").split(None, 1)
     verb = words[0].lower() if words else ""
     if verb not in VERBS:
         raise _unknown_verb(verb)
