@@ -1,11 +1,21 @@
-"""Every test runs with a cache folder of its own and a neutral terminal."""
+"""Every test runs with a cache folder of its own and a neutral terminal.
+
+Hypothesis takes the same examples in every run, so that a change and not chance decides; with
+``HYPOTHESIS_PROFILE=explore`` it takes new ones.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(autouse=True, scope="session")
