@@ -54,6 +54,7 @@ SHOTS = (
     Shot("vm-ranking", "vm"),
     Shot("vm-rig", "vm", ("i",)),
     Shot("rtx4090-help", "rtx4090", ("question_mark",)),
+    Shot("2x3090-topology", "2x3090", ("m",)),
 )
 
 
