@@ -98,7 +98,8 @@ def _kind(physical: Sequence[Mapping[str, Any]], disk: Mapping[str, Any] | None)
         return unknown(f"{len(physical)} physical disks have the number of its disk")
     drive = physical[0]
     media, bus = _code(drive.get("MediaType"), _MEDIA), _code(drive.get("BusType"), _BUSES)
-    if of_disk is not None and bus is not None and of_disk != bus:
+    bus = of_disk if bus is None else bus
+    if of_disk is not None and of_disk != bus:
         return unknown("the physical disk with the number of its disk is on another bus")
     if bus in (14, 15, 16) or re.search(
         r"virtual|qemu|vmware|vbox|virtio", str(drive.get("FriendlyName")), re.IGNORECASE
