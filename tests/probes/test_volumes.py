@@ -291,6 +291,23 @@ def test_disks_and_partitions_may_come_in_one_object_each(tmp_path: Path) -> Non
     assert [s.kind.value for s in rig_from_captures([tmp_path / "a"]).storage] == ["nvme", "hdd"]
 
 
+def test_what_format_list_prints_is_read_too(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(
+        "DeviceId     : 0\nMediaType    : SSD\nBusType      : NVMe\nSerialNumber : WD-SERIAL1\n\n"
+        "DiskNumber   : 0\nDriveLetter  : C\n"
+    )
+    rig = rig_from_captures([tmp_path / "a"])
+    assert [(s.folder.value, s.kind.value) for s in rig.storage] == [("C:", "nvme")]
+    assert "WD-SERIAL1" not in rig_to_json(rig)
+
+
+def test_a_rig_document_keeps_its_folders_as_a_capture(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(json.dumps(WINDOWS))
+    rig = rig_from_captures([tmp_path / "a"])
+    (tmp_path / "rig").write_text(rig_to_json(rig))
+    assert rig_from_captures([tmp_path / "rig"]).storage == rig.storage
+
+
 @pytest.mark.parametrize(
     ("output", "says"),
     [
