@@ -18,7 +18,9 @@ from probes.unknowns import unknown_cpu, unknown_memory, unknown_system
 
 if TYPE_CHECKING:
     from probes.dmi import DmiRecords
+    from probes.volumes import Volume
     from probes.windows_adapters import Adapter
+    from probes.windows_links import CardLink
 
 MAX_CAPTURE_BYTES = 64 * 1024**2
 MAX_PLAIN_BYTES = 16 * 1024**2
@@ -40,7 +42,7 @@ UNDERSTOOD = (
     "/proc/cpuinfo or /proc/meminfo text",
     "system_profiler -json",
     "macOS sysctl text",
-    "Get-CimInstance | ConvertTo-Json",
+    "Get-CimInstance, Get-PhysicalDisk with Get-Partition, or Get-PnpDeviceProperty | ConvertTo-Json",
     "the registry's display class key (.reg)",
     "a list of DXGI adapters (JSON)",
     "a sysfs/proc snapshot folder or archive",
@@ -66,6 +68,9 @@ class Findings:
     """NVLinks between NVIDIA GPUs, by row and column."""
     wired_limits_bytes: list[int] = field(default_factory=list)
     """Limits set on what a Mac's GPU may use."""
+    volumes: list[Volume] = field(default_factory=list)
+    card_links: list[CardLink] = field(default_factory=list)
+    """PCIe links of display adapters on Windows, by vendor and device."""
 
 
 def rig_from_captures(paths: Sequence[Path]) -> Rig:

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from probes.gpu import GpuProbe
-from probes.types import AcceleratorInfo, CpuInfo, Fact, MemoryInfo, Rig, SystemInfo, unknown
+from probes.types import AcceleratorInfo, CpuInfo, Fact, MemoryInfo, Rig, StorageInfo, SystemInfo, unknown
 from probes.unknowns import first_known, unknown_cpu, unknown_memory, unknown_system
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def join(findings: Findings) -> Rig:
         memory=memory,
         accelerators=gpus,
         notes=tuple(dict.fromkeys(notes)),
+        storage=_storage(findings),
     )
     return without_contradictions(rig)
 
@@ -105,6 +106,12 @@ def _join_gpus(findings: Findings) -> tuple[tuple[AcceleratorInfo, ...], list[st
             found = gpus_from_adapters(dict.fromkeys(findings.adapters))
             gpus = found.accelerators
             notes += [*found.notes, REMOVED_CARDS]
+    if findings.card_links:
+        from probes.windows_links import with_card_links
+
+        linked = with_card_links(gpus, findings.card_links)
+        gpus = linked.accelerators
+        notes += linked.notes
     for matrix in findings.links:
         from probes.nvidia_links import with_links
 
@@ -113,6 +120,16 @@ def _join_gpus(findings: Findings) -> tuple[tuple[AcceleratorInfo, ...], list[st
         share = Fact(limit, "sysctl iogpu.wired_limit_mb", "reported")
         gpus = tuple(replace(g, vram_bytes=share) if g.vendor.value == "Apple" else g for g in gpus)
     return gpus, notes, max(carve_outs, default=None)
+
+
+def _storage(findings: Findings) -> tuple[StorageInfo, ...]:
+    """The volumes of a machine; what a Rig document says of its folders comes first."""
+    told = tuple(place for rig in findings.rigs for place in rig.storage)
+    if not findings.volumes:
+        return told
+    from probes.volumes import storage_of
+
+    return (*told, *storage_of(findings.volumes))
 
 
 REMOVED_CARDS = (

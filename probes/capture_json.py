@@ -74,6 +74,7 @@ def add_mac(document: object, findings: Findings) -> None:
     findings.cpus.append(mac.cpu)
     findings.memories.append(mac.memory)
     findings.gpus.append(mac.gpus)
+    findings.volumes += mac.volumes
 
 
 def add_windows(document: object, findings: Findings) -> None:
@@ -87,6 +88,8 @@ def add_windows(document: object, findings: Findings) -> None:
         total = Fact(windows.total_bytes, windows.records.source, "reported")
         findings.memories.append(replace(unknown_memory("not in the captures"), total_bytes=total))
     findings.gpus.append(windows.gpus)
+    findings.volumes += windows.volumes
+    findings.card_links += windows.links
     system = unknown_system("not in the captures")
     findings.systems.append(replace(system, os=Fact("windows", windows.records.source, "derived")))
 

@@ -142,7 +142,7 @@ def _mac(text: str, findings: Findings) -> bool:
     return True
 
 
-_CIM_KEYS = r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices)[ \t]*[=:]"
+_CIM_KEYS = r"^(Capacity|AdapterRAM|NumberOfLogicalProcessors|MemoryDevices|DiskNumber)[ \t]*[=:]"
 
 
 def _windows(text: str, findings: Findings) -> bool:

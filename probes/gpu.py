@@ -129,7 +129,7 @@ def accelerator_from_reading(
             f"{label}: PCI id or name fits {match.entry.name} and {', '.join(match.others[:4])}; "
             "the slowest is assumed. Name the card with `rig-advisor rig --gpu` to be exact."
         )
-    link = _card_lanes(reading.pcie, entry)
+    link = card_lanes(reading.pcie, entry)
     notes += link_notes(label, link)
     vram = _vram_fact(reading, entry, label, bool(unified), guess, notes)
     rate = _bandwidth_fact(reading, entry, label, guess, notes)
@@ -166,7 +166,7 @@ def accelerator_from_reading(
     return info, tuple(notes)
 
 
-def _card_lanes(link: PcieLink | None, entry: Accelerator | None) -> PcieLink | None:
+def card_lanes(link: PcieLink | None, entry: Accelerator | None) -> PcieLink | None:
     """The link with no more lanes than the product has: chips report 16 where the card has 8 wired."""
     if link is None or link.max_lanes is None or entry is None or entry.laptop or not entry.pcie_lanes:
         return link

@@ -1,5 +1,7 @@
 """Macs, from ``system_profiler -json SPHardwareDataType SPMemoryDataType SPDisplaysDataType``.
 
+SPStorageDataType and SPNVMeDataType, where they are there too, tell the volumes.
+
 Apple Silicon tells its chip, its GPU's cores and the size of its memory, but neither speed nor
 channels: those are fixed by the chip, and for some chips by the GPU core count, and come from the
 catalog.  Serial numbers and hardware UUIDs are never read.
@@ -16,7 +18,9 @@ from probes.channels import MemoryLayout, bandwidth_bytes_per_s
 from probes.gpu import GIB, GpuProbe, GpuReading, accelerator_from_reading
 from probes.gpu_match import match_catalog
 from probes.macos_memory import items_from_text, mac_modules
+from probes.macos_storage import volumes_from_system_profiler
 from probes.types import CpuInfo, Fact, MemoryInfo, RigError, SystemInfo, unknown
+from probes.volumes import Volume
 
 SOURCE = "system_profiler"
 
@@ -29,13 +33,14 @@ class MacFindings:
     cpu: CpuInfo
     memory: MemoryInfo
     gpus: GpuProbe
+    volumes: tuple[Volume, ...] = ()
 
 
 def is_system_profiler(document: object) -> bool:
     """Whether parsed JSON is ``system_profiler -json`` output with a section that is used."""
     return isinstance(document, Mapping) and any(
         isinstance(document.get(k), list)
-        for k in ("SPHardwareDataType", "SPMemoryDataType", "SPDisplaysDataType")
+        for k in ("SPHardwareDataType", "SPMemoryDataType", "SPDisplaysDataType", "SPStorageDataType")
     )
 
 
@@ -43,7 +48,7 @@ def mac_from_system_profiler(document: object) -> MacFindings:
     """The Mac in parsed ``system_profiler -json`` output.
 
     Raises:
-        RigError: none of the three sections is in it.
+        RigError: none of these sections is in it.
     """
     if not isinstance(document, Mapping) or not is_system_profiler(document):
         raise RigError(
@@ -90,7 +95,7 @@ def mac_from_system_profiler(document: object) -> MacFindings:
             gpus = GpuProbe(notes=notes)
     else:
         info, gpus = _silicon(chip, _text(apple, "sppci_cores"), size, info)
-    return MacFindings(system, cpu, info, gpus)
+    return MacFindings(system, cpu, info, gpus, volumes_from_system_profiler(document))
 
 
 def mac_from_sysctl(values: Mapping[str, str]) -> MacFindings:

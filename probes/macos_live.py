@@ -1,4 +1,4 @@
-"""This Mac: ``system_profiler`` for chip, GPU cores and modules, ``sysctl`` for everything else."""
+"""This Mac: ``system_profiler`` for chip, GPU cores, modules and drives, ``sysctl`` for everything else."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import replace
 from probes.commands import run
 from probes.gpu import GpuProbe
 from probes.macos import MacFindings, mac_from_sysctl, mac_from_system_profiler
+from probes.macos_storage import SECTIONS as STORAGE_SECTIONS
 from probes.macos_sysctl import KEYS, looks_like_sysctl, parse_sysctl, wired_limit_bytes
 from probes.types import Fact, RigError
 from probes.unknowns import first_known
 
-SECTIONS = ("SPHardwareDataType", "SPMemoryDataType", "SPDisplaysDataType")
+SECTIONS = ("SPHardwareDataType", "SPMemoryDataType", "SPDisplaysDataType", *STORAGE_SECTIONS)
 _FOLDERS = ("/usr/sbin", "/sbin")
 
 
@@ -29,7 +30,7 @@ def probe_mac(timeout_s: float = 10.0) -> MacFindings:
         if profiler.text:
             found.append(mac_from_system_profiler(json.loads(profiler.text)))
         else:
-            notes.append(f"{profiler.reason}: GPU cores and memory modules are not known.")
+            notes.append(f"{profiler.reason}: GPU cores, memory modules and kinds of drives are not known.")
     except (ValueError, RecursionError, RigError):
         notes.append("`system_profiler -json` prints something else than expected; it is not used.")
     output = run(["sysctl", *KEYS], 5.0, _FOLDERS)
@@ -59,4 +60,5 @@ def _joined(found: list[MacFindings], values: dict[str, str], notes: list[str]) 
         cpu=first_known((first.cpu,), last.cpu),
         memory=first_known((last.memory,), first.memory),
         gpus=GpuProbe(gpus.accelerators, (*gpus.notes, *notes)),
+        volumes=first.volumes,
     )

@@ -20,6 +20,8 @@ from probes.unknowns import unknown_cpu, unknown_memory, unknown_system
 if TYPE_CHECKING:
     from catalog.types import CpuFamily
     from probes.bandwidth import BandwidthMeasurement
+    from probes.storage import Place
+    from probes.volumes import Volumes
 
 T = TypeVar("T")
 
@@ -127,10 +129,14 @@ def probe_rig(
     )
     notes.extend(memory_notes)
     extra = GpuProbe()
+    volumes: Volumes | None = None
     if here and sys.platform in ("darwin", "win32"):
+        from probes.volumes import Volumes
+
+        volumes = Volumes(reason="the desktop probe failed or did not answer")
         other = wait(_Step("desktop", lambda: _desktop(system, cpu, memory), on_step), lambda _: None)
         if other is not None:
-            system, cpu, memory, extra = other
+            system, cpu, memory, extra, volumes = other
     found = [
         wait(nvidia, lambda _: GpuProbe()),
         wait(_Step("amd", lambda: _amd(root), on_step), lambda _: GpuProbe()),
@@ -151,7 +157,7 @@ def probe_rig(
         notes.extend(node_notes)
     memory, gpus, pool_notes = _settle(memory, gpus, carve_out)
     notes.extend(pool_notes)
-    places = wait(storage, lambda _: ())
+    places = _with_volumes(wait(storage, lambda _: ()), volumes)
     if here and (measure or use_cache):
         memory, measured_notes = _measured(cpu, memory, measure, use_cache, on_step)
         notes.extend(measured_notes)
@@ -196,17 +202,19 @@ def _cpu(root: Path) -> CpuInfo:
 
 def _desktop(
     system: SystemInfo, cpu: CpuInfo, memory: MemoryInfo
-) -> tuple[SystemInfo, CpuInfo, MemoryInfo, GpuProbe] | None:
+) -> tuple[SystemInfo, CpuInfo, MemoryInfo, GpuProbe, Volumes] | None:
     """What macOS or Windows adds to what the portable probes know."""
     from probes.unknowns import first_known
 
     platform: str = sys.platform
     if platform == "darwin":
         from probes.macos_live import probe_mac
+        from probes.volumes import Volumes
 
         mac = probe_mac()
         joined = first_known((mac.cpu,), cpu), first_known((mac.memory,), memory)
-        return first_known((mac.system,), system), *joined, mac.gpus
+        volumes = Volumes(mac.volumes, "`system_profiler` lists no volumes")
+        return first_known((mac.system,), system), *joined, mac.gpus, volumes
     if platform != "win32":
         return None
     from probes.cpu import cpu_from_dmi
@@ -237,7 +245,7 @@ def _desktop(
         for ask in (isa_from_cpuid, isa_from_features):
             if not cpu.isa.known:
                 cpu = replace(cpu, isa=ask())
-    return system, cpu, memory, replace(windows.gpus, notes=notes)
+    return system, cpu, memory, replace(windows.gpus, notes=notes), windows.volumes
 
 
 def cpu_family(cpu_name: str | None) -> CpuFamily | None:
@@ -289,12 +297,22 @@ def _pci(root: Path, known: list[str], here: bool) -> GpuProbe:
     return probe_pci(root, known, live=here)
 
 
-def _storage(here: bool) -> tuple[StorageInfo, ...]:
+def _storage(here: bool) -> tuple[Place, ...]:
     if not here:
         return ()  # another machine's drives cannot be asked
-    from probes.storage import probe_storage
+    from probes.storage import probe_places
 
-    return probe_storage()
+    return probe_places()
+
+
+def _with_volumes(places: tuple[Place, ...], volumes: Volumes | None) -> tuple[StorageInfo, ...]:
+    """The places with the kind of drive that macOS or Windows tells."""
+    if volumes is None:
+        return tuple(place.info for place in places)
+    from probes.volumes import with_volumes
+
+    step = _Step("storage", lambda: with_volumes(places, volumes), None)  # a drive may have to wake up
+    return step.result(TIMEOUTS_S["storage"], lambda _: tuple(place.info for place in places))[0]
 
 
 def _join_gpus(

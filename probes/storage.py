@@ -64,6 +64,14 @@ class Mount:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder's file system, and the number of the device that it lies on."""
+
+    info: StorageInfo
+    device: int
+
+
 def model_folders(
     home: Path, environment: Mapping[str, str] | None = None, platform: str | None = None
 ) -> tuple[Path, ...]:
@@ -99,6 +107,13 @@ def model_folders(
 def probe_storage(
     folders: Iterable[Path] | None = None, root: Path = Path("/"), home: Path | None = None
 ) -> tuple[StorageInfo, ...]:
+    """What ``probe_places`` finds, without the device numbers."""
+    return tuple(place.info for place in probe_places(folders, root, home))
+
+
+def probe_places(
+    folders: Iterable[Path] | None = None, root: Path = Path("/"), home: Path | None = None
+) -> tuple[Place, ...]:
     """The file systems of the folders that exist; the first folder on each names it.
 
     Args:
@@ -133,7 +148,7 @@ def probe_storage(
             total_bytes=Fact(usage.total, "file system", "reported") if usage.total else unknown("size 0"),
             pcie=link,
         )
-    return tuple(seen.values())
+    return tuple(Place(info, device) for device, info in seen.items())
 
 
 def shown(folder: Path, home: Path) -> str:

@@ -1,7 +1,8 @@
 """Windows machines, from ``Get-CimInstance … | ConvertTo-Json`` (or ``wmic … /value``).
 
 Understood are Win32_PhysicalMemory, Win32_PhysicalMemoryArray, Win32_Processor, Win32_VideoController and
-Win32_ComputerSystem, in any nesting, one object or a list.  ``AdapterRAM`` is a 32-bit field: a card with
+Win32_ComputerSystem, the storage classes (``windows_storage``) and properties of PCI devices
+(``windows_links``), in any nesting, one object or a list.  ``AdapterRAM`` is a 32-bit field: a card with
 4 GiB or more shows 4293918720 or 0.
 """
 
@@ -25,6 +26,7 @@ from probes.files import whole_number
 from probes.gpu import GpuProbe
 from probes.smbios import MEMORY_TYPES
 from probes.types import RigError
+from probes.volumes import Volume
 from probes.windows_adapters import (
     ADAPTER_RAM_CAP,
     SOFTWARE,
@@ -33,6 +35,8 @@ from probes.windows_adapters import (
     gpus_from_adapters,
     vendor_by_name,
 )
+from probes.windows_links import CardLink, is_link_property, links_from_pnp
+from probes.windows_storage import is_storage, volumes_from_storage
 
 SOURCE = "Win32 CIM classes"
 _OLD_TYPES = {20: "DDR", 21: "DDR2", 22: "DDR2 FB-DIMM", 24: "DDR3", 26: "DDR4"}
@@ -49,6 +53,8 @@ class WindowsFindings:
     records: DmiRecords
     gpus: GpuProbe
     total_bytes: int | None
+    volumes: tuple[Volume, ...] = ()
+    links: tuple[CardLink, ...] = ()
 
 
 def objects(document: object, depth: int = 6) -> Iterator[Mapping[str, Any]]:
@@ -74,7 +80,10 @@ def _is_memory(item: Mapping[str, Any]) -> bool:
 def is_cim(document: object) -> bool:
     """Whether parsed JSON holds one of the classes."""
     return any(
-        _is_memory(i) or not {"AdapterRAM", "NumberOfLogicalProcessors", "MemoryDevices"}.isdisjoint(i)
+        _is_memory(i)
+        or not {"AdapterRAM", "NumberOfLogicalProcessors", "MemoryDevices"}.isdisjoint(i)
+        or is_storage(i)
+        or is_link_property(i)
         for i in objects(document)
     )
 
@@ -117,7 +126,8 @@ def windows_from_cim(document: object) -> WindowsFindings:
     videos = [i for i in items if "AdapterRAM" in i]
     computers = [i for i in items if "TotalPhysicalMemory" in i]
     arrays = [i for i in items if "MemoryDevices" in i and i.get("Use", 3) in (3, "3")]
-    if not (modules or processors or videos or computers or arrays):
+    others = any(is_storage(i) or is_link_property(i) for i in items)
+    if not (modules or processors or videos or computers or arrays or others):
         raise RigError(
             "Windows JSON: none of Win32_PhysicalMemory, Win32_Processor, Win32_VideoController is in it; "
             "capture with `Get-CimInstance Win32_PhysicalMemory | ConvertTo-Json`"
@@ -154,6 +164,8 @@ def windows_from_cim(document: object) -> WindowsFindings:
         records,
         gpus_from_adapters(adapters),
         _number(computer, "TotalPhysicalMemory"),
+        volumes_from_storage(items),
+        links_from_pnp(items),
     )
 
 

@@ -1,7 +1,7 @@
 """This Windows machine without administrator rights: firmware table, processors, display adapters.
 
 Libraries are asked first, through ctypes; PowerShell takes seconds and is asked only for what they leave
-open.  Whatever fails leaves a note and costs its own facts.
+open: drives and PCIe links always, in one call.  Whatever fails leaves a note and costs its own facts.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from probes.commands import run
 from probes.dmi import DmiRecords
 from probes.gpu import GpuProbe
 from probes.types import CpuInfo, RigError
 from probes.unknowns import unknown_cpu
+from probes.volumes import Volumes
 from probes.windows_adapters import (
     DISPLAY_CLASS,
     Adapter,
@@ -26,6 +27,9 @@ from probes.windows_adapters import (
     gpus_from_adapters,
     with_registry,
 )
+
+if TYPE_CHECKING:
+    from probes.windows_cim import WindowsFindings
 
 T = TypeVar("T")
 
@@ -35,11 +39,12 @@ _RSMB = 0x52534D42
 
 @dataclass(frozen=True, slots=True)
 class LiveWindows:
-    """Firmware records (``None`` when the table cannot be read), the processors, the display adapters."""
+    """Firmware records (``None`` when the table cannot be read), processors, display adapters and volumes."""
 
     records: DmiRecords | None
     cpu: CpuInfo
     gpus: GpuProbe
+    volumes: Volumes
 
 
 def firmware_table(kernel: Any | None = None) -> bytes | None:
@@ -101,6 +106,7 @@ def probe_windows(timeout_s: float = 15.0) -> LiveWindows:
     from probes.dxgi import adapters
     from probes.smbios import parse_smbios
     from probes.windows_cpu import cpu_from_records, processor_records
+    from probes.windows_links import with_card_links
 
     notes: list[str] = []
 
@@ -118,33 +124,68 @@ def probe_windows(timeout_s: float = 15.0) -> LiveWindows:
     none: tuple[Adapter, ...] = ()
     present = _attempt("the display adapters (DXGI)", adapters, none, notes)
     gpus = gpus_from_adapters(present)
-    if not present or records is None:
-        records, listed, more = _from_powershell(records, timeout_s)
-        notes += more
+    asked = _from_powershell(
+        timeout_s,
+        adapters=not present,
+        records=records is None,
+        links=any(a.vendor != "NVIDIA" for a in present) or not present,
+    )
+    if isinstance(asked, str):
+        volumes = Volumes(reason=f"{asked}: the kind of drive is not known")
+        if not present or records is None:
+            notes.append(f"Windows: {asked}; some GPUs may be missing.")
+    else:
+        volumes = Volumes(asked.volumes, "PowerShell lists no partitions")
+        if records is None and (asked.records.devices or asked.records.processors):
+            records = asked.records
         if not present:
             keys = _attempt("the registry", registry_adapters, none, notes)
-            gpus = replace(listed, accelerators=with_registry(listed.accelerators, keys))
-    return LiveWindows(records, cpu, replace(gpus, notes=(*gpus.notes, *notes)))
+            gpus = replace(asked.gpus, accelerators=with_registry(asked.gpus.accelerators, keys))
+        linked = with_card_links(gpus.accelerators, asked.links)
+        gpus = replace(gpus, accelerators=linked.accelerators, notes=(*gpus.notes, *linked.notes))
+    return LiveWindows(records, cpu, replace(gpus, notes=(*gpus.notes, *notes)), volumes)
+
+
+_LINKS = (
+    "Get-PnpDevice -Class Display -PresentOnly | Where-Object InstanceId -NotLike 'PCI\\VEN_10DE*' | "
+    "ForEach-Object {{ $at = $_.InstanceId; for ($n = 0; $n -lt 10 -and $at -like 'PCI\\*'; $n++) {{ "
+    "$told = Get-PnpDeviceProperty -InstanceId $at -KeyName {keys}; "
+    "$told | Select-Object InstanceId, KeyName, Data; "
+    "$at = ($told | Where-Object KeyName -eq '{parent}').Data }} }}"
+)
+"""Each card's properties and those of the bridges above it; NVIDIA's driver tells its cards' links."""
+
+
+def powershell_script(*, adapters: bool, records: bool, links: bool) -> str:
+    """What PowerShell is asked; each part by itself, so that one which fails leaves the others."""
+    from probes.windows_links import KEYS, PARENT
+    from probes.windows_storage import CLASSES
+
+    classes = ["Win32_VideoController"] if adapters else []
+    if records:
+        classes += ["Win32_PhysicalMemory", "Win32_PhysicalMemoryArray", "Win32_Processor"]
+    parts = [f"Get-CimInstance {name}" for name in classes]
+    parts += [
+        f"Get-CimInstance -Namespace root/Microsoft/Windows/Storage {name} | Select-Object {', '.join(names)}"
+        for name, names in CLASSES.items()
+    ]
+    if links:
+        parts.append(_LINKS.format(keys=", ".join(f"'{key}'" for key in KEYS), parent=PARENT))
+    script = "; ".join(f"try {{ {part} }} catch {{ }}" for part in parts)
+    return f"@({script}) | ConvertTo-Json -Compress -Depth 2"
 
 
 def _from_powershell(
-    records: DmiRecords | None, timeout_s: float
-) -> tuple[DmiRecords | None, GpuProbe, tuple[str, ...]]:
-    """Firmware records where there are none yet, and the display adapters, from the CIM classes."""
+    timeout_s: float, *, adapters: bool, records: bool, links: bool
+) -> WindowsFindings | str:
+    """What the CIM classes tell of what is asked for, or why they tell nothing."""
     from probes.windows_cim import windows_from_cim
 
-    classes: tuple[str, ...] = ("Win32_VideoController",)
-    if records is None:
-        classes += ("Win32_PhysicalMemory", "Win32_PhysicalMemoryArray", "Win32_Processor")
-    script = "; ".join(f"Get-CimInstance {name}" for name in classes)
-    command = f"@({script}) | ConvertTo-Json -Compress -Depth 2"
+    command = powershell_script(adapters=adapters, records=records, links=links)
     output = run(["powershell", "-NoProfile", "-Command", command], timeout_s)
     if not output.text:
-        return records, GpuProbe(), (f"Windows: {output.reason}; some GPUs may be missing.",)
+        return output.reason
     try:
-        found = windows_from_cim(json.loads(output.text))
+        return windows_from_cim(json.loads(output.text))
     except (ValueError, RecursionError, RigError):
-        return records, GpuProbe(), ("Windows: PowerShell prints something else than expected.",)
-    if records is None and (found.records.devices or found.records.processors):
-        records = found.records
-    return records, found.gpus, ()
+        return "PowerShell prints something else than expected"

@@ -118,7 +118,7 @@ def _smbios_table() -> bytes:
 
 
 def _documents() -> list[Any]:
-    """Synthetic: a Mac, a Windows machine, ``lscpu -J``, and a Rig document."""
+    """Synthetic: a Mac, Windows machines, ``lscpu -J``, and a Rig document."""
     from probes.hypothetical import hypothetical_rig
     from probes.rigfile import rig_to_document
 
@@ -143,7 +143,43 @@ def _documents() -> list[Any]:
                     "sppci_cores": "40",
                 }
             ],
+            "SPStorageDataType": [
+                {
+                    "bsd_name": "disk3s5",
+                    "file_system": "APFS",
+                    "free_space_in_bytes": 437436678144,
+                    "mount_point": "/System/Volumes/Data",
+                    "physical_drive": {
+                        "device_name": "APPLE SSD AP1024Z",
+                        "medium_type": "ssd",
+                        "protocol": "Apple Fabric",
+                    },
+                },
+                {
+                    "mount_point": "/Volumes/A",
+                    "physical_drive": {"protocol": "USB", "is_internal_disk": "no"},
+                },
+            ],
+            "SPNVMeDataType": [{"_items": [{"_name": "APPLE SSD AP1024Z", "bsd_name": "disk0"}]}],
         },
+        [
+            {"DeviceId": "0", "MediaType": 4, "BusType": 17, "FriendlyName": "Disk"},
+            {"Number": 0, "BusType": "NVMe"},
+            {"DiskNumber": 0, "DriveLetter": "C", "AccessPaths": ["C:\\"]},
+            {"DriveLetter": "C", "FileSystem": "NTFS", "Size": 10**12, "SizeRemaining": 10**11},
+            {"Name": "AMD Radeon RX 7900 XTX", "AdapterRAM": 0, "PNPDeviceID": _CARD},
+            *(
+                {"InstanceId": device, "KeyName": f"DEVPKEY_PciDevice_{key}", "Data": value}
+                for device in (_CARD, "PCI\\VEN_1022&DEV_14DB")
+                for key, value in (("CurrentLinkWidth", 8), ("MaxLinkSpeed", 4), ("MaxLinkWidth", 16))
+            ),
+            {"InstanceId": _CARD, "KeyName": "DEVPKEY_Device_Parent", "Data": "PCI\\VEN_1022&DEV_14DB"},
+            {
+                "InstanceId": "PCI\\VEN_1022&DEV_14DB",
+                "KeyName": "DEVPKEY_Device_Parent",
+                "Data": "ACPI\\PNP0A08",
+            },
+        ],
         {
             "Win32_PhysicalMemory": modules,
             "Win32_Processor": {"Name": "Example CPU", "NumberOfCores": 8, "NumberOfLogicalProcessors": 16},
@@ -184,6 +220,7 @@ def _documents() -> list[Any]:
     ]
 
 
+_CARD = "PCI\\VEN_1002&DEV_744C&REV_C8"
 _CSV = (
     b"index, name, pci.bus_id, memory.total [MiB], memory.free [MiB], clocks.max.memory [MHz], "
     b"pcie.link.gen.max, pcie.link.width.current, pcie.link.width.max, power.limit [W]\n"

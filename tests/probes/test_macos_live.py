@@ -152,7 +152,7 @@ def test_both_commands_together_know_cores_caches_gpu_and_limit(monkeypatch: pyt
     monkeypatch.setattr("sys.platform", "darwin")
     result = probe._desktop(unknown_system("test"), unknown_cpu("test"), unknown_memory("test"))
     assert result is not None
-    system, cpu, memory, gpus = result
+    system, cpu, memory, gpus, _ = result
     assert (system.os.value, system.product.value) == ("macos", "Mac17,6")
     assert (cpu.performance_cores.value, cpu.physical_cores.value) == (6, 18)
     assert cpu.caches

@@ -422,7 +422,8 @@ def test_the_windows_step_of_the_probe_joins_everything(monkeypatch: pytest.Monk
     monkeypatch.setattr(windows_live, "run", lambda *_, **__: Output("", "`powershell` is not installed"))
     result = probe._desktop(unknown_system("test"), unknown_cpu("test"), unknown_memory("test"))
     assert result is not None
-    _, cpu, _, gpus = result
+    _, cpu, _, gpus, volumes = result
+    assert "not installed" in volumes.reason
     assert cpu.physical_cores.value == 6
     assert cpu.isa.value == ("sse4_2", "avx", "avx2")
     assert [g.name.value for g in gpus.accelerators] == [
