@@ -29,6 +29,9 @@ _SITUATION_WIDTHS = (0.7, 0.4, 0.3)
 _ENGINE_WIDTHS = (0.4, 0.3, 0.2)
 """Prior spreads of the logarithms by level: of the first around no knowledge, of the others around the
 level before."""
+_UNDATED_WIDTH = 0.1
+"""The few rows that do not tell the age of their runtime do not tell its settings either, which widens them
+far more than age does: what they add is taken with reserve."""
 _NEVER_NARROWER = ("undated", "virtual_machine")
 _NEVER_WIDER = ("measured_ram",)
 """What lack of knowledge cannot do, and what knowledge cannot."""
@@ -76,7 +79,7 @@ def _fit(features: Features, residuals: Floats, level: int, nearer: Table | None
     typical = {"kinds": 0.1, "situations": 1.0, "engines": 1.0}
     mean = np.log([nearer[part][name] if nearer else typical[part] for part, name in names])
     widths = {"kinds": _KIND_WIDTHS, "situations": _SITUATION_WIDTHS, "engines": _ENGINE_WIDTHS}
-    width = np.array([widths[part][level] for part, _ in names])
+    width = np.array([_UNDATED_WIDTH if name == "undated" else widths[part][level] for part, name in names])
     bounds = [
         (0.0 if name in _NEVER_NARROWER else None, 0.0 if name in _NEVER_WIDER else None) for _, name in names
     ]

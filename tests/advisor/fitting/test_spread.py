@@ -70,7 +70,7 @@ def test_heavy_tails_do_not_widen_the_middle() -> None:
         ("undated", 0.4, 1.0, 1.0),
         ("virtual_machine", 0.4, 1.0, 1.0),
         ("measured_ram", 2.5, 1.0, 1.0),
-        ("undated", 2.0, 1.6, 2.3),
+        ("undated", 2.0, 1.4, 2.3),
         ("measured_ram", 0.5, 0.4, 0.65),
     ],
 )
