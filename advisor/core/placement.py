@@ -6,7 +6,7 @@ Layers are whole: a device holds an integer number of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,13 @@ class Placement:
     def cache_layers(self) -> Floats:
         """Layers whose cache lies on each device, and with it their attention [n, devices]."""
         return cache_layers(self.strategy, self.dense_layers)
+
+    def take(self, rows: NDArray[np.int64]) -> Placement:
+        """The placement of the candidates at ``rows``."""
+        return Placement(
+            self.strategy,
+            **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "strategy"},
+        )
 
 
 def strategies(machine: Machine, runtime: Runtime = RUNTIME["llama.cpp"]) -> tuple[Strategy, ...]:
