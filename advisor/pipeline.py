@@ -149,10 +149,12 @@ def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
     for r, role in enumerate(role_of):
         of_role = kept.role_index == r
         bytes_by_role[role][pair[of_role], kept.type_index[of_role]] = kept.bytes[of_role]
+    used = np.flatnonzero(sum(sizes.sum(axis=0) for sizes in bytes_by_role.values()))
+    bytes_by_role = {role: np.ascontiguousarray(sizes[:, used]) for role, sizes in bytes_by_role.items()}
     candidates = assemble(
         models,
         tuple(table.quants),
-        tuple(table.types),
+        tuple(table.types[t] for t in used),
         new_model[rows],
         columns.astype(np.int64),
         bytes_by_role,

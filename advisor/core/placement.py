@@ -74,7 +74,7 @@ def strategies(machine: Machine, runtime: Runtime = RUNTIME["llama.cpp"]) -> tup
 def gpu_choices(
     machine: Machine, strategy: Strategy, *, all_gpus: bool = False
 ) -> tuple[tuple[int, ...], ...]:
-    """Sets of GPUs to try, as device indices: each alone, and the fastest two, three, …
+    """Sets of GPUs to try, as device indices: each kind alone, and the fastest two, three, …
 
     Strategies that spill into RAM use all GPUs, and so does every other if ``all_gpus``.
     """
@@ -83,7 +83,8 @@ def gpu_choices(
         return (everything,)
     if all_gpus:
         return (everything,)
-    alone = tuple((g,) for g in everything)
+    # A second GPU that is like an earlier one does nothing else alone.
+    alone = tuple((g,) for g in everything if machine.gpus[g] not in machine.gpus[:g])
     return alone + tuple(everything[:count] for count in range(2, len(everything) + 1))
 
 

@@ -51,7 +51,7 @@ class SpendResult:
     """The answer to ``upgrade`` without a goal.
 
     ``comparison`` holds the rig as it is and then the listed options, smallest or cheapest first; the
-    last is the best.
+    last is the best.  It lines up no models, only rankings.
     """
 
     rig: Rig
@@ -102,7 +102,7 @@ def best_spent(
         parts,
         budget,
         chosen,
-        compare(scenarios, question, knowledge=known),
+        compare(scenarios, question, models=(), knowledge=known),
         len(space.options),
         search.evaluated,
         tuple(notes),
