@@ -21,7 +21,7 @@ from advisor.pipeline import (
     compare,
     estimate_all,
     load_knowledge,
-    machine_of,
+    machine_for,
 )
 from advisor.upgrade.matched import figures, without_matched
 from advisor.upgrade.options import Devices, Option, Space, space_of
@@ -93,7 +93,7 @@ def best_spent(
     ]
     space = space_of(options, by_price=parts.prices is not None)
     search = _TopScores(rig, question, known)
-    listed = _listed(space, Devices(rig, parts, space.options), search) if options else []
+    listed = _listed(space, Devices(rig, parts, space.options, question), search) if options else []
     chosen = tuple(space.options[i] for i in listed)
     scenarios = [Scenario("now", rig, ()), *(option.scenario(rig) for option in chosen)]
     return SpendResult(
@@ -236,7 +236,7 @@ class _TopScores:
     def _scores(self, option: Option) -> Floats | None:
         """Scores of the candidates; ``None`` where the option cannot be made."""
         try:
-            machine = machine_of(option.scenario(self.rig).rig)
+            machine = machine_for(option.scenario(self.rig).rig, self.question)
         except (WhatIfError, RigError):
             return None
         if not len(self.candidates):
