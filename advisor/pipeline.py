@@ -481,6 +481,7 @@ def compare(
     models: Sequence[Model] | None = None,
     top: int = 12,
     knowledge: Knowledge | None = None,
+    present: tuple[EstimateTable, Scores] | None = None,
 ) -> Comparison:
     """Rank every scenario and line up the models.
 
@@ -490,11 +491,14 @@ def compare(
         models: models to compare; by default the best ``top`` of all scenarios together.
         top: how many, if ``models`` is not given.
         knowledge: candidates to use instead of the whole catalog.
+        present: the estimates of the present rig, where they are known already.
     """
     known = knowledge or knowledge_for(question)
     results, folded = [], []
-    for scenario in scenarios:
-        if scenario.partner is None:
+    for n, scenario in enumerate(scenarios):
+        if present is not None and not n:
+            table, scores = present
+        elif scenario.partner is None:
             table, scores = estimate_all(scenario.rig, question, known)
         else:
             table = estimate_scenario(scenario, question, known)

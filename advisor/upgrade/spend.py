@@ -95,7 +95,7 @@ def best_spent(
         Option((m,)) for m in parts.machines if budget is None or (m.price is not None and m.price <= budget)
     ]
     space = space_of(options, by_price=parts.prices is not None)
-    search = _TopScores(rig, question, known)
+    search = TopScores(rig, question, known)
     listed = _listed(space, Devices(rig, parts, space.options, question), search) if options else []
     chosen = tuple(space.options[i] for i in listed)
     scenarios = [Scenario("now", rig, ()), *(option.scenario(rig) for option in chosen)]
@@ -105,14 +105,14 @@ def best_spent(
         parts,
         budget,
         chosen,
-        compare(scenarios, question, models=(), knowledge=known),
+        compare(scenarios, question, models=(), knowledge=known, present=search.present),
         len(space.options),
         search.evaluated,
         tuple(notes),
     )
 
 
-def _listed(space: Space, devices: Devices, search: _TopScores) -> list[int]:
+def _listed(space: Space, devices: Devices, search: TopScores) -> list[int]:
     """The best option, and before it the smaller ones that gain at least ``WORTH`` of what it gains."""
     kept = _promising(space, devices)
     by_strength = sorted(kept, key=lambda i: _strength(devices, space.options[i]))
@@ -176,12 +176,13 @@ def _covers(better: NDArray[np.bool_], other: Sequence[int], own: Sequence[int])
     return True
 
 
-class _TopScores:
+class TopScores:
     """The mean score of the best lineages on a rig, over those candidates that can be among them."""
 
     def __init__(self, rig: Rig, question: Question, known: Knowledge) -> None:
         self.rig, self.question, self.known = rig, question, known
-        _, scores = estimate_all(rig, question, known)
+        self.present = estimate_all(rig, question, known)
+        scores = self.present[1]
         c = known.candidates
         heads = [model.variant_of or model.id for model in c.models]
         number = {head: n for n, head in enumerate(dict.fromkeys(heads))}
