@@ -150,10 +150,12 @@ def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
     for r, role in enumerate(role_of):
         of_role = kept.role_index == r
         bytes_by_role[role][pair[of_role], kept.type_index[of_role]] = kept.bytes[of_role]
+    used = np.flatnonzero(sum(sizes.sum(axis=0) for sizes in bytes_by_role.values()))
+    bytes_by_role = {role: np.ascontiguousarray(sizes[:, used]) for role, sizes in bytes_by_role.items()}
     candidates = assemble(
         models,
         tuple(table.quants),
-        tuple(table.types),
+        tuple(table.types[t] for t in used),
         new_model[rows],
         columns.astype(np.int64),
         bytes_by_role,
@@ -480,6 +482,7 @@ def compare(
     models: Sequence[Model] | None = None,
     top: int = 12,
     knowledge: Knowledge | None = None,
+    present: tuple[EstimateTable, Scores] | None = None,
 ) -> Comparison:
     """Rank every scenario and line up the models.
 
@@ -489,11 +492,14 @@ def compare(
         models: models to compare; by default the best ``top`` of all scenarios together.
         top: how many, if ``models`` is not given.
         knowledge: candidates to use instead of the whole catalog.
+        present: the estimates of the present rig, where they are known already.
     """
     known = knowledge or knowledge_for(question)
     results, folded = [], []
-    for scenario in scenarios:
-        if scenario.partner is None:
+    for n, scenario in enumerate(scenarios):
+        if present is not None and not n:
+            table, scores = present
+        elif scenario.partner is None:
             table, scores = estimate_all(scenario.rig, question, known)
         else:
             table = estimate_scenario(scenario, question, known)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
@@ -110,9 +110,10 @@ class Spread:
     """By ``vendor|engine``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Efficiencies:
-    """All efficiencies, read once.  Times in seconds, rates in bytes or FLOP per second."""
+    """All efficiencies, read once; equal only to itself.  Times in seconds, rates in bytes or FLOP per
+    second."""
 
     raw: Mapping[str, Any]
 
@@ -163,12 +164,7 @@ class Efficiencies:
     def prompt_costs(self, engine: str, types: Sequence[str], years: float = 0.0) -> tuple[float, ...]:
         """Time per FLOP of a prompt's products in the given formats relative to the reference format, with
         a runtime that is some years behind the newest."""
-        table: Mapping[str, Mapping[str, float]] = self.raw["prompt_format_costs"]
-        average = table["*"]
-        row = table.get(engine, average)
-        growth: Mapping[str, float] = self.raw["prompt_format_growth_per_year"]
-        groups = [self.prompt_format_group(t) for t in types]
-        return tuple(float(row.get(group, average[group])) * growth[group] ** years for group in groups)
+        return _prompt_costs(self, engine, tuple(types), years)
 
     def prompt_format_group(self, ggml_type: str) -> str:
         """The group of formats that share their cost on prompts."""
@@ -220,7 +216,7 @@ class Efficiencies:
 
     def is_quantized(self, types: Sequence[str]) -> tuple[bool, ...]:
         """Whether each format is multiplied in integers."""
-        return tuple(format_group(self.raw["format_groups"], t) != SIXTEEN_BIT for t in types)
+        return _is_quantized(self, tuple(types))
 
     def _format_row(self, engine: str, group: str) -> Mapping[str, float]:
         table: Mapping[str, Mapping[str, Mapping[str, float]]] = self.raw["format_costs"]
@@ -237,6 +233,11 @@ CLASS_VALUES = tuple(
 )
 
 
+_ENGINES = 64
+"""Engines and sets of formats whose costs are kept: a search among machines asks for the same thousands of
+times."""
+
+
 def format_group(groups: Mapping[str, str], weight_type: str) -> str:
     """The group of formats that share their costs: of a ggml type, or of a format family (``EXL2_4`` is
     found under ``EXL``)."""
@@ -246,6 +247,25 @@ def format_group(groups: Mapping[str, str], weight_type: str) -> str:
     return next((group for name, group in groups.items() if weight_type.startswith(name)), groups["*"])
 
 
+@lru_cache(maxsize=_ENGINES)
+def _prompt_costs(
+    efficiencies: Efficiencies, engine: str, types: tuple[str, ...], years: float
+) -> tuple[float, ...]:
+    table: Mapping[str, Mapping[str, float]] = efficiencies.raw["prompt_format_costs"]
+    average = table["*"]
+    row = table.get(engine, average)
+    growth: Mapping[str, float] = efficiencies.raw["prompt_format_growth_per_year"]
+    groups = [efficiencies.prompt_format_group(t) for t in types]
+    return tuple(float(row.get(group, average[group])) * growth[group] ** years for group in groups)
+
+
+@lru_cache(maxsize=_ENGINES)
+def _is_quantized(efficiencies: Efficiencies, types: tuple[str, ...]) -> tuple[bool, ...]:
+    groups: Mapping[str, str] = efficiencies.raw["format_groups"]
+    return tuple(format_group(groups, t) != SIXTEEN_BIT for t in types)
+
+
+@lru_cache(maxsize=_ENGINES)
 def _format_costs(efficiencies: Efficiencies, engine: str, types: tuple[str, ...]) -> FormatCosts:
     groups: Mapping[str, str] = efficiencies.raw["format_groups"]
     rows = [efficiencies._format_row(engine, format_group(groups, t)) for t in types]

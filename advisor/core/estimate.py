@@ -168,6 +168,8 @@ def estimate(
     best_missing = np.full(n, np.inf)
     chosen = np.full(n, -1, dtype=np.int64)
     one_node = np.zeros(n, dtype=bool)
+    placements: list[tuple[Machine, Placement]] = []
+    kept_as = np.zeros(n, dtype=np.int64)  # the first placement is taken for all rows before any is compared
     tried: dict[Strategy, tuple[Floats, Floats]] = {}
     every = [(choice, node) for choice in (*choices, *aside) for node in _nodes(machine, choice[0])]
     for (option, gpus), node in every:
@@ -185,15 +187,12 @@ def estimate(
         )
         if (option, gpus) in aside:
             continue
-        prefill = (
-            prefill_seconds(candidates, on, placement, question, efficiencies)
-            if with_prefill
-            else np.zeros(n)
-        )
         better = (feasible & (time < best_time)) | (
             (chosen < 0) & ~feasible & (placement.missing_bytes < best_missing)
         )
-        parts = [*_arrays(placement), terms, time, prefill]
+        if best is not None and not better.any():
+            continue
+        parts = [*_arrays(placement), terms, time]
         if best is None:
             best = [a.copy() for a in parts]
         else:
@@ -203,8 +202,16 @@ def estimate(
         best_time = np.where(feasible & better, time, best_time)
         chosen = np.where(feasible & better, int(option), chosen)
         one_node = np.where(better, node, one_node)
+        kept_as = np.where(better, len(placements), kept_as)
+        placements.append((on, placement))
     assert best is not None
-    dense, experts, head, weights, kv, compute, missing, parallel, terms, time, prefill = best
+    dense, experts, head, weights, kv, compute, missing, parallel, terms, time = best
+    prefill = np.zeros(n)
+    for number, (on, placement) in enumerate(placements if with_prefill else ()):
+        rows = np.flatnonzero(kept_as == number)
+        if len(rows):
+            part = candidates.take(rows) if len(rows) < n else candidates
+            prefill[rows] = prefill_seconds(part, on, placement.take(rows), question, efficiencies)
     placed = Placed(chosen, dense, experts)
     return EstimateTable(
         candidates=candidates,

@@ -6,7 +6,7 @@ Layers are whole: a device holds an integer number of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,13 @@ class Placement:
         """Layers whose cache lies on each device, and with it their attention [n, devices]."""
         return cache_layers(self.strategy, self.dense_layers)
 
+    def take(self, rows: NDArray[np.int64]) -> Placement:
+        """The placement of the candidates at ``rows``."""
+        return Placement(
+            self.strategy,
+            **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "strategy"},
+        )
+
 
 def strategies(machine: Machine, runtime: Runtime = RUNTIME["llama.cpp"]) -> tuple[Strategy, ...]:
     """The strategies of a runtime that make sense on a machine.  Where a GPU shares the RAM there is
@@ -67,7 +74,7 @@ def strategies(machine: Machine, runtime: Runtime = RUNTIME["llama.cpp"]) -> tup
 def gpu_choices(
     machine: Machine, strategy: Strategy, *, all_gpus: bool = False
 ) -> tuple[tuple[int, ...], ...]:
-    """Sets of GPUs to try, as device indices: each alone, and the fastest two, three, …
+    """Sets of GPUs to try, as device indices: each kind alone, and the fastest two, three, …
 
     Strategies that spill into RAM use all GPUs, and so does every other if ``all_gpus``.
     """
@@ -76,7 +83,8 @@ def gpu_choices(
         return (everything,)
     if all_gpus:
         return (everything,)
-    alone = tuple((g,) for g in everything)
+    # A second GPU that is like an earlier one does nothing else alone.
+    alone = tuple((g,) for g in everything if machine.gpus[g] not in machine.gpus[:g])
     return alone + tuple(everything[:count] for count in range(2, len(everything) + 1))
 
 

@@ -275,7 +275,7 @@ _FEW = 1e-9
 
 
 def _dot(flops_by_type: Floats, cost: Floats) -> Floats:
-    return np.asarray((flops_by_type * cost).sum(axis=-1))
+    return np.asarray(np.einsum("...t,...t->...", flops_by_type, cost))
 
 
 def _soft_maximum(a: Floats, b: Floats, p: float) -> Floats:

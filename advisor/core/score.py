@@ -71,6 +71,11 @@ def score(table: EstimateTable, quality: Floats) -> Scores:
     return Scores(total, quality, quality_part, decode, prefill, fit, context)
 
 
+def fit_part(free: Floats) -> Floats:
+    """The part of the score for the share of memory that stays free, unsplit."""
+    return np.asarray(0.7 + 0.3 * np.minimum(1.0, free / _COMFORTABLE_HEADROOM))
+
+
 def _fit(table: EstimateTable) -> Floats:
     used = table.used_bytes
     capacity = np.array([d.usable_bytes for d in table.machine.devices])
@@ -79,7 +84,7 @@ def _fit(table: EstimateTable) -> Floats:
     ram_share = (used * in_ram).sum(axis=1) / max(table.machine.ram_usable_bytes, 1.0)
     share = np.maximum(share, ram_share)
     free = np.clip(1.0 - share, 0.0, 1.0)
-    fit = 0.7 + 0.3 * np.minimum(1.0, free / _COMFORTABLE_HEADROOM)
+    fit = fit_part(free)
     split = np.isin(table.strategy, [int(s) for s in SPLIT])
     return np.asarray(np.where(split, fit * _SPLIT_FIT, fit))
 

@@ -53,13 +53,18 @@ def _best_of(bounds: Floats, group: range, evaluate: Evaluate, need: float) -> t
     own = bounds[group.start : group.stop]
     found: tuple[int, float] | None = None
     for offset in _falling(own, need):
-        if own[offset] < need:
+        # Of changes that come to the same, such as cards beside one that holds the model, one is enough.
+        if own[offset] < need or (found is not None and own[offset] <= need * (1 + _SAME)):
             break
         value = evaluate(group.start + offset)
         if value >= need and (found is None or value > found[1]):
             found = (group.start + offset, value)
             need = value
     return found
+
+
+_SAME = 1e-8
+"""Values no further apart are the same; more than what the bounds leave for rounding."""
 
 
 def _falling(bounds: Floats, need: float) -> list[int]:

@@ -275,9 +275,9 @@ def decode_terms(work: Work, rates: Rates) -> Floats:
     multiplication per parameter and further token, or one for many, which costs as much as
     ``matrix_columns`` tokens before the first.
     """
-    expert_bytes = work.expert_bytes * rates.expert_cost
-    weights_s = _dot(work.weight_bytes + expert_bytes, rates.memory_cost) / rates.weight_bandwidth
-    one_s = _dot(work.weight_bytes + expert_bytes, rates.unit_cost) / rates.unit_rate
+    read_bytes = work.weight_bytes + work.expert_bytes * rates.expert_cost
+    weights_s = _dot(read_bytes, rates.memory_cost) / rates.weight_bandwidth
+    one_s = _dot(read_bytes, rates.unit_cost) / rates.unit_rate
     further = work.tokens - 1
     few_s = one_s + further * (work.dense_params + work.expert_params) / rates.column_rate
     many_flops = 2 * work.dense_params * (work.tokens + rates.matrix_columns)
@@ -304,7 +304,7 @@ def decode_terms(work: Work, rates: Rates) -> Floats:
 
 
 def _dot(bytes_by_type: Floats, cost: Floats) -> Floats:
-    return np.asarray((bytes_by_type * cost).sum(axis=-1))
+    return np.asarray(np.einsum("...t,...t->...", bytes_by_type, cost))
 
 
 _TINY_S = 1e-30

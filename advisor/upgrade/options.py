@@ -8,12 +8,13 @@ from itertools import combinations_with_replacement, groupby
 
 import numpy as np
 
-from advisor.core.bound import NONE, Ints, least_seconds, pieces_of
+from advisor.core.bound import NONE, Ints, Pieces, least_seconds, pieces_of
 from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import Device
 from advisor.core.placement import Strategy, strategies
 from advisor.core.question import Question
-from advisor.pipeline import Scenario, machine_of
+from advisor.core.runtimes import RUNTIME
+from advisor.pipeline import Scenario, machine_for, machine_of
 from advisor.scenario import make_scenario
 from advisor.upgrade.parts import MOST_PARTS, Part, Parts
 from catalog.efficiency import Efficiencies
@@ -180,18 +181,22 @@ def space_of(options: Sequence[Option], *, by_price: bool) -> Space:
 class Devices:
     """The devices of every rig of a search, each once, by what they belong to."""
 
-    def __init__(self, rig: Rig, parts: Parts, options: Sequence[Option]) -> None:
+    def __init__(self, rig: Rig, parts: Parts, options: Sequence[Option], q: Question) -> None:
         """Resolve the present rig, and each memory, card and machine of the options, to numbers."""
         self.found: list[Device] = []
-        self.present = machine_of(rig)
+        self.on_node: dict[int, Device] = {}
+        """Of CPUs with several sockets, what a run bound to one of them has."""
+        self.present = machine_for(rig, q)
         self._cards_now = [self._add(d) for d in self.present.devices if d.kind == "gpu"]
         self._with_ram: dict[int, list[int]] = {}
         for ram in sorted({_NO_RAM, *(option.ram for option in options)}):
             machine = self.present
             if ram != _NO_RAM:
                 part = parts.memory[ram]
-                machine = machine_of(make_scenario([(part.verb, part.value)], rig).rig)
+                machine = machine_for(make_scenario([(part.verb, part.value)], rig).rig, q)
             self._with_ram[ram] = [self._add(d) for d in machine.devices if d.kind != "gpu"]
+            if machine.node is not None:
+                self.on_node[self._with_ram[ram][-1]] = machine.node.cpu
         alone = replace(rig, accelerators=())
         self._of_card: dict[int, list[int]] = {}
         for card in sorted({card for option in options for card in option.cards}):
@@ -229,18 +234,29 @@ def speed_bounds(
     members: Ints = np.full((len(options), places), NONE, dtype=np.int64)
     for row, each in enumerate(lists):
         members[row, : len(each)] = each
-    pieces = pieces_of(c, devices.found, devices.present, q, efficiencies)
+    pieces = _pieces(devices, c, q, efficiencies)
     capacity = np.array([device.usable_bytes for device in devices.found])
     is_cpu = np.array([device.kind == "cpu" for device in devices.found])
-    shared = _layers_can_be_shared(devices)
+    shared = _layers_can_be_shared(devices, q)
     counts = np.where(members == NONE, False, ~is_cpu[members]).sum(axis=1)
     side_by_side = np.maximum(counts, 1.0) if shared else np.ones(len(options))
     return 1.0 / np.maximum(least_seconds(pieces, capacity, is_cpu, members, side_by_side), 1e-300)
 
 
-def _layers_can_be_shared(devices: Devices) -> bool:
+def _pieces(devices: Devices, c: Candidates, q: Question, efficiencies: Efficiencies) -> Pieces:
+    """The parts on every device; on a CPU of several sockets as fast as on all or on one of them."""
+    nodes = list(devices.on_node.values())
+    pieces = pieces_of(c, [*devices.found, *nodes], devices.present, q, efficiencies)
+    seconds = pieces.seconds[..., : len(devices.found)].copy()
+    for n, cpu in enumerate(devices.on_node):
+        bound = pieces.seconds[..., len(devices.found) + n]
+        seconds[..., cpu] = np.minimum(seconds[..., cpu], bound)
+    return replace(pieces, seconds=seconds)
+
+
+def _layers_can_be_shared(devices: Devices, q: Question) -> bool:
     """Whether the estimator would let several GPUs work on one layer at the same time."""
     gpus = tuple(device for device in devices.found if device.kind == "gpu")[:1] * 2
     return bool(gpus) and Strategy.TENSOR_PARALLEL in strategies(
-        replace(devices.present, devices=(*gpus, devices.present.cpu))
+        replace(devices.present, devices=(*gpus, devices.present.cpu)), RUNTIME[q.runtime]
     )

@@ -13,7 +13,7 @@ from advisor.core.estimate import EstimateTable, bottleneck, estimate, sensitivi
 from advisor.core.goals import parse_goal
 from advisor.core.question import Question
 from advisor.core.whatif import WhatIfError
-from advisor.pipeline import is_offered, machine_of, resolve_quant
+from advisor.pipeline import is_offered, machine_for, resolve_quant
 from advisor.upgrade.options import Option
 from catalog.efficiency import Efficiencies
 from catalog.types import LookupFailedError, Model
@@ -197,7 +197,7 @@ class Evaluator:
         return np.asarray(np.min(each, axis=0))
 
     def _estimate(self, rig: Rig, *, with_prefill: bool) -> EstimateTable:
-        machine = machine_of(rig, self.efficiencies)
+        machine = machine_for(rig, self.question)
         return estimate(self.candidates, machine, self.question, self.efficiencies, with_prefill=with_prefill)
 
     def outcome(self, option: Option | None) -> Outcome:

@@ -84,7 +84,7 @@ def search(
         for n, space in enumerate(spaces):
             if not space.options:
                 continue
-            devices = Devices(rig, parts, space.options)
+            devices = Devices(rig, parts, space.options, question)
             speeds = speed_bounds(devices, space.options, evaluator.candidates, question, efficiencies)
             bounds = evaluator.margins(speeds)
             margin = partial(_margin, evaluator, space)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from advisor.core.candidates import Floats, Ints
 from advisor.core.estimate import estimate
+from advisor.core.memory import kv_bytes
 from advisor.core.question import Question
-from advisor.core.score import score
-from advisor.core.search import front
+from advisor.core.score import fit_part, score
+from advisor.core.search import best_option, front
 from advisor.core.whatif import WhatIfError
 from advisor.pipeline import (
     Comparison,
@@ -21,10 +22,10 @@ from advisor.pipeline import (
     compare,
     estimate_all,
     load_knowledge,
-    machine_of,
+    machine_for,
 )
 from advisor.upgrade.matched import figures, without_matched
-from advisor.upgrade.options import Devices, Option, Space, space_of
+from advisor.upgrade.options import Devices, Option, Space, space_of, speed_bounds
 from advisor.upgrade.parts import Parts
 from advisor.upgrade.reach import space_for
 from probes.types import Rig, RigError
@@ -44,6 +45,8 @@ _PROBES = 8
 """Options, from the weakest to the strongest, that are looked at with all models."""
 _SHORTLIST = 3 * TOP
 """Lineages that are kept of each of them: with the others all further options are told apart."""
+_LOOSE = 2.5
+"""Points of the score that its bound is usually above it, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class SpendResult:
     """The answer to ``upgrade`` without a goal.
 
     ``comparison`` holds the rig as it is and then the listed options, smallest or cheapest first; the
-    last is the best.
+    last is the best.  It lines up no models, only rankings.
     """
 
     rig: Rig
@@ -92,8 +95,8 @@ def best_spent(
         Option((m,)) for m in parts.machines if budget is None or (m.price is not None and m.price <= budget)
     ]
     space = space_of(options, by_price=parts.prices is not None)
-    search = _TopScores(rig, question, known)
-    listed = _listed(space, Devices(rig, parts, space.options), search) if options else []
+    search = TopScores(rig, question, known)
+    listed = _listed(space, Devices(rig, parts, space.options, question), search) if options else []
     chosen = tuple(space.options[i] for i in listed)
     scenarios = [Scenario("now", rig, ()), *(option.scenario(rig) for option in chosen)]
     return SpendResult(
@@ -102,26 +105,29 @@ def best_spent(
         parts,
         budget,
         chosen,
-        compare(scenarios, question, knowledge=known),
+        compare(scenarios, question, models=(), knowledge=known, present=search.present),
         len(space.options),
         search.evaluated,
         tuple(notes),
     )
 
 
-def _listed(space: Space, devices: Devices, search: _TopScores) -> list[int]:
+def _listed(space: Space, devices: Devices, search: TopScores) -> list[int]:
     """The best option, and before it the smaller ones that gain at least ``WORTH`` of what it gains."""
     kept = _promising(space, devices)
     by_strength = sorted(kept, key=lambda i: _strength(devices, space.options[i]))
     every = max((len(kept) - 1) // (_PROBES - 1), 1)
     search.shorten([space.options[i] for i in by_strength[::-every]])
-    gains = np.zeros(len(space.options))
-    for i in kept:
-        gains[i] = search.value(space.options[i]) - search.now
-    top = float(gains.max())
-    if top < _NOTICEABLE:
+    bounds = np.zeros(len(space.options))
+    bounds[kept] = search.most(devices, [space.options[i] for i in kept]) - search.now
+
+    def gain(i: int) -> float:
+        return search.value(space.options[i]) - search.now
+
+    best = best_option(bounds, gain)
+    if best is None or gain(best) < _NOTICEABLE:
         return []
-    return front(gains, space.groups, lambda i: float(gains[i]), WORTH * top, step=STEP)
+    return front(bounds, space.groups, gain, WORTH * gain(best), step=STEP)
 
 
 def _strength(devices: Devices, option: Option) -> float:
@@ -170,12 +176,13 @@ def _covers(better: NDArray[np.bool_], other: Sequence[int], own: Sequence[int])
     return True
 
 
-class _TopScores:
+class TopScores:
     """The mean score of the best lineages on a rig, over those candidates that can be among them."""
 
     def __init__(self, rig: Rig, question: Question, known: Knowledge) -> None:
         self.rig, self.question, self.known = rig, question, known
-        _, scores = estimate_all(rig, question, known)
+        self.present = estimate_all(rig, question, known)
+        scores = self.present[1]
         c = known.candidates
         heads = [model.variant_of or model.id for model in c.models]
         number = {head: n for n, head in enumerate(dict.fromkeys(heads))}
@@ -186,6 +193,7 @@ class _TopScores:
         # Neither quality nor context depends on the rig; every other part of the score is below 1.
         logs = case.weight_quality * np.log(np.clip(scores.quality_part, _FLOOR, 1.0))
         logs = logs + case.weight_context * np.log(np.clip(scores.context, _FLOOR, 1.0))
+        self._logs = logs
         rows = np.flatnonzero(100 * np.exp(logs) > best[-1])
         # Models of a lineage share their shape: the best one of each quantization stands for all.
         order = rows[np.argsort(-logs[rows], kind="stable")]
@@ -193,6 +201,7 @@ class _TopScores:
         self._all_quality = scores.quality
         self._take(order[np.sort(first)])
         self._values: dict[tuple[object, ...], float] = {}
+        self._most: dict[tuple[object, ...], Floats] = {}
 
     @property
     def evaluated(self) -> int:
@@ -222,24 +231,60 @@ class _TopScores:
         self._quality = self._all_quality[rows]
         self.candidates = self.known.candidates.take(rows)
 
+    def most(self, devices: Devices, options: Sequence[Option]) -> Floats:
+        """The mean with each of the options at most: at the bound of its speed, without any prefill, and
+        with all memory as one [options]."""
+        c, q, case = self.candidates, self.question, self.question.use_case
+        speed = speed_bounds(devices, options, c, q, self.known.efficiencies)
+        capacity = np.array([devices.room_bytes(option) for option in options])
+        size = sum(a.sum(axis=1) for a in (c.dense, c.experts, c.head)) + kv_bytes(c, q)
+        free = np.clip(1.0 - size / np.maximum(capacity, 1.0)[:, None], 0.0, 1.0)
+        prefill = case.ttft_target_s / (case.ttft_target_s + 1.0 / np.maximum(speed, _FLOOR**9))
+        decode = speed / (speed + case.decode_target_tokens_per_s)
+        logs = self._logs[self._rows] + case.weight_fit * np.log(fit_part(free))
+        for part, weight in ((decode, case.weight_decode), (prefill, case.weight_prefill)):
+            logs = logs + weight * np.log(np.clip(part, _FLOOR, 1.0))
+        scores = np.where(speed > 0, 100 * np.exp(logs), 0.0)
+        self._most = {_key(option): each for option, each in zip(options, scores, strict=True)}
+        lineage = self._lineage[self._rows]
+        return np.array([self._by_lineage(each, lineage).mean() for each in scores])
+
     def value(self, option: Option) -> float:
         """The mean with an option; where it is below that of now, at least the truth."""
-        key: tuple[object, ...] = (option.edits, option.parts[0].value)
+        key = _key(option)
         if key not in self._values:
-            self._values[key] = self._value(option)
+            self._values[key] = self._value(option, self._most.get(key))
         return self._values[key]
 
-    def _value(self, option: Option) -> float:
-        scores = self._scores(option)
-        return 0.0 if scores is None else float(self._by_lineage(scores, self._lineage[self._rows]).mean())
+    def _value(self, option: Option, most: Floats | None) -> float:
+        """Those first that can be among the best by their bounds ``most``; then those that still can."""
+        lineage = self._lineage[self._rows]
+        if most is None:
+            found = self._scores(option)
+            return 0.0 if found is None else float(self._by_lineage(found, lineage).mean())
+        scores = np.zeros(len(most))
+        first = most > self._by_lineage(most, lineage)[-1] - _LOOSE
+        found = self._scores(option, np.flatnonzero(first))
+        if found is None:
+            return 0.0
+        scores[first] = found
+        rest = ~first & (most > self._by_lineage(scores, lineage)[-1])
+        if rest.any():
+            scores[rest] = self._scores(option, np.flatnonzero(rest))
+        return float(self._by_lineage(scores, lineage).mean())
 
-    def _scores(self, option: Option) -> Floats | None:
-        """Scores of the candidates; ``None`` where the option cannot be made."""
+    def _scores(self, option: Option, rows: Ints | None = None) -> Floats | None:
+        """Scores of all candidates, or of some; ``None`` where the option cannot be made."""
         try:
-            machine = machine_of(option.scenario(self.rig).rig)
+            machine = machine_for(option.scenario(self.rig).rig, self.question)
         except (WhatIfError, RigError):
             return None
         if not len(self.candidates):
             return None
-        table = estimate(self.candidates, machine, self.question, self.known.efficiencies)
-        return score(table, self._quality).score
+        some = self.candidates if rows is None else self.candidates.take(rows)
+        table = estimate(some, machine, self.question, self.known.efficiencies)
+        return score(table, self._quality if rows is None else self._quality[rows]).score
+
+
+def _key(option: Option) -> tuple[object, ...]:
+    return option.edits, option.parts[0].value

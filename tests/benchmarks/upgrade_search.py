@@ -1,6 +1,7 @@
 """Wall time of ``upgrade`` on the six example rigs, and whether brute force finds anything better.
 
     python tests/benchmarks/upgrade_search.py            # one child process per rig and goal
+    python tests/benchmarks/upgrade_search.py --prices   # the same, and a budget, with 40 cards and 10 kits
     python tests/benchmarks/upgrade_search.py --brute    # every change of the whole catalog, in full: minutes
 
 The rigs are those of the screenshots.  Times are of the whole command, start of Python included.
@@ -12,14 +13,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from advisor.core.question import Question
 from advisor.core.search import STEP
 from advisor.upgrade.options import Option, all_options
 from advisor.upgrade.outcome import Evaluator, read_goals
-from advisor.upgrade.parts import catalog_parts
+from advisor.upgrade.parts import catalog_parts, is_card
 from advisor.upgrade.reach import search
 from catalog.efficiency import load_efficiencies
+from catalog.hardware import load_accelerators
 from probes.rigfile import load_rig
 
 RIGS = Path(__file__).parents[2] / "screenshots" / "rigs"
@@ -32,11 +35,31 @@ GOALS = (
 RUNS = 3
 
 
-def once(rig: Path, goal: str) -> float:
+BUDGET = ("--budget", "3000")
+CARDS = 40
+KITS = ((16, 5600), (32, 5200), (32, 6000), (48, 5600), (64, 5200))
+
+
+def price_file(folder: str) -> Path:
+    """A long list of made-up prices: cards from all classes, and kits."""
+    cards = sorted(card.name for card in load_accelerators() if is_card(card))
+    lines = ["date = 2026-11-01", "[gpu]"]
+    for n, name in enumerate(cards[:: len(cards) // CARDS][:CARDS]):
+        lines.append(f'"{name}" = {{ price = {480 + 37 * n % 200}, watts = 250 }}')
+    lines.append("[ram]")
+    for count in (2, 4):
+        for size, mts in KITS:
+            lines.append(f'"{count}x{size}GB:DDR5-{mts}" = {{ price = {3 * count * size + mts / 100} }}')
+    path = Path(folder) / "prices.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def once(rig: Path, *arguments: str) -> float:
     """Seconds of one run."""
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "advisor", "upgrade", "--rig", str(rig), "--goal", goal],
+        [sys.executable, "-m", "advisor", "upgrade", "--rig", str(rig), *arguments],
         stdout=subprocess.DEVNULL,
         check=False,
     )
@@ -75,10 +98,14 @@ def main() -> None:
                 print(f"{rig.stem:<12}{goal:<34}{brute(rig, goal)}", flush=True)
         return
     print(f"{'rig':<12}{'goal':<34}{'best s':>8}{'worst s':>9}")
-    for rig in sorted(RIGS.glob("*.json")):
-        for goal in GOALS:
-            seconds = [once(rig, goal) for _ in range(RUNS)]
-            print(f"{rig.stem:<12}{goal:<34}{min(seconds):>8.2f}{max(seconds):>9.2f}", flush=True)
+    questions = [("--goal", goal) for goal in GOALS]
+    with TemporaryDirectory() as folder:
+        priced = ["--prices", str(price_file(folder))] if "--prices" in sys.argv[1:] else []
+        for rig in sorted(RIGS.glob("*.json")):
+            for question in [*questions, BUDGET] if priced else questions:
+                seconds = [once(rig, *question, *priced) for _ in range(RUNS)]
+                text = question[1] if question != BUDGET else " ".join(question)
+                print(f"{rig.stem:<12}{text:<34}{min(seconds):>8.2f}{max(seconds):>9.2f}", flush=True)
 
 
 if __name__ == "__main__":

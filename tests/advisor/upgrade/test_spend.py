@@ -7,10 +7,10 @@ import pytest
 from advisor.core.question import Question
 from advisor.core.ranking import rank
 from advisor.pipeline import Knowledge, estimate_all, load_knowledge
-from advisor.upgrade.options import Option, all_options
+from advisor.upgrade.options import Devices, Option, all_options
 from advisor.upgrade.parts import Parts, listed_parts, priced_parts
 from advisor.upgrade.prices import Price, PriceList
-from advisor.upgrade.spend import STEP, TOP, WORTH, best_spent
+from advisor.upgrade.spend import STEP, TOP, WORTH, TopScores, best_spent
 from probes.hypothetical import hypothetical_rig
 from probes.types import Rig
 
@@ -59,6 +59,25 @@ def test_brute_force_within_a_budget_finds_nothing_better(plain: Rig, knowledge:
     for option, gain in gains:
         if gain >= WORTH * top * STEP:
             assert any((o.price or 0) <= (option.price or 0) and g * STEP >= gain for o, g in listed)
+
+
+@pytest.mark.parametrize("use", ["chat", "rag"])
+@pytest.mark.parametrize("gpus", [[], ["RTX 3090"]])
+def test_no_option_scores_above_its_bound_and_what_is_skipped_changes_no_value(
+    gpus: list[str], use: str, knowledge: Knowledge
+) -> None:
+    """Bounds skip options, and models of an option; values are those of all models."""
+    rig = hypothetical_rig(gpus, "2x16GB:DDR5-5200", "Ryzen 9 7950X")
+    parts = listed_parts(rig, "2x RTX 3090, RTX 3060 12GB, 2x48GB:DDR5-6000", None)
+    question = Question(use=use)
+    options = all_options(rig, parts)
+    assert len(options) >= 8
+    search = TopScores(rig, question, knowledge)
+    in_full = [search.value(option) for option in options]
+    bounded = TopScores(rig, question, knowledge)
+    most = bounded.most(Devices(rig, parts, options, question), options)
+    assert (most >= in_full).all()
+    assert [bounded.value(option) for option in options] == pytest.approx(in_full, rel=1e-12)
 
 
 def test_a_list_of_parts_is_spent_and_its_ranking_shown(plain: Rig) -> None:
