@@ -155,6 +155,11 @@ _CAVEATS = (
     "are told apart in the table and rest on the assumption of DDR5-5200.",
     "- Power limits rest on one machine with four RTX 3090 at 220 of 350 W; what other classes draw while "
     "they decode is a prior (two thirds of their limit).",
+    "- **Intervals**: cases of 40 rows and more hold 74 to 86 % of their rows, but for these. Batches "
+    "with a device left out hold 90 % (80 % with its model left out): most are one source's very even "
+    "runs on a GB10. Runs partly in RAM hold 87 %: a laptop's rows differ less from each other than the "
+    "assumed RAM makes likely. MLX holds 61 to 97 %: two sources contradict each other by up to 4x on one "
+    "chip. Batches of vLLM with a device left out hold 98 %. Second sources of each would settle it.",
 )
 
 
