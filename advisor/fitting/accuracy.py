@@ -158,8 +158,10 @@ _CAVEATS = (
     "- **Intervals**: cases of 40 rows and more hold 74 to 86 % of their rows, but for these. Batches "
     "with a device left out hold 90 % (80 % with its model left out): most are one source's very even "
     "runs on a GB10. Runs partly in RAM hold 87 %: a laptop's rows differ less from each other than the "
-    "assumed RAM makes likely. MLX holds 61 to 97 %: two sources contradict each other by up to 4x on one "
-    "chip. Batches of vLLM with a device left out hold 98 %. Second sources of each would settle it.",
+    "assumed RAM makes likely. MLX holds 67 % with the model left out and 92 % with the device: two "
+    "sources contradict each other by up to 4x on one chip, which also leaves 70 % for dense models of "
+    "other runtimes. Batches of vLLM with a device left out hold 98 %. Second sources of each would "
+    "settle it.",
 )
 
 
