@@ -27,6 +27,8 @@ from catalog.types import LookupFailedError
 
 T = TypeVar("T")
 
+_NUMBER = re.compile(r"[0-9]{3,5}")
+"""The number of a product in its series."""
 MAX_CANDIDATES = 12
 """How many candidates an error carries."""
 
@@ -247,7 +249,21 @@ class NameIndex(Generic[T]):
                 ratio = matcher.ratio() + bonus
                 scored[variant.entry] = max(ratio, scored.get(variant.entry, 0.0))
         best = sorted(scored, key=lambda entry: (-scored[entry], entry))
-        return tuple(self.entries[entry].name for entry in best[:5] if scored[entry] >= 0.6)
+        near = [entry for entry in best[:5] if scored[entry] >= 0.6] or self._next_numbers(asked, hints)
+        return tuple(self.entries[entry].name for entry in near)
+
+    def _next_numbers(self, asked: tuple[str, ...], hints: frozenset[str]) -> list[int]:
+        """Entries of the same series with the nearest numbers: an RTX 5090 for an RTX 9999."""
+        wanted = [int(word) for word in asked if _NUMBER.fullmatch(word)]
+        if len(wanted) != 1 or not hints:
+            return []
+        far = {
+            variant.entry: min(abs(int(word) - wanted[0]) for word in numbers)
+            for variant in self._variants
+            if hints <= frozenset(variant.words)
+            and (numbers := [word for word in variant.words if _NUMBER.fullmatch(word)])
+        }
+        return sorted(far, key=lambda entry: (far[entry], -self.entries[entry].weight, entry))[:5]
 
     def _names(self, entries: Iterable[int]) -> tuple[str, ...]:
         ordered = sorted(entries, key=lambda entry: (-self.entries[entry].weight, entry))

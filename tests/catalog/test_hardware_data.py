@@ -584,3 +584,11 @@ def test_soldered_families_state_no_module_limit_and_limits_are_whole_channels()
         if family.max_memory_bytes is not None:
             assert family.slots_per_channel != 0, family.name
             assert family.max_memory_bytes >= 8 * 1024**3 * family.channels, family.name
+
+
+@pytest.mark.parametrize(("query", "near"), [("RTX 9999", "RTX"), ("GTX 4321", "GTX"), ("RX 9999 XT", "RX")])
+def test_a_number_that_no_card_has_is_answered_with_the_nearest_of_its_series(query: str, near: str) -> None:
+    with pytest.raises(LookupFailedError) as raised:
+        find_accelerator(query)
+    assert raised.value.candidates
+    assert all(f" {near} " in f" {name} " for name in raised.value.candidates)
