@@ -18,7 +18,14 @@ from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import Device, Machine
 from advisor.core.placement import Placement, Strategy
 from advisor.core.question import Question
-from advisor.core.timing import ACTIVATION_BYTES, CROSSINGS, NETWORK_BYTES, REDUCES_PER_LAYER, RING_CROSSINGS
+from advisor.core.timing import (
+    ACTIVATION_BYTES,
+    CROSSINGS,
+    NETWORK_BYTES,
+    REDUCES_PER_LAYER,
+    RING_CROSSINGS,
+    over_formats,
+)
 from catalog.efficiency import Efficiencies
 from catalog.ggml import ggml_types
 
@@ -245,9 +252,9 @@ def prompt_terms(work: PromptWork, rates: PromptRates) -> Floats:
     weights once per micro-batch.  Of n GPUs with a share of the layers each, b micro-batches keep at
     best n b / (b + n - 1) busy.
     """
-    dense_s = _dot(work.dense_flops, rates.cost) / rates.dense_rate
+    dense_s = over_formats(work.dense_flops, rates.cost) / rates.dense_rate
     unfilled = 1 + rates.expert_tile / np.maximum(work.expert_tokens, _FEW)
-    expert_s = _dot(work.expert_flops, rates.cost) * unfilled / rates.expert_rate
+    expert_s = over_formats(work.expert_flops, rates.cost) * unfilled / rates.expert_rate
     flops = work.attention_flops + work.latent_flops * (rates.latent_cost - 1)
     moved = work.activation_bytes * rates.activation_passes / rates.memory_bandwidth
     terms = np.zeros((*dense_s.shape, len(PromptTerm)))
@@ -272,10 +279,6 @@ def prompt_terms(work: PromptWork, rates: PromptRates) -> Floats:
 
 
 _FEW = 1e-9
-
-
-def _dot(flops_by_type: Floats, cost: Floats) -> Floats:
-    return np.asarray(np.einsum("...t,...t->...", flops_by_type, cost))
 
 
 def _soft_maximum(a: Floats, b: Floats, p: float) -> Floats:

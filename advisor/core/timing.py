@@ -276,8 +276,8 @@ def decode_terms(work: Work, rates: Rates) -> Floats:
     ``matrix_columns`` tokens before the first.
     """
     read_bytes = work.weight_bytes + work.expert_bytes * rates.expert_cost
-    weights_s = _dot(read_bytes, rates.memory_cost) / rates.weight_bandwidth
-    one_s = _dot(read_bytes, rates.unit_cost) / rates.unit_rate
+    weights_s = over_formats(read_bytes, rates.memory_cost) / rates.weight_bandwidth
+    one_s = over_formats(read_bytes, rates.unit_cost) / rates.unit_rate
     further = work.tokens - 1
     few_s = one_s + further * (work.dense_params + work.expert_params) / rates.column_rate
     many_flops = 2 * work.dense_params * (work.tokens + rates.matrix_columns)
@@ -303,8 +303,9 @@ def decode_terms(work: Work, rates: Rates) -> Floats:
     return terms
 
 
-def _dot(bytes_by_type: Floats, cost: Floats) -> Floats:
-    return np.asarray(np.einsum("...t,...t->...", bytes_by_type, cost))
+def over_formats(amounts: Floats, cost: Floats) -> Floats:
+    """Amounts by weight format [..., types], each at its cost, summed over the formats [...]."""
+    return np.asarray(np.einsum("...t,...t->...", amounts, cost))
 
 
 _TINY_S = 1e-30
