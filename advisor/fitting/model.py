@@ -61,6 +61,16 @@ def coefficient(layout: Layout, theta: Floats, name: str, index: ClassIndex) -> 
     return limited(name, np.exp(total))[:, None]
 
 
+def log_costs(layout: Layout, theta: Floats, cost: str, groups: Sequence[str], engine: Ints) -> Floats:
+    """ln of a cost of every group of formats, the engine's own part included [entries, groups]."""
+    columns = []
+    for group in groups:
+        slot = layout.slots[f"{cost}/{group}/engine"]
+        own = theta[slot.start : slot.start + slot.count][engine]
+        columns.append(theta[layout.slots[f"{cost}/{group}"].start] + own)
+    return np.stack(columns, axis=1)
+
+
 def isa_columns(names: Sequence[str]) -> Ints:
     """Places of instruction sets in ``ISA_FACTORS``; -1 of a device that is no CPU."""
     known = list(ISA_FACTORS)
@@ -109,13 +119,8 @@ class Model:
         return coefficient(self.layout, theta, name, index)
 
     def _cost(self, theta: Floats, cost: str) -> Floats:
-        slots = self.layout.slots
-        columns = []
-        for group in self.observations.groups:
-            engine = slots[f"{cost}/{group}/engine"]
-            own = theta[engine.start : engine.start + engine.count][self._engine]
-            columns.append(theta[slots[f"{cost}/{group}"].start] + own)
-        return np.asarray(np.exp(np.stack(columns, axis=1))[:, None, :])
+        logs = log_costs(self.layout, theta, cost, self.observations.groups, self._engine)
+        return np.asarray(np.exp(logs)[:, None, :])
 
     def rates(self, theta: Floats) -> Rates:
         """What the devices of all entries reach."""

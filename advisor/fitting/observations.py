@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.core.estimate import EstimateTable, estimate, placement_of
+from advisor.core.estimate import estimate, placement_of
 from advisor.core.machine import Device
 from advisor.core.placement import SPLIT, Strategy
-from advisor.core.spread import DEEP, KINDS, Flags, Placed, engine_of, kinds_of, situations_of
+from advisor.core.spread import DEEP
 from advisor.core.timing import Work, step_work
+from advisor.fitting.observed import class_of, full_clock, joined_formats, run_features, stacked
 from advisor.fitting.parameters import MEASURED, DeviceClass, Floats, Ints
 from advisor.fitting.spread import Features, features_of
 from advisor.validation.speed import Answerable
@@ -117,7 +118,9 @@ def observe(
         users.append(case.question.users)
         first = case.machine.devices[working[0]]
         device.append(first.name)
-        features.append(_features(table, case, placement.strategy, first))
+        features.append(
+            run_features(case, table, placement.strategy, first, deep=case.question.depth >= DEEP)
+        )
     return Observations(
         ids=tuple(ids),
         cases=tuple(kept),
@@ -125,7 +128,7 @@ def observe(
         users=np.array(users, dtype=np.float64),
         entries=tuple(entries),
         row_of=np.array([e.row for e in entries], dtype=np.int64),
-        work=_stack(works),
+        work=stacked(works),
         groups=groups,
         years=np.array(years),
         unfused=np.array(unfused, dtype=bool),
@@ -135,36 +138,21 @@ def observe(
     )
 
 
-def _features(
-    table: EstimateTable, case: Answerable, strategy: Strategy, first: Device
-) -> tuple[str, str, Flags]:
-    """Kind, engine of the first device, and situations."""
-    placed = Placed(np.array([int(strategy)]), table.dense_layers, table.expert_layers)
-    kind = KINDS[int(kinds_of(case.candidates, table.machine, placed)[0])]
-    q = case.question
-    situations = situations_of(table.machine, q, placed, deep=q.depth >= DEEP, batch=q.users > 1)
-    return kind, engine_of(first), situations[0]
-
-
 def _is_working(work: Work, d: int) -> bool:
     return bool(work.launches[0, d] > 0 or work.weight_bytes[0, d].sum() > 0)
 
 
 def _entry(row: int, case: Answerable, device: Device, strategy: Strategy, neutral: Efficiencies) -> Entry:
     cpu = device.kind == "cpu"
-    vendor = "cpu" if cpu else device.vendor
-    architecture = device.architecture or "*"
-    own = DeviceClass(
-        "cpu" if cpu else "gpu", vendor, device.backend, neutral.family(architecture), architecture
-    )
+    own = class_of(device, neutral)
     measured = cpu and case.machine.ram_bandwidth_basis == "measured"
     return Entry(
         row=row,
         device_class=own,
         eta_class=replace(own, family=MEASURED, architecture=MEASURED) if measured else own,
         bandwidth=device.bandwidth / device.slowed_to,
-        unit_clock=device.cores * 1e9 if cpu else device.unit_clock / device.slowed_to,
-        flops=device.cores * 1e9 if cpu else device.flops / device.slowed_to,
+        unit_clock=full_clock(device),
+        flops=full_clock(device) if cpu else device.flops / device.slowed_to,
         power_share=device.power_share,
         isa=device.isa,
         cap=device.cap,
@@ -179,9 +167,7 @@ def _entry(row: int, case: Answerable, device: Device, strategy: Strategy, neutr
 def _one(
     work: Work, d: int, types: tuple[str, ...], groups: tuple[str, ...], group_of: Mapping[str, str]
 ) -> Work:
-    join = np.zeros((len(types), len(groups)))
-    for i, kind in enumerate(types):
-        join[i, groups.index(format_group(group_of, kind))] = 1.0
+    join = joined_formats(types, groups, lambda kind: format_group(group_of, kind))
 
     def part(a: Floats) -> Floats:
         return np.asarray(a[:, d : d + 1])
@@ -204,10 +190,3 @@ def _one(
         syncs=part(work.syncs),
         sync_bytes=part(work.sync_bytes),
     )
-
-
-def _stack(works: Sequence[Work]) -> Work:
-    def joined(name: str) -> Floats:
-        return np.concatenate([getattr(w, name) for w in works])
-
-    return Work(**{name: joined(name) for name in Work.__dataclass_fields__})

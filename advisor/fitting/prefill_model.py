@@ -6,7 +6,7 @@ import numpy as np
 
 from advisor.core.build_machine import REFERENCE_SHADER
 from advisor.core.prefill import PromptRates, prompt_terms
-from advisor.fitting.model import coefficient, index_of, isa_columns, isa_factors
+from advisor.fitting.model import coefficient, index_of, isa_columns, isa_factors, log_costs
 from advisor.fitting.parameters import Floats, Ints
 from advisor.fitting.prefill_observations import PromptObservations
 from advisor.fitting.prefill_parameters import PROMPT_COEFFICIENTS, PROMPT_NUMBERS, PromptLayout
@@ -42,14 +42,10 @@ class PromptModel:
         return self.observations.log_speed
 
     def _costs(self, theta: Floats) -> Floats:
-        slots = self.layout.slots
-        columns, years = [], self.observations.years
-        for group in self.observations.groups:
-            slot = slots[f"cost/{group}/engine"]
-            own = theta[slot.start : slot.start + slot.count][self._engine]
-            growth = theta[slots[f"growth/{group}"].start] * years
-            columns.append(theta[slots[f"cost/{group}"].start] + own + growth)
-        return np.asarray(np.exp(np.stack(columns, axis=1))[:, None, :])
+        seen, slots = self.observations, self.layout.slots
+        logs = log_costs(self.layout, theta, "cost", seen.groups, self._engine)
+        growth = np.array([theta[slots[f"growth/{group}"].start] for group in seen.groups])
+        return np.asarray(np.exp(logs + growth * seen.years[:, None])[:, None, :])
 
     def rates(self, theta: Floats) -> PromptRates:
         """What the devices of all entries reach."""

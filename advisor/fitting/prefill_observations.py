@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from advisor.core.estimate import estimate, placement_of
 from advisor.core.machine import Device
 from advisor.core.prefill import PromptWork, prompt_work
-from advisor.core.spread import KINDS, Placed, engine_of, is_deep_prompt, kinds_of, situations_of
+from advisor.core.spread import is_deep_prompt
+from advisor.fitting.observed import class_of, full_clock, joined_formats, run_features, stacked
 from advisor.fitting.parameters import DeviceClass, Floats, Ints
 from advisor.fitting.spread import Features, features_of
 from advisor.validation.conditions import LLAMA_CPP
@@ -136,10 +137,7 @@ def observe_prompts(
         speeds.append(np.log(measured))
         tokens.append(q.prompt * q.users)
         device.append(first.name)
-        placed = Placed(np.array([int(placement.strategy)]), table.dense_layers, table.expert_layers)
-        kind = KINDS[int(kinds_of(case.candidates, machine, placed)[0])]
-        situations = situations_of(machine, q, placed, deep=is_deep_prompt(q), batch=q.users > 1)
-        features.append((kind, engine_of(first), situations[0]))
+        features.append(run_features(case, table, placement.strategy, first, deep=is_deep_prompt(q)))
     both = np.array(sync, dtype=np.float64).reshape(-1, 2)
     return PromptObservations(
         ids=tuple(ids),
@@ -148,7 +146,7 @@ def observe_prompts(
         tokens=np.array(tokens, dtype=np.float64),
         entries=tuple(entries),
         row_of=np.array([e.row for e in entries], dtype=np.int64),
-        work=_stack(works),
+        work=stacked(works),
         groups=groups,
         years=np.array(years),
         unfused=np.array(unfused, dtype=bool),
@@ -163,17 +161,10 @@ def observe_prompts(
 
 def _entry(row: int, device: Device, link: float, efficiencies: Efficiencies) -> PromptEntry:
     cpu = device.kind == "cpu"
-    architecture = device.architecture or "*"
-    clock = device.cores * 1e9 if cpu else device.unit_clock / device.slowed_to
+    clock = full_clock(device)
     return PromptEntry(
         row=row,
-        device_class=DeviceClass(
-            "cpu" if cpu else "gpu",
-            "cpu" if cpu else device.vendor,
-            device.backend,
-            efficiencies.family(architecture),
-            architecture,
-        ),
+        device_class=class_of(device, efficiencies),
         bandwidth=device.bandwidth / device.slowed_to,
         power_share=device.power_share,
         isa=device.isa,
@@ -189,9 +180,7 @@ def _one(
     work: PromptWork, d: int, types: tuple[str, ...], groups: tuple[str, ...], efficiencies: Efficiencies
 ) -> PromptWork:
     """The work of one device, with the formats joined to their groups."""
-    join = np.zeros((len(types), len(groups)))
-    for i, kind in enumerate(types):
-        join[i, groups.index(efficiencies.prompt_format_group(kind))] = 1.0
+    join = joined_formats(types, groups, efficiencies.prompt_format_group)
     own = {}
     for f in fields(work):
         value = getattr(work, f.name)
@@ -200,10 +189,4 @@ def _one(
         PromptWork(**own),
         dense_flops=own["dense_flops"] @ join,
         expert_flops=own["expert_flops"] @ join,
-    )
-
-
-def _stack(works: Sequence[PromptWork]) -> PromptWork:
-    return PromptWork(
-        **{f.name: np.concatenate([getattr(w, f.name) for w in works]) for f in fields(PromptWork)}
     )
