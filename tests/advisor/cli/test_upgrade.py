@@ -10,7 +10,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from advisor.__main__ import main
 from advisor.report.schemas import schema_document
 
 RIGS = Path(__file__).parents[3] / "screenshots" / "rigs"
@@ -25,19 +24,6 @@ currency = "EUR"
 "2x48GB:DDR5-6000" = { price = 320 }
 """
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        try:
-            code = main(list(arguments))
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return invoke
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from advisor.__main__ import main
 from advisor.report.schemas import schema_document
 from probes.hypothetical import hypothetical_rig
 from probes.rigfile import rig_to_document
@@ -25,19 +24,9 @@ FOUR = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+@pytest.fixture(autouse=True)
+def no_stated_width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        try:
-            code = main(list(arguments))
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return invoke
 
 
 @pytest.fixture(scope="module")
