@@ -18,13 +18,14 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from advisor.core.question import Question
 from advisor.tui.background import Measurer, Parsed, Prober
 from advisor.tui.controller import Controller
-from advisor.tui.export import write_document
+from advisor.tui.export import SUFFIXES, write_text
 from advisor.tui.glyphs import Glyphs, choose
+from advisor.tui.routes import ROUTES, screen_class
+from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.toosmall import TooSmallScreen, too_small
 from advisor.tui.state import (
     SORTS,
-    command_line,
     next_context,
     next_kv_type,
     next_sort,
@@ -34,8 +35,6 @@ from advisor.tui.state import (
 from advisor.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
-    from advisor.tui.screens.rig import RigScreen
-    from advisor.tui.screens.topology import TopologyScreen
     from probes.types import Rig
 
 
@@ -58,13 +57,16 @@ class AdvisorApp(Controller):
         Binding("U", "users(-1)", "Fewer users", id="app.users_fewer"),
         Binding("c", "use", "Use case", id="app.use"),
         Binding("t", "kv_type", "KV cache type", id="app.kv_type"),
-        Binding("w", "what_if", "What if", id="app.what_if"),
-        Binding("i", "rig_details", "Rig", id="app.rig_details"),
-        Binding("m", "topology", "Topology", id="app.topology"),
-        Binding("p", "picture", "Picture", id="app.picture"),
+        *(
+            Binding(route.key, f"open('{route.name}')", route.label, id=f"app.open_{route.name}")
+            for route in ROUTES.values()
+            if route.key
+        ),
         Binding("r", "probe", "Probe again", id="app.probe"),
         Binding("e", "export", "Export", id="app.export"),
-        Binding("y", "copy_command", "Copy command", id="app.copy_command"),
+        Binding("y", "copy('command')", "Copy command", id="app.copy_command"),
+        Binding("Y", "copy('row')", "Copy row", id="app.copy_row"),
+        Binding("J", "copy('json')", "Copy JSON", id="app.copy_json"),
         Binding("question_mark,f1", "help", "Help", id="app.help"),
         Binding("q,ctrl+q", "quit", "Quit", id="app.quit", priority=False),
     ]
@@ -133,12 +135,36 @@ class AdvisorApp(Controller):
         elif not too_small(event.size) and shown:
             self.screen.dismiss()
 
+    def action_open(self, name: str) -> None:
+        """Open a view; one that lies below is gone back to.  Rig and topology give each other their place."""
+        lacking = self._lacking(ROUTES[name].needs)
+        if lacking:
+            self.notify(lacking, severity="warning")
+            return
+        kind = screen_class(name)
+        for depth, screen in enumerate(reversed(self.screen_stack)):
+            if isinstance(screen, kind):
+                for _ in range(depth):
+                    self.pop_screen()
+                return
+        beside = ("rig", "topology")
+        if name in beside and isinstance(self.screen, StateScreen) and self.screen.ROUTE in beside:
+            self.switch_screen(kind(self.glyphs))
+        else:
+            self.push_screen(kind(self.glyphs))
+
+    def _lacking(self, needs: str) -> str:
+        """What must be there before a view can open, and is not."""
+        if needs and self.state.rig is None:
+            return "there is no rig yet: it is still being probed, or r probes again"
+        if needs == "model" and (self.state.view is None or self.state.selected is None):
+            return "there is no model to show yet"
+        return ""
+
     def open_why(self, model_id: str) -> None:
         """Explain a model on a screen of its own."""
-        from advisor.tui.screens.why import WhyScreen
-
         self.select(model_id)
-        self.push_screen(WhyScreen(self.glyphs, model_id))
+        self.action_open("why")
 
     # ---------------------------------------------------------------- the question
 
@@ -203,15 +229,6 @@ class AdvisorApp(Controller):
 
     # ---------------------------------------------------------------- what if
 
-    def action_what_if(self) -> None:
-        """Open the what-if screen."""
-        from advisor.tui.screens.whatif import WhatIfScreen
-
-        if self.state.rig is None:
-            self.notify("there is no rig to change yet", severity="warning")
-        elif not isinstance(self.screen, WhatIfScreen):
-            self.push_screen(WhatIfScreen(self.glyphs))
-
     @on(Parsed)
     def _parsed(self, message: Parsed) -> None:
         from advisor.tui.screens.whatif import WhatIfScreen
@@ -219,15 +236,6 @@ class AdvisorApp(Controller):
         for screen in self.screen_stack:
             if isinstance(screen, WhatIfScreen):
                 screen.heard(message)
-
-    def action_picture(self) -> None:
-        """Draw the chosen model's speed over RAM bandwidth, context, users or quantization."""
-        from advisor.tui.screens.picture import PictureScreen
-
-        if self.state.view is None or self.state.selected is None:
-            self.notify("there is no model to draw yet", severity="warning")
-        elif not isinstance(self.screen, PictureScreen):
-            self.push_screen(PictureScreen(self.glyphs, self.state.selected))
 
     def set_scenarios(self, texts: tuple[str, ...]) -> None:
         """Other scenarios; compare again."""
@@ -238,64 +246,69 @@ class AdvisorApp(Controller):
     # ---------------------------------------------------------------- output, help
 
     def action_export(self) -> None:
-        """Write what the ranking shows as JSON."""
-        if self.state.view is None:
-            self.notify("there is no ranking to export yet", severity="warning")
+        """Choose a format and write what the view shows."""
+        from advisor.tui.screens.export import ExportScreen
+
+        screen = self.screen
+        if not isinstance(screen, StateScreen):
             return
-        from advisor.pipeline import RankingResult
-        from advisor.report.documents import rank_document
+        documents = dict(screen.documents(self.state))
+        if not documents:
+            self.notify("there is nothing to export yet", severity="warning")
+            return
+        self.push_screen(ExportScreen(self.glyphs, screen.ROUTE, documents))
 
-        view, text = self.state.view, self.state.filter_text
-        ranking = view.ranking(text)
-        document = rank_document(RankingResult(view.result.rig, ranking, text))
-        self.export(document, "rig-advisor-rank", f"{len(ranking)} models")
+    def action_copy(self, what: str) -> None:
+        """Copy what the view shows: the ``command`` that prints it, the chosen ``row``, or its ``json``."""
+        screen = self.screen
+        if not isinstance(screen, StateScreen):
+            return
+        if what == "command":
+            self.copy(screen.command(), "this view as a command")
+        elif what == "row":
+            text = screen.row_text(self.state)
+            if text is None:
+                self.notify("there is no row to copy here; y copies the command", severity="warning")
+            else:
+                self.copy(text, "row")
+        else:
+            make = screen.documents(self.state).get("json")
+            if make is None:
+                self.notify("there is nothing to copy yet", severity="warning")
+            else:
+                self.make_document(make, partial(self._copy_json, screen.ROUTE))
 
-    def export(self, document: dict[str, Any], stem: str, what: str) -> None:
-        """Write a document and say where it is."""
+    def write_view(self, name: str, format_name: str, make: Document | None) -> None:
+        """Write what a view shows in a format; without ``make``, a picture of the screen."""
+        if make is None:
+            picture = self.export_screenshot(title=f"rig advisor: {name}")
+            make = lambda: picture  # noqa: E731
+        self.make_document(make, partial(self._write, name, format_name))
+
+    def _write(self, name: str, format_name: str, text: str) -> None:
+        folder = self.export_folder or Path.cwd()
         try:
-            path = write_document(document, stem, self.export_folder or Path.cwd())
+            path = write_text(text, f"rig-advisor-{name}", SUFFIXES[format_name], folder)
         except OSError as error:
-            self.notify(f"not written: {error}", severity="error")
+            self.notify(f"not written: {error}", severity="error", markup=False)
             return
-        self.notify(f"{what} written to {path}", markup=False)
+        self.notify(f"{name} written to {path}", markup=False)
+
+    def _copy_json(self, name: str, text: str) -> None:
+        self.copy_to_clipboard(text)
+        self.notify(f"{len(text):,} characters of JSON", title=f"copied: {name}", markup=False)
 
     def copy(self, text: str, what: str) -> None:
         """Copy a text and show it: not every terminal lets programs reach the clipboard."""
         self.copy_to_clipboard(text)
         self.notify(text, title=f"copied: {what}", markup=False)
 
-    def action_copy_command(self) -> None:
-        """Copy the command that prints this view."""
-        self.copy(command_line(self.state, self.rig_path), "this view as a command")
-
     def action_help(self) -> None:
         """Keys and meanings."""
         from advisor.tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.glyphs, self.screen, command_line(self.state, self.rig_path)))
-
-    def action_rig_details(self) -> None:
-        """Every fact of the rig with its source, and the notes."""
-        from advisor.tui.screens.rig import RigScreen
-
-        self._open_beside(RigScreen)
-
-    def _open_beside(self, kind: type[RigScreen] | type[TopologyScreen]) -> None:
-        """Open one of the two screens about the rig; the other gives it its place."""
-        from advisor.tui.screens.rig import RigScreen
-        from advisor.tui.screens.topology import TopologyScreen
-
-        if isinstance(self.screen, RigScreen | TopologyScreen):
-            if not isinstance(self.screen, kind):
-                self.switch_screen(kind(self.glyphs))
-        else:
-            self.push_screen(kind(self.glyphs))
-
-    def action_topology(self) -> None:
-        """How the machine is wired, and what limits what."""
-        from advisor.tui.screens.topology import TopologyScreen
-
-        self._open_beside(TopologyScreen)
+        if isinstance(self.screen, StateScreen):
+            self.push_screen(HelpScreen(self.glyphs, self.screen))
 
     def action_command_palette(self) -> None:
         """Open the palette, unless it lies open under the message about the terminal's size."""
@@ -306,17 +319,15 @@ class AdvisorApp(Controller):
         """Palette entries: themes, then the app's actions."""
         yield SystemCommand("Dark theme", "Light text on dark", partial(self._use_theme, DARK.name))
         yield SystemCommand("Light theme", "Dark text on light", partial(self._use_theme, LIGHT.name))
-        yield SystemCommand("What if", "Change the rig, keep the question", self.action_what_if)
-        yield SystemCommand("Rig details", "All facts with their sources", self.action_rig_details)
-        yield SystemCommand(
-            "Topology", "Channels, modules, links, and what limits what", self.action_topology
-        )
-        yield SystemCommand(
-            "Picture", "Speed over RAM bandwidth, context, users, quantization", self.action_picture
-        )
+        for route in ROUTES.values():
+            yield SystemCommand(route.label, route.says, partial(self.action_open, route.name))
         yield SystemCommand("Probe again", "Look at this machine again", self.action_probe)
-        yield SystemCommand("Export", "Write the ranking as JSON", self.action_export)
-        yield SystemCommand("Copy command", "The command that prints this view", self.action_copy_command)
+        yield SystemCommand("Export", "Write what this view shows to a file", self.action_export)
+        yield SystemCommand(
+            "Copy command", "The command that prints this view", partial(self.action_copy, "command")
+        )
+        yield SystemCommand("Copy row", "The chosen row as text", partial(self.action_copy, "row"))
+        yield SystemCommand("Copy JSON", "What this view shows as JSON", partial(self.action_copy, "json"))
         for name, order in SORTS.items():
             yield SystemCommand(
                 f"Sort by {order.label}", "Change the order of the list", partial(self.sort_by, name)

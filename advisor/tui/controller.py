@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ from advisor.tui.background import (
     Wanted,
     abandonable,
 )
-from advisor.tui.screens.base import StateScreen
+from advisor.tui.export import text_of
+from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.state import AppState, Progress
 
 if TYPE_CHECKING:
@@ -268,3 +270,11 @@ class Controller(App[None]):
         if message.error:
             self.notify(message.error, severity="error", markup=False)
         self.set_state(differences=message.differences)
+
+    # ---------------------------------------------------------------- documents
+
+    @work(thread=True, group="document")
+    def make_document(self, make: Document, then: Callable[[str], None]) -> None:
+        """Make what is exported or copied in the background, then go on with its text."""
+        text = text_of(make())
+        self.call_from_thread(then, text)

@@ -7,19 +7,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+SUFFIXES: Mapping[str, str] = {"json": "json", "csv": "csv", "markdown": "md", "svg": "svg"}
+"""Ending of the file by format."""
 
-def write_document(document: Mapping[str, Any], stem: str, folder: Path) -> Path:
-    """Write JSON to ``stem.json``, or ``stem-2.json`` and so on; nothing is overwritten.
+
+def text_of(document: str | Mapping[str, Any]) -> str:
+    """A document as text: a mapping as JSON, anything else as it is; ends in one line feed."""
+    if not isinstance(document, str):
+        document = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    return document.rstrip("\n") + "\n"
+
+
+def write_text(text: str, stem: str, suffix: str, folder: Path) -> Path:
+    """Write a text to ``stem.suffix``, or ``stem-2.suffix`` and so on; nothing is overwritten.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     number = 1
     while True:
-        path = folder / (f"{stem}.json" if number == 1 else f"{stem}-{number}.json")
+        path = folder / (f"{stem}.{suffix}" if number == 1 else f"{stem}-{number}.{suffix}")
         try:
-            with path.open("x", encoding="utf-8") as file:
+            with path.open("x", encoding="utf-8", newline="") as file:
                 file.write(text)
         except FileExistsError:
             number += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -62,6 +61,8 @@ class AppState:
     """Where the rig comes from, as the header says it."""
     probed_here: bool = True
     filter_text: str = ""
+    min_speed: float = 0.0
+    """Least decode tokens/s of what is listed; 0 for any."""
     sort: str = "score"
     reverse: bool = False
     show_unfit: bool = False
@@ -190,10 +191,15 @@ def next_sort(sort: str) -> str:
     return names[(names.index(sort) + 1) % len(names)]
 
 
+def rig_options(rig_path: str | None) -> list[str]:
+    """The options that name the rig; none for this machine."""
+    return ["--rig", rig_path] if rig_path else []
+
+
 def question_options(question: Question, rig_path: str | None) -> list[str]:
     """The options that ask a question of a rig on the command line."""
     q = question
-    parts = ["--rig", rig_path] if rig_path else []
+    parts = rig_options(rig_path)
     parts += ["--context", str(q.context), "--users", str(q.users), "--use", q.use]
     if q.kv_type != "f16":
         parts += ["--kv-type", q.kv_type]
@@ -211,18 +217,12 @@ def question_options(question: Question, rig_path: str | None) -> list[str]:
     return parts
 
 
-def command_line(state: AppState, rig_path: str | None) -> str:
-    """The command that prints this view as text."""
-    parts = ["rig-advisor", "rank", *question_options(state.question, rig_path)]
+def app_options(state: AppState) -> list[str]:
+    """The options that narrow and order the list."""
+    parts = []
     if state.filter_text:
         parts += ["--filter", state.filter_text]
-    return shlex.join(parts)
-
-
-def what_if_command(texts: Sequence[str], state: AppState, rig_path: str | None) -> str:
-    """The command that prints a comparison: changes as options, scenarios joined by ``--or``."""
-    parts = ["rig-advisor", "what-if", *question_options(state.question, rig_path)]
-    return shlex.join([*parts, *scenario_options(texts)])
+    return parts
 
 
 def scenario_options(texts: Sequence[str]) -> list[str]:

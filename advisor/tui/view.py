@@ -6,8 +6,9 @@ Reads the arrays of ``advisor.core`` and hands on numbers and names; it computes
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from advisor.core.estimate import EstimateTable
@@ -136,6 +137,35 @@ class View:
                 )
             )
         return tuple(rows)
+
+
+def row_text(row: Row) -> str:
+    """A row as one line of text, with tabs between its cells."""
+    from advisor.report.format import gib_unit, speed, speed_range
+
+    cells = [str(row.place), row.name, row.quant]
+    if row.tokens_per_s is None or row.low_tokens_per_s is None or row.high_tokens_per_s is None:
+        return "\t".join([*cells, f"does not fit: {gib_unit(row.missing_bytes)} short"])
+    interval = speed_range(row.low_tokens_per_s, row.high_tokens_per_s)
+    likely = f"{speed(row.tokens_per_s)} tok/s (likely {interval})"
+    score = f"score {row.score:.0f}" if row.score is not None else ""
+    return "\t".join([*cells, gib_unit(row.used_bytes), likely, row.fit, score])
+
+
+def list_document(view: View, filter_text: str, format_name: str) -> str | Mapping[str, Any]:
+    """The filtered list as ``json``, ``csv`` or ``markdown``."""
+    from advisor.pipeline import RankingResult
+    from advisor.report import text
+    from advisor.report.documents import rank_document
+
+    result = RankingResult(view.result.rig, view.ranking(filter_text), filter_text)
+    if format_name == "json":
+        return rank_document(result)
+    return (
+        text.rank_csv(result, None)
+        if format_name == "csv"
+        else text.rank_markdown(result, len(result.ranking))
+    )
 
 
 @dataclass(frozen=True, slots=True)

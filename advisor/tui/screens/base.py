@@ -1,10 +1,15 @@
-"""What all screens have in common: they draw the app's state, and Esc goes back."""
+"""What all screens have in common: they draw the app's state, say the same as text, and Esc goes back."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+import shlex
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.screen import ModalScreen, Screen
+
+from advisor.tui.glyphs import Glyphs
+from advisor.tui.state import app_options, question_options
 
 if TYPE_CHECKING:
     from advisor.tui.app import AdvisorApp
@@ -14,6 +19,12 @@ if TYPE_CHECKING:
 WIDTHS = [(0, "-narrow"), (100, "-wide")]
 HEIGHTS = [(0, "-short"), (20, "-tall")]
 """Classes of a screen by its width and height; the style sheet goes by them."""
+
+Document = Callable[[], str | Mapping[str, Any]]
+"""Makes what is exported or copied: text, or a document that is written as JSON.
+
+Called in a thread: it may use what it was made with, but no widget and no state of the app.
+"""
 
 
 class AdvisorScreen(Screen[None]):
@@ -47,7 +58,16 @@ class AdvisorScreen(Screen[None]):
 
 
 class StateScreen(AdvisorScreen):
-    """A screen that is told about every change of the state."""
+    """A view: it is told about every change of the state, and can be copied, exported and linked to."""
+
+    ROUTE: ClassVar[str] = ""
+    """Its name in ``routes.ROUTES``."""
+    KEY_HELP: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Its own keys and what they do, for the help."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.glyphs = glyphs
 
     def on_mount(self) -> None:
         """Draw the present state."""
@@ -56,6 +76,42 @@ class StateScreen(AdvisorScreen):
     def show_state(self, state: AppState) -> None:
         """Draw a state.  Called after every change while the screen is on the stack."""
         raise NotImplementedError
+
+    # ---------------------------------------------------------------- the same as text
+
+    def text_command(self, state: AppState) -> list[str]:
+        """Words of the command that prints what this view says, after ``rig-advisor``."""
+        raise NotImplementedError
+
+    def argument(self, state: AppState) -> str:
+        """What ``--open VIEW:ARGUMENT`` needs besides the state to show this again."""
+        return ""
+
+    def open_with(self, argument: str) -> None:
+        """Show what ``argument`` said.  Called once, when the app was started with ``--open``."""
+
+    def documents(self, state: AppState) -> Mapping[str, Document]:
+        """What can be exported: ``json``, ``csv``, ``markdown`` or ``svg``; empty while nothing is there.
+
+        A picture of the screen is offered besides, unless there is an ``svg`` of its own.
+        """
+        return {}
+
+    def row_text(self, state: AppState) -> str | None:
+        """The chosen row as one line of text; ``None`` where nothing can be chosen."""
+        return None
+
+    def command(self) -> str:
+        """The command that prints what this view says."""
+        return shlex.join(["rig-advisor", *self.text_command(self.advisor.state)])
+
+    def link(self) -> str:
+        """The command that opens the app at this view."""
+        state, app = self.advisor.state, self.advisor
+        argument = self.argument(state)
+        view = f"{self.ROUTE}:{argument}" if argument else self.ROUTE
+        parts = [*question_options(state.question, app.rig_path), *app_options(state)]
+        return shlex.join(["rig-advisor", *parts, *(["--open", view] if view != "ranking" else [])])
 
 
 class StateModal(ModalScreen[None], AdvisorScreen):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import Screen
 
 from advisor.tui.glyphs import FIT_WORDS, Glyphs
 from advisor.tui.lines import KEY, MUTED, TITLE, Line, Painted, pad, wrap
-from advisor.tui.screens.base import StateModal
+from advisor.tui.routes import ROUTES
+from advisor.tui.screens.base import StateModal, StateScreen
 from advisor.tui.widgets.bars import SEGMENT_STYLES
 from advisor.tui.widgets.table import FIT_STYLES
 
@@ -30,60 +31,13 @@ _COMMON = (
     ("u  U", "twice, half as many users"),
     ("c", "use case: chat, coding, agent, rag, reasoning"),
     ("t", "KV cache type: f16, q8_0, q4_0"),
-    ("w", "what if the rig were another"),
-    ("i", "all facts of the rig, and notes"),
-    ("m", "how it is wired: channels, modules, links, what limits what"),
-    ("p", "picture: speed over RAM bandwidth, context, users, quantization"),
+    *((route.key, route.says) for route in ROUTES.values() if route.key),
     ("r", "probe this machine again"),
+    ("y  Y  J", "copy the command that prints this view, the row, or JSON"),
+    ("e", "export: JSON, CSV, Markdown, SVG"),
     ("Ctrl+P", "command palette: themes and more"),
     ("q", "quit"),
 )
-
-KEYS: dict[str, tuple[tuple[str, str], ...]] = {
-    "RankingScreen": (
-        ("↑ ↓  j k", "move; PgUp PgDn by pages, g G to the ends"),
-        ("Enter", "why: the model on a screen of its own"),
-        ("/", "filter; Esc clears it"),
-        ("s  S", "next sort order, reverse (or click a column)"),
-        ("n", "show models that do not fit, and by how much"),
-        ("Space", "pin a model to the top"),
-        ("Ctrl+↑ ↓", "scroll the why-pane"),
-        ("e", "write the list as JSON"),
-        ("y", "copy the command that prints this list"),
-    ),
-    "WhyScreen": (
-        ("↑ ↓  j k", "scroll"),
-        ("← →  h l", "the model above or below in the list"),
-        ("y", "copy the launch command"),
-        ("b", "copy the benchmark command"),
-        ("e", "write the explanation as JSON"),
-        ("Esc", "back"),
-    ),
-    "WhatIfScreen": (
-        ("a", "type a change; Enter adds it as a scenario"),
-        ("1 - 6", "add a suggested change"),
-        ("x", "remove the last scenario (so does U)"),
-        ("← →", "scenarios to the left or right of the screen"),
-        ("↑ ↓  j k", "scroll"),
-        ("e", "write the comparison as JSON"),
-        ("y", "copy the command that prints it"),
-        ("Esc", "back"),
-    ),
-    "PictureScreen": (
-        ("o  ← →", "over RAM bandwidth, context, users or quantization"),
-        ("↑ ↓  j k", "scroll"),
-        ("e", "write the curves as JSON"),
-        ("y", "copy the command that draws them into a file"),
-        ("Esc", "back"),
-    ),
-    "RigScreen": (("↑ ↓  j k", "scroll"), ("Esc", "back")),
-    "TopologyScreen": (
-        ("↑ ↓  j k", "scroll"),
-        ("e", "write the topology as JSON"),
-        ("y", "copy the command that prints it"),
-        ("Esc", "back"),
-    ),
-}
 
 _NUMBERS = (
     ("GiB", "1024³ bytes; weights, KV cache and buffers together"),
@@ -96,8 +50,10 @@ _NUMBERS = (
 )
 
 
-def help_lines(screen: str, command: str, width: int, glyphs: Glyphs) -> list[Line]:
-    """Keys of a screen, meanings, and this view as a command."""
+def help_lines(
+    keys: Sequence[tuple[str, str]], command: str, link: str, width: int, glyphs: Glyphs
+) -> list[Line]:
+    """Keys of a screen, meanings, and this view as commands."""
 
     def entry(key: str, text: str, style: str = KEY) -> list[Line]:
         if glyphs.ascii:
@@ -109,7 +65,7 @@ def help_lines(screen: str, command: str, width: int, glyphs: Glyphs) -> list[Li
         return [[("  ", ""), (pad(key, room), style), *first], *([(" " * (room + 2), ""), *r] for r in rest)]
 
     lines: list[Line] = [[("Keys here", TITLE)]]
-    for key, text in KEYS.get(screen, ()):
+    for key, text in keys:
         lines += entry(key, text)
     lines += [[], [("Keys everywhere", TITLE)]]
     for key, text in _COMMON:
@@ -130,20 +86,21 @@ def help_lines(screen: str, command: str, width: int, glyphs: Glyphs) -> list[Li
         "quant:q4  fit:full|offload|cpu  is:moe|dense|vision|tools  license:apache  -word excludes",
     ):
         lines += wrap(text, width, "", "  ", "  ")
-    lines += [[], [("The list as text", TITLE)], *wrap(command, width, "", "    ", "  ")]
+    lines += [[], [("This view as text", TITLE)], *wrap(command, width, "", "    ", "  ")]
+    lines += [[], [("This view again", TITLE)], *wrap(link, width, "", "    ", "  ")]
     return lines
 
 
 class HelpText(Painted):
     """The text of the help."""
 
-    def __init__(self, glyphs: Glyphs, screen: str, command: str) -> None:
+    def __init__(self, glyphs: Glyphs, below: StateScreen) -> None:
         super().__init__(glyphs)
-        self.screen_name, self.command = screen, command
+        self.keys, self.command, self.link = below.KEY_HELP, below.command(), below.link()
 
     def paint(self, width: int) -> list[Line]:
         """All of it."""
-        return help_lines(self.screen_name, self.command, width, self.glyphs)
+        return help_lines(self.keys, self.command, self.link, width, self.glyphs)
 
 
 class HelpKeys(Painted):
@@ -168,16 +125,14 @@ class HelpScreen(StateModal):
         Binding("pagedown,space", "scroll(10)", "Page down", id="help.page_down", show=False),
     ]
 
-    def __init__(self, glyphs: Glyphs, below: Screen[Any], command: str) -> None:
+    def __init__(self, glyphs: Glyphs, below: StateScreen) -> None:
         super().__init__()
-        self.glyphs = glyphs
-        self.below = type(below).__name__
-        self.command = command
+        self.glyphs, self.below = glyphs, below
 
     def compose(self) -> ComposeResult:
         """A scrolling text in a box."""
         with Vertical(id="help-box") as box:
             box.border_title = "Help"
             with VerticalScroll(id="help-scroll", can_focus=False):
-                yield HelpText(self.glyphs, self.below, self.command)
+                yield HelpText(self.glyphs, self.below)
             yield HelpKeys(self.glyphs)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,7 +17,7 @@ from advisor.tui import background
 from advisor.tui.background import AbandonedError, Wanted, abandonable
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import MUTED, TITLE, Line, Painted, wrap
-from advisor.tui.screens.base import StateScreen
+from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.state import AppState, question_options, scenario_options
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
@@ -68,6 +69,11 @@ class PictureScreen(StateScreen):
     """A model of the list on this rig and on the scenarios of the what-if screen."""
 
     SCROLLED = "#picture-scroll"
+    ROUTE = "picture"
+    KEY_HELP = (
+        ("o  ← →", "over RAM bandwidth, context, users or quantization"),
+        ("↑ ↓  j k", "scroll"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,enter,p", "back", "Back", id="picture.back"),
         Binding("right,l,o", "axis(1)", "Over", id="picture.next"),
@@ -78,13 +84,10 @@ class PictureScreen(StateScreen):
         Binding("pagedown,space", "scroll(10)", "Page down", id="picture.page_down", show=False),
         Binding("home,g", "edge(-1)", "Top", id="picture.top", show=False),
         Binding("end,G", "edge(1)", "Bottom", id="picture.bottom", show=False),
-        Binding("e", "export", "Export", id="picture.export"),
-        Binding("y", "copy", "Copy command", id="picture.copy"),
     ]
 
-    def __init__(self, glyphs: Glyphs, model_id: str) -> None:
-        super().__init__()
-        self.glyphs, self.model_id = glyphs, model_id
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(glyphs)
         self.over = AXES[0]
         self._asked: Wanted[Asked] | None = None
 
@@ -99,8 +102,8 @@ class PictureScreen(StateScreen):
                 Hint("Esc", "Back", "screen.back", 0),
                 Hint("o", "Over RAM, context, users, quant", "screen.axis(1)", 1),
                 Hint("[ ]", "Context", "app.context(1)", 2),
-                Hint("e", "Export", "screen.export", 3),
-                Hint("y", "Copy command", "screen.copy", 4),
+                Hint("e", "Export", "app.export", 3),
+                Hint("y", "Copy command", "app.copy('command')", 4),
                 Hint("?", "Help", "app.help", 0),
                 Hint("q", "Quit", "app.quit", 1),
             ),
@@ -111,12 +114,12 @@ class PictureScreen(StateScreen):
         """Draw a state; what is asked anew is worked out in the background."""
         self.query_one(HardwareHeader).show(state)
         self.query_one(StatusLine).show(state)
-        row = state.view.row(self.model_id) if state.view else None
+        row = state.view.row(state.selected) if state.view and state.selected else None
         if row is None or state.rig is None:
             self.query_one(Picture).show(None, "this model is not in the list of this rig")
             return
         quant = None if self.over == "quant" else row.quant
-        wanted = Wanted(state.rig, state.question, (self.model_id, quant, self.over, state.scenarios))
+        wanted = Wanted(state.rig, state.question, (row.model_id, quant, self.over, state.scenarios))
         if wanted != self._asked:
             self._asked = wanted
             self.query_one(Picture).show(None, f"drawing {self.glyphs.waiting}")
@@ -145,22 +148,39 @@ class PictureScreen(StateScreen):
         self.action_edge(-1)
         self.show_state(self.advisor.state)
 
-    def action_export(self) -> None:
-        """Write the curves as JSON."""
+    # ---------------------------------------------------------------- the same as text
+
+    def text_command(self, state: AppState) -> list[str]:
+        """The curves as text."""
+        asked = self._asked
+        if asked is None:
+            return ["plot", state.selected or "", "--over", self.over]
+        model_id, quant, over, texts = asked.of
+        parts = ["plot", model_id, "--over", over, *(["--quant", quant] if quant else [])]
+        return [*parts, *question_options(asked.question, self.advisor.rig_path), *scenario_options(texts)]
+
+    def argument(self, state: AppState) -> str:
+        """The axis and the model."""
+        return f"{self.over} {state.selected or ''}".strip()
+
+    def open_with(self, argument: str) -> None:
+        """Choose axis and model."""
+        axis, _, model_id = argument.partition(" ")
+        if axis in AXES:
+            self.over = axis
+        self.advisor.set_state(selected=model_id or self.advisor.state.selected)
+
+    def documents(self, state: AppState) -> Mapping[str, Document]:
+        """The curves as JSON, rows and picture."""
         curves = self.query_one(Picture).curves
         if curves is None:
-            self.notify("the picture is not ready yet", severity="warning")
-            return
-        from advisor.report.curves import curves_document
+            return {}
+        return {name: partial(_document, curves, name) for name in ("json", "csv", "svg")}
 
-        self.advisor.export(curves_document(curves), "rig-advisor-plot", f"the curves of {curves.model.name}")
 
-    def action_copy(self) -> None:
-        """Copy the command that draws this picture into a file."""
-        if self._asked is None:
-            return
-        model_id, quant, over, texts = self._asked.of
-        parts = ["rig-advisor", "plot", model_id, "--over", over, *(["--quant", quant] if quant else [])]
-        parts += question_options(self._asked.question, self.advisor.rig_path)
-        parts += [*scenario_options(texts), "--plot", "speed.svg"]
-        self.advisor.copy(shlex.join(parts), "this picture as a command")
+def _document(curves: Curves, name: str) -> str | Mapping[str, Any]:
+    from advisor.report import curves as report
+
+    if name == "json":
+        return report.curves_document(curves)
+    return report.curves_csv(curves) if name == "csv" else report.curves_svg(curves)

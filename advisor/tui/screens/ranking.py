@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -16,9 +18,16 @@ from textual.widgets import Input, Static
 from advisor.core.filter import FilterError, parse_filter
 from advisor.tui.glyphs import Glyphs
 from advisor.tui.lines import MUTED, to_content
-from advisor.tui.screens.base import StateScreen
-from advisor.tui.state import AppState, Listing, listing, unfinished_field
-from advisor.tui.view import Detail, detail_of
+from advisor.tui.screens.base import Document, StateScreen
+from advisor.tui.state import (
+    AppState,
+    Listing,
+    app_options,
+    listing,
+    question_options,
+    unfinished_field,
+)
+from advisor.tui.view import Detail, detail_of, list_document, row_text
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
 from advisor.tui.widgets.table import RankingTable
@@ -46,13 +55,13 @@ def hints(glyphs: Glyphs) -> tuple[Hint, ...]:
         Hint("c", "Use", "app.use", 2),
         Hint("u", "Users", "app.users(1)", 4),
         Hint("t", "KV", "app.kv_type", 5),
-        Hint("w", "What if", "app.what_if", 1),
+        Hint("w", "What if", "app.open('what-if')", 1),
         Hint("n", "Not fitting", "app.unfit", 4),
         Hint("space", "Pin", "screen.pin", 5),
         Hint("e", "Export", "app.export", 3),
-        Hint("y", "Copy command", "app.copy_command", 6),
-        Hint("i", "Rig", "app.rig_details", 3),
-        Hint("m", "Topology", "app.topology", 3),
+        Hint("y", "Copy command", "app.copy('command')", 6),
+        Hint("i", "Rig", "app.open('rig')", 3),
+        Hint("m", "Topology", "app.open('topology')", 3),
         Hint("?", "Help", "app.help", 0),
         Hint("q", "Quit", "app.quit", 0),
     )
@@ -70,6 +79,16 @@ class FilterInput(Input):
 class RankingScreen(StateScreen):
     """Hardware, question, filter, ranking and why-pane."""
 
+    ROUTE = "ranking"
+    KEY_HELP = (
+        ("↑ ↓  j k", "move; PgUp PgDn by pages, g G to the ends"),
+        ("Enter", "why: the model on a screen of its own"),
+        ("/", "filter; Esc clears it"),
+        ("s  S", "next sort order, reverse (or click a column)"),
+        ("n", "show models that do not fit, and by how much"),
+        ("Space", "pin a model to the top"),
+        ("Ctrl+↑ ↓", "scroll the why-pane"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", id="ranking.filter"),
         Binding("escape", "clear_filter", "Clear filter", id="ranking.clear_filter", show=False),
@@ -83,8 +102,7 @@ class RankingScreen(StateScreen):
     AUTO_FOCUS = "RankingTable"
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__()
-        self.glyphs = glyphs
+        super().__init__(glyphs)
         self._explain_later: Timer | None = None
         self._shown: object = None
 
@@ -237,6 +255,26 @@ class RankingScreen(StateScreen):
         self.advisor.set_filter(event.value.strip())
         self._say("")
         self.action_leave_filter()
+
+    # ---------------------------------------------------------------- the same as text
+
+    def text_command(self, state: AppState) -> list[str]:
+        """The list as text."""
+        return ["rank", *question_options(state.question, self.advisor.rig_path), *app_options(state)]
+
+    def documents(self, state: AppState) -> Mapping[str, Document]:
+        """The list as it is filtered."""
+        if state.view is None:
+            return {}
+        return {
+            name: partial(list_document, state.view, state.filter_text, name)
+            for name in ("json", "csv", "markdown")
+        }
+
+    def row_text(self, state: AppState) -> str | None:
+        """The row under the cursor."""
+        row = self.query_one(RankingTable).selected
+        return row_text(row) if row else None
 
     def _say(self, error: str, hint: str = "") -> None:
         line = self.query_one("#filter-error", Static)

@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 from advisor.report.format import gbs, gib_unit, percent, tflops
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, Painted, clip, pad, wrap
-from advisor.tui.screens.base import StateScreen
-from advisor.tui.state import AppState
+from advisor.tui.screens.base import Document, StateScreen
+from advisor.tui.state import AppState, rig_options
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar
 from probes.types import Confidence, Fact, PcieLink, Rig
@@ -175,6 +175,8 @@ class RigScreen(StateScreen):
     """All facts, notes and assumptions."""
 
     SCROLLED = "#rig-facts"
+    ROUTE = "rig"
+    KEY_HELP = (("↑ ↓  j k", "scroll"),)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,enter,i", "back", "Back", id="rig.back"),
         Binding("up,k", "scroll(-1)", "Up", id="rig.up", show=False),
@@ -182,10 +184,6 @@ class RigScreen(StateScreen):
         Binding("pageup", "scroll(-10)", "Page up", id="rig.page_up", show=False),
         Binding("pagedown,space", "scroll(10)", "Page down", id="rig.page_down", show=False),
     ]
-
-    def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__()
-        self.glyphs = glyphs
 
     def compose(self) -> ComposeResult:
         """Header, facts, keys."""
@@ -195,7 +193,7 @@ class RigScreen(StateScreen):
         yield KeyBar(
             (
                 Hint("Esc", "Back", "screen.back", 0),
-                Hint("m", "Topology", "app.topology", 1),
+                Hint("m", "Topology", "app.open('topology')", 1),
                 Hint("r", "Probe again", "app.probe", 1),
                 Hint("?", "Help", "app.help", 0),
                 Hint("q", "Quit", "app.quit", 1),
@@ -207,3 +205,20 @@ class RigScreen(StateScreen):
         """Draw a state."""
         self.query_one(HardwareHeader).show(state)
         self.query_one(RigFacts).show(state)
+
+    def text_command(self, state: AppState) -> list[str]:
+        """The facts as text."""
+        return ["probe", *rig_options(self.advisor.rig_path)]
+
+    def documents(self, state: AppState) -> Mapping[str, Document]:
+        """The Rig, as ``--rig`` reads it."""
+        rig = state.rig
+        if rig is None:
+            return {}
+
+        def document() -> Mapping[str, Any]:
+            from probes.rigfile import rig_to_document
+
+            return rig_to_document(rig)
+
+        return {"json": document}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,9 +14,9 @@ from advisor.report.topology_text import ASCII, UNICODE, Row, rate_text, reason_
 from advisor.tui.glyphs import UNICODE as UNICODE_GLYPHS
 from advisor.tui.glyphs import Glyphs
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, Painted, clip, pad, wrap
-from advisor.tui.screens.base import StateScreen
+from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.screens.rig import CONFIDENCE_STYLES
-from advisor.tui.state import AppState
+from advisor.tui.state import AppState, rig_options
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar
 from probes.types import Fact, Rig
@@ -108,6 +108,8 @@ class TopologyScreen(StateScreen):
     """Sockets, channels and modules; GPUs and their links."""
 
     SCROLLED = "#topology"
+    ROUTE = "topology"
+    KEY_HELP = (("↑ ↓  j k", "scroll"),)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,enter,m", "back", "Back", id="topology.back"),
         Binding("up,k", "scroll(-1)", "Up", id="topology.up", show=False),
@@ -116,13 +118,7 @@ class TopologyScreen(StateScreen):
         Binding("pagedown,space", "scroll(10)", "Page down", id="topology.page_down", show=False),
         Binding("home,g", "edge(-1)", "Top", id="topology.top", show=False),
         Binding("end,G", "edge(1)", "Bottom", id="topology.bottom", show=False),
-        Binding("e", "export", "Export", id="topology.export"),
-        Binding("y", "copy", "Copy command", id="topology.copy"),
     ]
-
-    def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__()
-        self.glyphs = glyphs
 
     def compose(self) -> ComposeResult:
         """Header, picture, keys."""
@@ -132,9 +128,9 @@ class TopologyScreen(StateScreen):
         yield KeyBar(
             (
                 Hint("Esc", "Back", "screen.back", 0),
-                Hint("i", "Rig", "app.rig_details", 1),
-                Hint("e", "Export", "screen.export", 2),
-                Hint("y", "Copy command", "screen.copy", 3),
+                Hint("i", "Rig", "app.open('rig')", 1),
+                Hint("e", "Export", "app.export", 2),
+                Hint("y", "Copy command", "app.copy('command')", 3),
                 Hint("r", "Probe again", "app.probe", 1),
                 Hint("?", "Help", "app.help", 0),
                 Hint("q", "Quit", "app.quit", 1),
@@ -147,16 +143,11 @@ class TopologyScreen(StateScreen):
         self.query_one(HardwareHeader).show(state)
         self.query_one(TopologyTree).show(state)
 
-    def action_export(self) -> None:
-        """Write the topology as JSON."""
-        topology = self.query_one(TopologyTree).topology
-        if topology is None:
-            self.notify("there is no machine to export yet", severity="warning")
-            return
-        self.advisor.export(topology_document(topology), "rig-advisor-topology", "the topology")
+    def text_command(self, state: AppState) -> list[str]:
+        """The topology as text."""
+        return ["topology", *rig_options(self.advisor.rig_path)]
 
-    def action_copy(self) -> None:
-        """Copy the command that prints this view."""
-        path = self.advisor.rig_path
-        rig = f" --rig {shlex.quote(path)}" if path else ""
-        self.advisor.copy(f"rig-advisor topology{rig}", "this view as a command")
+    def documents(self, state: AppState) -> Mapping[str, Document]:
+        """The topology."""
+        topology = self.query_one(TopologyTree).topology
+        return {} if topology is None else {"json": lambda: topology_document(topology)}

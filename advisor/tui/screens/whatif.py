@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,8 +16,8 @@ from textual.widgets import Input, Static
 from advisor.tui.background import Parsed
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, Painted, flow, to_content, wrap
-from advisor.tui.screens.base import StateScreen
-from advisor.tui.state import AppState, what_if_command
+from advisor.tui.screens.base import Document, StateScreen
+from advisor.tui.state import AppState, question_options, scenario_options
 from advisor.tui.widgets.compare import column_layout, compare_lines
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
@@ -138,6 +138,14 @@ class WhatIfScreen(StateScreen):
 
     AUTO_FOCUS = ""
     SCROLLED = "#what-if-scroll"
+    ROUTE = "what-if"
+    KEY_HELP = (
+        ("a", "type a change; Enter adds it as a scenario"),
+        ("1 - 6", "add a suggested change"),
+        ("x", "remove the last scenario (so does U)"),
+        ("← →", "scenarios to the left or right of the screen"),
+        ("↑ ↓  j k", "scroll"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "Back", id="what_if.back"),
         Binding("a", "add", "Add a change", id="what_if.add"),
@@ -153,14 +161,11 @@ class WhatIfScreen(StateScreen):
         Binding("down,j", "scroll(1)", "Down", id="what_if.down", show=False),
         Binding("pageup", "scroll(-10)", "Page up", id="what_if.page_up", show=False),
         Binding("pagedown,space", "scroll(10)", "Page down", id="what_if.page_down", show=False),
-        Binding("y", "copy", "Copy command", id="what_if.copy"),
-        Binding("e", "export", "Export", id="what_if.export"),
         Binding("w", "nothing", "", id="what_if.nothing", show=False),
     ]
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__()
-        self.glyphs = glyphs
+        super().__init__(glyphs)
         self._undone: list[str] = []
 
     def compose(self) -> ComposeResult:
@@ -189,8 +194,8 @@ class WhatIfScreen(StateScreen):
             *((Hint("u", "Undo", "screen.undo", 1),) if scenarios else ()),
             Hint("[ ]", "Context", "app.context(1)", 2),
             Hint("c", "Use", "app.use", 3),
-            *((Hint("e", "Export", "screen.export", 3),) if scenarios else ()),
-            *((Hint("y", "Copy command", "screen.copy", 4),) if scenarios else ()),
+            *((Hint("e", "Export", "app.export", 3),) if scenarios else ()),
+            *((Hint("y", "Copy command", "app.copy('command')", 4),) if scenarios else ()),
             Hint("?", "Help", "app.help", 0),
             Hint("q", "Quit", "app.quit", 1),
         )
@@ -303,21 +308,32 @@ class WhatIfScreen(StateScreen):
         view.first = min(max(view.first + step, 1), max(count - visible + 1, 1))
         view.repaint()
 
-    def action_copy(self) -> None:
-        """Copy the command that prints the comparison."""
-        texts = self.advisor.state.scenarios
-        if texts:
-            self.advisor.copy(
-                what_if_command(texts, self.advisor.state, self.advisor.rig_path),
-                "this comparison as a command",
-            )
+    # ---------------------------------------------------------------- the same as text
 
-    def action_export(self) -> None:
-        """Write the comparison as JSON."""
-        differences = self.advisor.state.differences
+    def text_command(self, state: AppState) -> list[str]:
+        """The comparison as text."""
+        options = question_options(state.question, self.advisor.rig_path)
+        return ["what-if", *options, *scenario_options(state.scenarios)]
+
+    def argument(self, state: AppState) -> str:
+        """The scenarios."""
+        return " | ".join(state.scenarios)
+
+    def open_with(self, argument: str) -> None:
+        """Add the scenarios, those of them that the rig can take."""
+        for text in argument.split("|"):
+            if text.strip():
+                self._add(text.strip())
+
+    def documents(self, state: AppState) -> Mapping[str, Document]:
+        """The comparison."""
+        differences = state.differences
         if differences is None:
-            self.notify("there is nothing to export yet: add a change first", severity="warning")
-            return
-        from advisor.report.whatif_document import what_if_document
+            return {}
 
-        self.advisor.export(what_if_document(differences.comparison), "rig-advisor-what-if", "the comparison")
+        def document() -> Mapping[str, Any]:
+            from advisor.report.whatif_document import what_if_document
+
+            return what_if_document(differences.comparison)
+
+        return {"json": document}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from advisor.tui.glyphs import Glyphs
-from advisor.tui.screens.base import StateScreen
-from advisor.tui.state import AppState, listing
-from advisor.tui.view import Row, detail_of
+from advisor.tui.screens.base import Document, StateScreen
+from advisor.tui.state import AppState, listing, question_options
+from advisor.tui.view import Row, detail_of, row_text
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
 from advisor.tui.widgets.why import WhyColumns
@@ -21,6 +21,13 @@ class WhyScreen(StateScreen):
     """Memory, time, sensitivities, quantizations, depth, quality, assumptions and commands."""
 
     SCROLLED = "#why-full"
+    ROUTE = "why"
+    KEY_HELP = (
+        ("↑ ↓  j k", "scroll"),
+        ("← →  h l", "the model above or below in the list"),
+        ("L", "copy the command that runs it"),
+        ("B", "copy the command that measures it"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,enter", "back", "Back", id="why.back"),
         Binding("up,k", "scroll(-1)", "Up", id="why.up", show=False),
@@ -31,15 +38,9 @@ class WhyScreen(StateScreen):
         Binding("end,G", "edge(1)", "Bottom", id="why.bottom", show=False),
         Binding("left,h", "neighbour(-1)", "Previous model", id="why.previous"),
         Binding("right,l", "neighbour(1)", "Next model", id="why.next"),
-        Binding("y", "copy_launch", "Copy launch command", id="why.copy_launch"),
-        Binding("b", "copy_benchmark", "Copy benchmark command", id="why.copy_benchmark"),
-        Binding("e", "export", "Export", id="why.export"),
+        Binding("L", "copy_launch", "Copy launch command", id="why.copy_launch"),
+        Binding("B", "copy_benchmark", "Copy benchmark command", id="why.copy_benchmark"),
     ]
-
-    def __init__(self, glyphs: Glyphs, model_id: str) -> None:
-        super().__init__()
-        self.glyphs = glyphs
-        self.model_id = model_id
 
     def compose(self) -> ComposeResult:
         """Header, question, the explanation, keys."""
@@ -50,13 +51,13 @@ class WhyScreen(StateScreen):
         yield KeyBar(
             (
                 Hint("Esc", "Back", "screen.back", 0),
-                Hint("y", "Copy launch", "screen.copy_launch", 1),
-                Hint("b", "Copy benchmark", "screen.copy_benchmark", 2),
+                Hint("L", "Copy launch", "screen.copy_launch", 1),
+                Hint("B", "Copy benchmark", "screen.copy_benchmark", 2),
                 Hint("[ ]", "Context", "app.context(1)", 2),
                 Hint("t", "KV", "app.kv_type", 3),
                 Hint("h l", "Other model", "screen.neighbour(1)", 3),
-                Hint("w", "What if", "app.what_if", 3),
-                Hint("e", "Export", "screen.export", 3),
+                Hint("w", "What if", "app.open('what-if')", 3),
+                Hint("e", "Export", "app.export", 3),
                 Hint("?", "Help", "app.help", 0),
                 Hint("q", "Quit", "app.quit", 1),
             ),
@@ -64,7 +65,7 @@ class WhyScreen(StateScreen):
         )
 
     def _row(self, state: AppState) -> Row | None:
-        return state.view.row(self.model_id) if state.view else None
+        return state.view.row(state.selected) if state.view and state.selected else None
 
     def show_state(self, state: AppState) -> None:
         """Draw the model as the state has it now."""
@@ -83,11 +84,11 @@ class WhyScreen(StateScreen):
         """The model above or below in the list."""
         rows = [item for item in listing(self.advisor.state).items if isinstance(item, Row)]
         ids = [r.model_id for r in rows]
-        if self.model_id in ids:
-            at = min(max(ids.index(self.model_id) + step, 0), len(ids) - 1)
-            self.model_id = ids[at]
+        selected = self.advisor.state.selected
+        if selected in ids:
+            at = min(max(ids.index(selected) + step, 0), len(ids) - 1)
             self.action_edge(-1)
-            self.advisor.set_state(selected=self.model_id)
+            self.advisor.set_state(selected=ids[at])
 
     def _copy(self, command: str | None, what: str) -> None:
         if command:
@@ -107,13 +108,42 @@ class WhyScreen(StateScreen):
         e = self.advisor.explanation(row.model_id, row.quant) if row else None
         self._copy(e.benchmark_command if e else None, "benchmark command")
 
-    def action_export(self) -> None:
-        """Write the explanation as JSON."""
-        row = self._row(self.advisor.state)
-        e = self.advisor.explanation(row.model_id, row.quant) if row else None
-        if e is None:
-            self.notify("the explanation is not ready yet", severity="warning")
-            return
-        from advisor.report.documents import explain_document
+    # ---------------------------------------------------------------- the same as text
 
-        self.advisor.export(explain_document(e), "rig-advisor-explain", e.model.name)
+    def text_command(self, state: AppState) -> list[str]:
+        """The explanation as text."""
+        row = self._row(state)
+        quant = ["--quant", row.quant] if row else []
+        return [
+            "explain",
+            state.selected or "",
+            *quant,
+            *question_options(state.question, self.advisor.rig_path),
+        ]
+
+    def argument(self, state: AppState) -> str:
+        """The model."""
+        return state.selected or ""
+
+    def open_with(self, argument: str) -> None:
+        """Choose the model."""
+        self.advisor.set_state(selected=argument)
+
+    def documents(self, state: AppState) -> Mapping[str, Document]:
+        """The explanation."""
+        row = self._row(state)
+        explanation = self.advisor.explanation(row.model_id, row.quant) if row else None
+        if explanation is None:
+            return {}
+
+        def document() -> Mapping[str, Any]:
+            from advisor.report.documents import explain_document
+
+            return explain_document(explanation)
+
+        return {"json": document}
+
+    def row_text(self, state: AppState) -> str | None:
+        """Its row of the ranking."""
+        row = self._row(state)
+        return row_text(row) if row else None

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from textual.binding import Binding
 from textual.widgets import Input
 
 from advisor.core.question import Question
 from advisor.tui.app import AdvisorApp
-from advisor.tui.screens.help import KEYS, HelpScreen
-from advisor.tui.screens.picture import PictureScreen
+from advisor.tui.routes import ROUTES, screen_class
+from advisor.tui.screens.base import StateScreen
+from advisor.tui.screens.help import HelpScreen
 from advisor.tui.screens.ranking import FilterInput, RankingScreen
 from advisor.tui.screens.rig import RigScreen
 from advisor.tui.screens.toosmall import TooSmallScreen
@@ -226,19 +229,19 @@ async def test_export_writes_what_the_list_shows_and_never_overwrites(
     app = app_of(world, export_folder=tmp_path, filter_text="params<100")
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        await press(pilot, settle, "e", "e")
+        await press(pilot, settle, "e", "j", "e", "j")
         assert sorted(p.name for p in tmp_path.iterdir()) == [
-            "rig-advisor-rank-2.json",
-            "rig-advisor-rank.json",
+            "rig-advisor-ranking-2.json",
+            "rig-advisor-ranking.json",
         ]
-        document = json.loads((tmp_path / "rig-advisor-rank.json").read_text("utf-8"))
+        document = json.loads((tmp_path / "rig-advisor-ranking.json").read_text("utf-8"))
         assert document["schema"] == "rig-advice/rank/1"
         assert document["filter"] == "params<100"
         assert {r["model"]["name"] for r in document["rows"]} == {
             m.name for m in world.models if m.total_params < 100e9 and m.variant_of is None
         }
         toast = " ".join(n.message for n in app._notifications)
-        assert str(tmp_path / "rig-advisor-rank.json") in toast
+        assert str(tmp_path / "rig-advisor-ranking.json") in toast
 
 
 async def test_export_into_a_folder_that_is_not_there_says_so(
@@ -247,7 +250,7 @@ async def test_export_into_a_folder_that_is_not_there_says_so(
     app = app_of(world, export_folder=tmp_path / "missing")
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        await press(pilot, settle, "e")
+        await press(pilot, settle, "e", "j")
         assert any("not written" in n.message for n in app._notifications)
 
 
@@ -258,9 +261,15 @@ async def test_copies_reproduce_the_view_and_the_run(world: SimpleNamespace, set
         await press(pilot, settle, "y")
         assert app.clipboard.startswith("rig-advisor rank --rig example.json --context 8192")
         assert "--filter 'params<100'" in app.clipboard
+        await press(pilot, settle, "Y")
+        assert re.match(r"1\tSparse-30B-A3B\t\w+\t[\d.]+ GiB\t\d+ tok/s \(likely ", app.clipboard)
+        await press(pilot, settle, "J")
+        assert json.loads(app.clipboard)["filter"] == "params<100"
         await press(pilot, settle, "enter", "y")
+        assert app.clipboard.startswith("rig-advisor explain example/Sparse-30B-A3B --quant ")
+        await press(pilot, settle, "L")
         assert app.clipboard.startswith("llama-server -m ")
-        await press(pilot, settle, "b")
+        await press(pilot, settle, "B")
         assert app.clipboard.startswith("llama-bench -m ")
 
 
@@ -287,7 +296,7 @@ async def test_what_if_adds_undoes_redoes_and_explains_errors(
         assert app.state.scenarios == ()
         await press(pilot, settle, "U")
         assert app.state.scenarios == ("add-gpu X",)
-        await press(pilot, settle, "e", "y")
+        await press(pilot, settle, "e", "j", "y")
         document = json.loads((tmp_path / "rig-advisor-what-if.json").read_text("utf-8"))
         assert [s["name"] for s in document["scenarios"]] == ["now", "add-gpu X"]
         assert app.clipboard.endswith("--add-gpu X")
@@ -344,10 +353,12 @@ def test_every_binding_has_an_id_of_its_own() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_help_covers_every_screen_with_keys_of_its_own() -> None:
-    assert set(KEYS) == {
-        c.__name__ for c in (RankingScreen, WhyScreen, WhatIfScreen, PictureScreen, RigScreen, TopologyScreen)
-    }
+@pytest.mark.parametrize("name", ROUTES)
+def test_every_view_has_a_name_keys_to_explain_and_a_text_command(name: str) -> None:
+    screen = screen_class(name)
+    assert name == screen.ROUTE
+    assert screen.KEY_HELP
+    assert screen.text_command is not StateScreen.text_command
 
 
 MONKEY_WORDS = """

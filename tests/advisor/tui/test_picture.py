@@ -105,7 +105,7 @@ async def test_the_picture_is_exported_and_its_command_is_understood(
         await settle(pilot)
         await pilot.press("p")
         await settle(pilot)
-        await pilot.press("e")
+        await pilot.press("e", "j")
         await settle(pilot)
         (path,) = tmp_path.iterdir()
         assert json.loads(path.read_text("utf-8"))["schema"] == "rig-advice/plot/1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from types import SimpleNamespace
 
 import pytest
@@ -13,12 +12,13 @@ from advisor.tui.state import (
     SORTS,
     AppState,
     Divider,
-    command_line,
+    app_options,
     listing,
     next_context,
     next_kv_type,
     next_users,
-    what_if_command,
+    question_options,
+    scenario_options,
 )
 from advisor.tui.view import Row
 
@@ -132,9 +132,8 @@ def test_the_command_of_a_view_can_be_parsed_by_the_command_line(state: AppState
 
     question = Question(context=32768, kv_type="q8_0", runtime="ollama", fit_context=True)
     shown = with_(state, filter_text="qwen params<40", question=question)
-    words = shlex.split(command_line(shown, "my rig.json"))
-    assert words[0] == "rig-advisor"
-    arguments = build_parser().parse_args(words[1:])
+    words = ["rank", *question_options(shown.question, "my rig.json"), *app_options(shown)]
+    arguments = build_parser().parse_args(words)
     assert (arguments.rig, arguments.context, arguments.kv_type) == ("my rig.json", 32768, "q8_0")
     assert arguments.filter == "qwen params<40"
     assert (arguments.runtime, arguments.fit_context) == ("ollama", True)
@@ -143,8 +142,9 @@ def test_the_command_of_a_view_can_be_parsed_by_the_command_line(state: AppState
 def test_the_command_of_a_comparison_can_be_parsed_by_the_command_line(state: AppState) -> None:
     from advisor.cli.arguments import build_parser
 
-    words = shlex.split(what_if_command(["add-gpu RTX 3090, mts 6000", "ram 2x64GB:DDR5-5600"], state, None))
-    arguments = build_parser().parse_args(words[1:])
+    texts = ["add-gpu RTX 3090, mts 6000", "ram 2x64GB:DDR5-5600"]
+    words = ["what-if", *question_options(state.question, None), *scenario_options(texts)]
+    arguments = build_parser().parse_args(words)
     assert arguments.scenarios == [
         [("add-gpu", "RTX 3090"), ("mts", "6000")],
         [("ram", "2x64GB:DDR5-5600")],

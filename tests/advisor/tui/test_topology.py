@@ -140,7 +140,7 @@ async def test_rig_and_topology_take_turns(world: SimpleNamespace, settle: Settl
             await settle(pilot)
             assert isinstance(app.screen, TopologyScreen)
         assert len(app.screen_stack) == depth + 1
-        await pilot.press("e")
+        await pilot.press("e", "j")
         await settle(pilot)
         (path,) = tmp_path.iterdir()
         assert json.loads(path.read_text("utf-8"))["schema"] == "rig-advice/topology/1"
@@ -162,6 +162,6 @@ async def test_without_a_machine_the_screen_says_what_to_press(settle: Settle, s
         await pilot.press("m")
         await settle(pilot)
         assert "r probes it" in screen(app)
-        await pilot.press("e")
+        await pilot.press("e", "j")
         await settle(pilot)
         assert isinstance(app.screen, TopologyScreen)
