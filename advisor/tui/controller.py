@@ -46,6 +46,7 @@ class Controller(App[None]):
         question: Question | None = None,
         *,
         filter_text: str = "",
+        order: tuple[str, bool] = ("score", False),
         rig: Rig | None = None,
         rig_path: str | None = None,
         prober: Prober | None = None,
@@ -63,6 +64,8 @@ class Controller(App[None]):
             origin=rig_path or "this machine",
             probed_here=rig is None,
             filter_text=filter_text.strip(),
+            sort=order[0],
+            reverse=order[1],
         )
         self._explanations: dict[Wanted[tuple[str, str]], Explanation] = {}
         self._ranking_runs = False

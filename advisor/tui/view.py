@@ -60,6 +60,7 @@ class View:
         self._filtered: tuple[str, Ranking] = ("", ranking)
         self.rows = self._rows_of(ranking)
         self._filtered_rows = self.rows
+        self._sorted: tuple[tuple[str, str, bool], tuple[Row, ...]] = (("", "score", False), self.rows)
 
     @property
     def table(self) -> EstimateTable:
@@ -75,15 +76,27 @@ class View:
         Raises:
             FilterError: the filter cannot be understood.
         """
-        self.filtered(filter_text)
+        self._filter(filter_text)
         return self._filtered[1]
 
-    def filtered(self, filter_text: str) -> tuple[Row, ...]:
-        """The rows that a filter accepts; the last answer is kept.
+    def filtered(self, filter_text: str, sort: str = "score", reverse: bool = False) -> tuple[Row, ...]:
+        """The rows that a filter accepts, in an order; the last answer is kept.
 
         Raises:
             FilterError: the filter cannot be understood.
         """
+        wanted = (filter_text, sort, reverse)
+        if self._sorted[0] != wanted:
+            self._filter(filter_text)
+            rows = self._filtered_rows
+            if (sort, reverse) != ("score", False):
+                from advisor.core.order import positions
+
+                rows = tuple(rows[i] for i in positions(self._filtered[1], sort, reverse))
+            self._sorted = (wanted, rows)
+        return self._sorted[1]
+
+    def _filter(self, filter_text: str) -> None:
         if self._filtered[0] != filter_text:
             from advisor.core.filter import parse_filter
             from advisor.core.ranking import rank
@@ -93,7 +106,6 @@ class View:
             ranking = whole if accept is None else rank(whole.table, whole.scores, accept)
             rows = self.rows if accept is None else self._rows_of(ranking)
             self._filtered, self._filtered_rows = (filter_text, ranking), rows
-        return self._filtered_rows
 
     def row(self, model_id: str) -> Row | None:
         """The row of a model, in the filtered list or the whole one."""
@@ -152,13 +164,16 @@ def row_text(row: Row) -> str:
     return "\t".join([*cells, gib_unit(row.used_bytes), likely, row.fit, score])
 
 
-def list_document(view: View, filter_text: str, format_name: str) -> str | Mapping[str, Any]:
-    """The filtered list as ``json``, ``csv`` or ``markdown``."""
+def list_document(
+    view: View, filter_text: str, sort: str, reverse: bool, format_name: str
+) -> str | Mapping[str, Any]:
+    """The filtered list in its order as ``json``, ``csv`` or ``markdown``."""
+    from advisor.core.order import ordered
     from advisor.pipeline import RankingResult
     from advisor.report import text
     from advisor.report.documents import rank_document
 
-    result = RankingResult(view.result.rig, view.ranking(filter_text), filter_text)
+    result = RankingResult(view.result.rig, ordered(view.ranking(filter_text), sort, reverse), filter_text)
     if format_name == "json":
         return rank_document(result)
     return (

@@ -266,9 +266,9 @@ class RankingScreen(StateScreen):
         """The list as it is filtered."""
         if state.view is None:
             return {}
+        order = (state.filter_text, state.sort, state.reverse)
         return {
-            name: partial(list_document, state.view, state.filter_text, name)
-            for name in ("json", "csv", "markdown")
+            name: partial(list_document, state.view, *order, name) for name in ("json", "csv", "markdown")
         }
 
     def row_text(self, state: AppState) -> str | None:

@@ -12,9 +12,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
+from advisor.core.order import ORDERS
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import MUTED, Line, fit_line, pad, to_content, width_of
-from advisor.tui.state import SORTS, Divider, Item
+from advisor.tui.state import Divider, Item
 from advisor.tui.view import Row
 from advisor.tui.widgets.columns import Placed, name_cell, place_columns, widths_of
 
@@ -224,11 +225,14 @@ class RankingTable(ScrollView, can_focus=True):
     def _head(self) -> Line:
         g = self.glyphs
         line: Line = [("  ", "")]
-        for n, placed in enumerate(self._columns()):
+        columns = self._columns()
+        # Place and score are one order: the mark is at the score where there is room for it.
+        marked = [p.column for p in columns if p.column.sort == self.sort][-1:]
+        for n, placed in enumerate(columns):
             column = placed.column
             title, style = column.title, "bold $foreground-muted"
-            if column.sort == self.sort:
-                descending = SORTS[self.sort].descending != self.reverse
+            if column in marked:
+                descending = ORDERS[self.sort].descending != self.reverse
                 style = "bold $primary"
                 mark = g.down if descending else g.up
                 title = f"{title}{mark}" if column.align == "left" else f"{mark}{title}"
