@@ -58,7 +58,7 @@ def test_a_least_speed_takes_the_best_quantization_that_reaches_it(ranking: Rank
     listed = {int(model_of[row]): row for row in fast.rows.tolist()}
     reaches = table.fits & (table.tokens_per_s >= least)
     for model in range(len(table.candidates.models)):
-        rows = [i for i in (model_of == model).nonzero()[0].tolist()]
+        rows = (model_of == model).nonzero()[0].tolist()
         able = [i for i in rows if reaches[i]]
         if able:
             best = max(fast.scores.score[i] for i in able)
