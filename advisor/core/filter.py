@@ -79,8 +79,8 @@ TEXT_FIELDS = {
     "arch": "architecture",
     "is": "moe, dense, vision, tools, base or instruct",
 }
-_FLAGS = ("moe", "dense", "vision", "tools", "base", "instruct")
-_FITS = ("full", "offload", "cpu", "none")
+FLAGS = ("moe", "dense", "vision", "tools", "base", "instruct")
+FITS = ("full", "offload", "cpu", "none")
 _TERM = re.compile(r"\S+")
 _COMPARISON = re.compile(r"^([a-z]+)(<=|>=|<|>|=)(.*)$")
 _NUMBER = re.compile(r"^(\d+(?:\.\d+)?)([kmb]?)$")
@@ -142,12 +142,12 @@ def _text_term(name: str, value: str, position: int) -> Predicate:
     if not value:
         raise FilterError(f"{name}: needs a value ({TEXT_FIELDS[name]})", position)
     if name == "is":
-        if value not in _FLAGS:
-            raise FilterError(_unknown(value, _FLAGS, "property"), position)
+        if value not in FLAGS:
+            raise FilterError(_unknown(value, FLAGS, "property"), position)
         return lambda row: value in row.flags
     if name == "fit":
-        if value not in _FITS:
-            raise FilterError(_unknown(value, _FITS, "kind of fit"), position)
+        if value not in FITS:
+            raise FilterError(_unknown(value, FITS, "kind of fit"), position)
         return lambda row: row.fit == value
     if name == "quant":
         return lambda row: value.replace("-", "_") in row.quant.lower()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from advisor.core.filter import NUMBER_FIELDS, TEXT_FIELDS
 from advisor.core.order import ORDERS
 from advisor.core.question import USE_CASES, Question
 from advisor.core.runtimes import RUNTIME
@@ -112,19 +111,6 @@ def listing(state: AppState) -> Listing:
         total=len(state.view.rows),
         fitting=len(fitting),
     )
-
-
-def unfinished_field(text: str) -> str | None:
-    """What a filter that ends in the name of a field could become: ``params< total parameters …``."""
-    words = text.lower().split()
-    last = words[-1].lstrip("-!") if words else ""
-    if len(last) < 2:
-        return None
-    for fields, sign in ((NUMBER_FIELDS, "<"), (TEXT_FIELDS, ":")):
-        for name, meaning in fields.items():
-            if name.startswith(last):
-                return f"{name}{sign}  {meaning}"
-    return None
 
 
 def next_context(context: int, step: int) -> int:

@@ -6,9 +6,13 @@ Reads the arrays of ``advisor.core`` and hands on numbers and names; it computes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from advisor.core.filter_completion import Vocabulary
 
 if TYPE_CHECKING:
     from advisor.core.estimate import EstimateTable
@@ -70,6 +74,19 @@ class View:
     def machine(self) -> Machine:
         return self.table.machine
 
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Values and words that a filter may complete to."""
+        candidates = self.table.candidates
+        models = candidates.models
+        words = {m.family for m in models} | {m.organization for m in models}
+        return Vocabulary(
+            quants=tuple(candidates.quants[i] for i in sorted(set(candidates.quant_of.tolist()))),
+            licenses=_by_frequency(m.license for m in models if m.license),
+            architectures=_by_frequency(m.architecture for m in models),
+            words=tuple(sorted((w for w in words if w and " " not in w), key=str.lower)),
+        )
+
     def ranking(self, filter_text: str) -> Ranking:
         """The ranking of what a filter accepts.
 
@@ -106,6 +123,14 @@ class View:
             ranking = whole if accept is None else rank(whole.table, whole.scores, accept)
             rows = self.rows if accept is None else self._rows_of(ranking)
             self._filtered, self._filtered_rows = (filter_text, ranking), rows
+
+    def find(self, text: str) -> Row | None:
+        """The row of a model by its id or its name."""
+        wanted = text.strip().lower()
+        for row in self.rows:
+            if wanted in (row.model_id.lower(), row.name.lower()):
+                return row
+        return None
 
     def row(self, model_id: str) -> Row | None:
         """The row of a model, in the filtered list or the whole one."""
@@ -181,6 +206,10 @@ def list_document(
         if format_name == "csv"
         else text.rank_markdown(result, len(result.ranking))
     )
+
+
+def _by_frequency(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name, _ in Counter(names).most_common())
 
 
 @dataclass(frozen=True, slots=True)
