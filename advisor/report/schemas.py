@@ -536,6 +536,7 @@ def _topology() -> Schema:
                 could_be_bytes_per_s=_nullable(_POSITIVE),
             )
         ),
+        notes=_array(_TEXT),
     )
     return {**document, "$defs": {"node": node}}
 

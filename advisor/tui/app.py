@@ -17,7 +17,7 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from advisor.core.order import ORDERS
 from advisor.core.question import Question
-from advisor.tui.background import Measurer, Parsed, Prober
+from advisor.tui.background import Measurer, Parsed, Prober, measure_again
 from advisor.tui.controller import Controller
 from advisor.tui.export import SUFFIXES, write_text
 from advisor.tui.glyphs import Glyphs, choose
@@ -87,6 +87,7 @@ class AdvisorApp(Controller):
         rig_path: str | None = None,
         prober: Prober | None = None,
         measurer: Measurer | None = None,
+        remeasurer: Measurer = measure_again,
         glyphs: Glyphs | None = None,
         export_folder: Path | None = None,
     ) -> None:
@@ -100,7 +101,8 @@ class AdvisorApp(Controller):
             rig: a rig to rank for; without one this machine is probed.
             rig_path: the file the rig was read from, for the command that reproduces a view.
             prober: makes the rig when none is given; default: probe this machine.
-            measurer: adds a measured RAM bandwidth to a probed rig; default: measure.
+            measurer: adds a measured RAM bandwidth to a probed rig; default: measure, unless it is known.
+            remeasurer: measures the memory again when asked to.
             glyphs: character set; default: what the terminal can show.
             export_folder: where ``e`` writes; default: the current folder.
         """
@@ -112,6 +114,7 @@ class AdvisorApp(Controller):
             rig_path=rig_path,
             prober=prober,
             measurer=measurer,
+            remeasurer=remeasurer,
             # Textual turns colours into greys under NO_COLOR; with the terminal's own it sends none.
             ansi_color=True if "NO_COLOR" in os.environ else None,
         )
