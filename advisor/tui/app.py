@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
@@ -19,7 +20,7 @@ from advisor.core.order import ORDERS
 from advisor.core.question import Question
 from advisor.tui.background import Measurer, Parsed, Prober, measure_again
 from advisor.tui.controller import Controller
-from advisor.tui.export import SUFFIXES, write_text
+from advisor.tui.export import SUFFIXES, plain_svg, write_text
 from advisor.tui.glyphs import Glyphs, choose
 from advisor.tui.routes import ROUTES, screen_class, split_view
 from advisor.tui.screens.base import Document, StateScreen
@@ -147,6 +148,8 @@ class AdvisorApp(Controller):
         """Say so when the terminal is too small for anything useful."""
         shown = isinstance(self.screen, TooSmallScreen)
         if too_small(event.size) and not shown:
+            if CommandPalette.is_open(self):
+                self.pop_screen()  # it cannot be moved through where it has no line of its own
             self.push_screen(TooSmallScreen())
         elif not too_small(event.size) and shown:
             self.screen.dismiss()
@@ -326,7 +329,7 @@ class AdvisorApp(Controller):
     def write_view(self, name: str, format_name: str, make: Document | None) -> None:
         """Write what a view shows in a format; without ``make``, a picture of the screen."""
         if make is None:
-            picture = self.export_screenshot(title=f"rig advisor: {name}")
+            picture = plain_svg(self.export_screenshot(title=f"rig advisor: {name}"))
             make = lambda: picture  # noqa: E731
         self.make_document(make, partial(self._write, name, format_name))
 
