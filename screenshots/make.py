@@ -90,7 +90,6 @@ DEMO: tuple[tuple[str | None, int], ...] = (
     ("plus", 250),
     ("plus", 250),
     ("plus", 250),
-    ("plus", 250),
     ("plus", 1800),
     ("down", 400),
     ("down", 900),

@@ -148,7 +148,7 @@ class AdvisorApp(Controller):
         """Say so when the terminal is too small for anything useful."""
         shown = isinstance(self.screen, TooSmallScreen)
         if too_small(event.size) and not shown:
-            if CommandPalette.is_open(self):
+            if isinstance(self.screen, CommandPalette):
                 self.pop_screen()  # it cannot be moved through where it has no line of its own
             self.push_screen(TooSmallScreen())
         elif not too_small(event.size) and shown:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KV_CYCLE = ("f16", "q8_0", "q4_0")
 """Cache types that ``t`` offers; any other of llama.cpp's can be given on the command line."""
 
-MIN_SPEEDS = (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0)
+MIN_SPEEDS = (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 """Least decode tokens/s that ``+`` and ``-`` go through; 0 for any."""
 
 MIN_CONTEXT, MAX_CONTEXT = 512, 1_048_576
