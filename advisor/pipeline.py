@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from advisor.core.alike import grouped
 from advisor.core.alternatives import Alternative, alternatives
 from advisor.core.build_machine import build_machine
 from advisor.core.candidates import Candidates, Floats, assemble, build_candidates
@@ -160,7 +161,7 @@ def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
         columns.astype(np.int64),
         bytes_by_role,
     )
-    return Knowledge(candidates, load_efficiencies(), quant_factors(candidates))
+    return Knowledge(grouped(candidates), load_efficiencies(), quant_factors(candidates))
 
 
 def knowledge_for(question: Question) -> Knowledge:
@@ -176,7 +177,7 @@ def _format_knowledge(runtime: str) -> Knowledge:
 
     models = [m for m in load_models() if m.not_estimated_because is None]
     candidates, kept = format_candidates(RUNTIME[runtime], models, ranked=True)
-    return Knowledge(candidates, load_efficiencies(), np.array(kept))
+    return Knowledge(grouped(candidates), load_efficiencies(), np.array(kept))
 
 
 def knowledge_of_model(model: Model, question: Question) -> Knowledge:

@@ -84,6 +84,8 @@ class Candidates:
     """What decides the compute buffer [n, ``scratch.COLUMNS``]."""
     model_context: Floats
     """Context length the model was trained for; 0 where unknown."""
+    alike: Alike | None = None
+    """Which candidates are estimated once for several; ``None``: each by itself."""
 
     def __len__(self) -> int:
         return len(self.model_of)
@@ -98,12 +100,22 @@ class Candidates:
 
     def take(self, rows: NDArray[Any]) -> Candidates:
         """The candidates at ``rows`` (indices or a mask), sharing models and names."""
-        return replace(
-            self, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in _SHARED}
-        )
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in _SHARED}
+        return replace(self, **arrays, alike=None)
 
 
-_SHARED = ("models", "quants", "types")
+_SHARED = ("models", "quants", "types", "alike")
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Candidates of which no estimate depends on which is meant: finetunes of one shape in one format."""
+
+    distinct: Candidates
+    """The first of each kind."""
+    row_of: Ints
+    """Its row, for every candidate [n]."""
+
 READS = 5
 """Most parts that the reads of one cache fall into (DeepSeek V4.1)."""
 

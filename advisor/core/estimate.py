@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +150,14 @@ def estimate(
         beside: also work out the placements of the runtime that are never chosen (``tried`` has them).
         with_prefill: without, the prefill takes no time: for searches among many machines.
     """
+    if candidates.alike is not None:
+        distinct = candidates.alike.distinct
+        return for_each(
+            candidates,
+            estimate(
+                distinct, machine, question, efficiencies, only=only, beside=beside, with_prefill=with_prefill
+            ),
+        )
     rates: dict[tuple[int, bool], Rates] = {}
 
     def rates_on(on: Machine, split: bool) -> Rates:
@@ -234,6 +243,18 @@ def estimate(
         bound_to_node=one_node,
         tried=tuple((strategy, *parts) for strategy, parts in tried.items()),
     )
+
+
+def for_each(candidates: Candidates, table: EstimateTable) -> EstimateTable:
+    """The estimates of all candidates from those of the distinct ones."""
+    assert candidates.alike is not None
+    row_of = candidates.alike.row_of
+    values = {field.name: getattr(table, field.name) for field in fields(table)}
+    changed: dict[str, Any] = {
+        name: value[row_of] for name, value in values.items() if isinstance(value, np.ndarray)
+    }
+    tried = tuple((strategy, time[row_of], missing[row_of]) for strategy, time, missing in table.tried)
+    return replace(table, candidates=candidates, tried=tried, **changed)
 
 
 def at_work(machine: Machine, strategy: int, node: bool = False) -> Machine:
