@@ -116,6 +116,7 @@ class Alike:
     row_of: Ints
     """Its row, for every candidate [n]."""
 
+
 READS = 5
 """Most parts that the reads of one cache fall into (DeepSeek V4.1)."""
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.core.candidates import Candidates
-from advisor.core.estimate import EstimateTable, estimate, for_each
+from advisor.core.estimate import EstimateTable, estimate
+from advisor.core.estimate_table import for_each
 from advisor.core.machine import Machine
 from advisor.core.question import Question
 from catalog.efficiency import Efficiencies

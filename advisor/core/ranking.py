@@ -11,6 +11,7 @@ from advisor.core.estimate import EstimateTable
 from advisor.core.filter import Filterable, Predicate
 from advisor.core.placement import Strategy
 from advisor.core.score import Scores
+from catalog.types import Model
 
 FIT_NAMES = {
     -1: "none",
@@ -86,16 +87,20 @@ def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[t
     The best of the maker's own editions (the head, its refreshes and instruct versions) stands for
     the lineage; where none of them fits or passes the filter, the best of the others.
     """
-    lineages: dict[str, list[int]] = {}
-    for row in ranked:
-        model = table.candidates.model(row)
-        lineages.setdefault(model.variant_of or model.id, []).append(row)
+    models, model_of = table.candidates.models, table.candidates.model_of[ranked].tolist()
+    fits = dict(zip(ranked, table.fits[ranked].tolist(), strict=True))
+    lineages: dict[str, list[tuple[int, Model]]] = {}
+    for row, m in zip(ranked, model_of, strict=True):
+        model = models[m]
+        lineages.setdefault(model.variant_of or model.id, []).append((row, model))
     standing: dict[int, tuple[int, ...]] = {}
-    for rows in lineages.values():
-        own = [row for row in rows if table.candidates.model(row).variant_kind in _OWN_EDITIONS]
-        fitting = [row for row in own if table.fits[row] == table.fits[rows[0]]]
-        best = fitting[0] if fitting else rows[0]
-        standing[best] = tuple(row for row in rows if row != best)
+    for members in lineages.values():
+        best = head = members[0][0]
+        for row, model in members:
+            if model.variant_kind in _OWN_EDITIONS and fits[row] == fits[head]:
+                best = row
+                break
+        standing[best] = tuple(row for row, _ in members if row != best)
     kept = [row for row in ranked if row in standing]
     return kept, tuple(standing[row] for row in kept)
 
