@@ -121,6 +121,12 @@ READS = 5
 """Most parts that the reads of one cache fall into (DeepSeek V4.1)."""
 
 
+def by_device(n: int, devices: int) -> Floats:
+    """Zeros [n, devices], device by device in memory: what is worked out from them runs along the candidates
+    and not along a handful of devices."""
+    return np.zeros((n, devices), order="F")
+
+
 def build_candidates(
     pairs: Sequence[tuple[Model, str, Mapping[tuple[Role, str], int]]],
 ) -> Candidates:

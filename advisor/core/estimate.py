@@ -114,7 +114,7 @@ def estimate(
             continue
         parts = [*_arrays(placement), terms, time]
         if best is None:
-            best = [a.copy() for a in parts]
+            best = [a.copy(order="K") for a in parts]
         else:
             for kept, new in zip(best, parts, strict=True):
                 kept[better] = new[better]

@@ -110,8 +110,10 @@ class EstimateTable:
 
     def ttft_at(self, row: int) -> tuple[float, float, float]:
         """Time to first token of one row with the ends of its interval: (expected, low, high) seconds."""
-        time = float(self.ttft_s[row])
-        factor = math.exp(Z80 * float(self.ttft_spread_log[row]))
+        prefill, step = float(self.prefill_s[row]), float(self.decode_s[row])
+        time = prefill + step
+        apart = prefill * float(self.prefill_spread_log[row]), step * float(self.spread_log[row])
+        factor = math.exp(Z80 * math.hypot(*apart) / time)
         return time, time / factor, time * factor
 
     def speeds_at(self, row: int) -> tuple[float, float, float]:

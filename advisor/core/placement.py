@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.core.candidates import Candidates, Floats
+from advisor.core.candidates import Candidates, Floats, by_device
 from advisor.core.machine import Machine
 from advisor.core.memory import compute_buffer_bytes, kv_bytes
 from advisor.core.question import Question
@@ -221,7 +221,7 @@ def _finish(
 
 def _on_cpu(c: Candidates, s: Sizes, machine: Machine) -> Placement:
     shape = (len(c), len(machine.devices))
-    dense, experts, head = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    dense, experts, head = (by_device(*shape) for _ in range(3))
     dense[:, -1] = c.layers
     experts[:, -1] = c.expert_layers
     head[:, -1] = 1.0
@@ -256,7 +256,7 @@ def _tensor_parallel(
     """An equal share of every layer and of the head on each of the first GPUs."""
     count = max(len(gpus), 1)
     shape = (len(c), len(machine.devices))
-    layers, experts, head = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    layers, experts, head = (by_device(*shape) for _ in range(3))
     layers[:, :count] = (c.layers / count)[:, None]
     experts[:, :count] = (c.expert_layers / count)[:, None]
     head[:, :count] = 1 / count
@@ -273,7 +273,7 @@ def _tensor_parallel(
 def _shared_out(layer: Floats, s: Sizes, n_layers: Floats, machine: Machine) -> tuple[Floats, Floats, Floats]:
     """Layers over all GPUs by their memory, the head on the last; like ``_fill``, but not in whole layers."""
     room = np.array([max(gpu.usable_bytes, 0.0) for gpu in machine.gpus])
-    layers, head = (np.zeros((len(n_layers), len(machine.devices))) for _ in range(2))
+    layers, head = (by_device(len(n_layers), len(machine.devices)) for _ in range(2))
     layers[:, :-1] = n_layers[:, None] * room / max(float(room.sum()), 1.0)
     head[:, len(room) - 1] = 1.0
     need = n_layers * layer + s.head + s.buffer * len(room)
@@ -288,7 +288,7 @@ def _fill(
     Returns layers [n, d], head [n, d] and the bytes that are short [n].
     """
     n, d = len(n_layers), len(machine.devices)
-    layers, head = np.zeros((n, d)), np.zeros((n, d))
+    layers, head = by_device(n, d), by_device(n, d)
     rest = n_layers.copy()
     placed = np.zeros(n, dtype=bool)
     for g in gpus:
@@ -342,7 +342,7 @@ def _fill_two_kinds(
     n, d = len(c), len(machine.devices)
     light = s.dense_layer + s.kv_layer
     heavy = light + s.expert_layer
-    layers, full, head = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d))
+    layers, full, head = (by_device(n, d) for _ in range(3))
     rest_light, rest_full = light_layers.copy(), c.layers - light_layers
     head_at = _head_gpu(s, machine)
     for g in range(d - 1):
@@ -380,7 +380,7 @@ def _layers_split(c: Candidates, s: Sizes, machine: Machine, q: Question) -> Pla
     share = np.where(c.layers > 0, c.expert_layers / c.layers, 0.0)
     layer = s.dense_layer + s.expert_layer * share + s.kv_layer
     head_at = _head_gpu(s, machine)
-    layers, head = np.zeros((n, d)), np.zeros((n, d))
+    layers, head = by_device(n, d), by_device(n, d)
     rest = np.maximum(c.layers - 1, 0.0)
     if q.gpu_layers is not None:
         rest = np.minimum(rest, q.gpu_layers)

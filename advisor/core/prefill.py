@@ -266,7 +266,7 @@ def prompt_terms(work: PromptWork, rates: PromptRates) -> Floats:
     expert_s = over_formats(work.expert_flops, rates.cost) * work.expert_share * unfilled / rates.expert_rate
     flops = work.attention_flops + work.latent_flops * (rates.latent_cost - 1)
     moved = work.activation_bytes * rates.activation_passes / rates.memory_bandwidth
-    terms = np.zeros((*dense_s.shape, len(PromptTerm)))
+    terms = np.zeros((*dense_s.shape, len(PromptTerm)), order="F")
     terms[..., PromptTerm.DENSE] = _soft_maximum(
         dense_s, work.dense_bytes / rates.memory_bandwidth, rates.dense_p
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.core.candidates import Candidates, Floats
+from advisor.core.candidates import Candidates, Floats, by_device
 from advisor.core.machine import Machine
 from advisor.core.memory import kv_read_bytes
 from advisor.core.placement import Placement, Strategy
@@ -87,7 +87,7 @@ def over_formats(amounts: Floats, cost: Floats) -> Floats:
     ``cost`` is [1, d, types], or [n, d, types] where every row has devices of its own.
     """
     if len(cost) == 1:
-        return np.asarray(amounts @ cost[0].T)
+        return np.asarray((cost[0] @ amounts.T).T)
     return np.asarray(np.einsum("nt,ndt->nd", amounts, cost))
 
 
@@ -209,14 +209,14 @@ def _hops(placement: Placement, machine: Machine) -> tuple[Floats, Floats]:
     """
     n, d = placement.dense_layers.shape
     if d == 1:
-        return np.zeros((n, d)), np.zeros((n, d))
+        return by_device(n, d), by_device(n, d)
     holds = placement.dense_layers > 0
     order = np.cumsum(holds, axis=1)
     hops = np.where(holds & (order > 1) & (placement.parallel[:, None] <= 1), 1.0, 0.0)
     for g, device in enumerate(machine.devices):
         if device.network is not None:  # there and back
             hops[:, g] = np.where(holds[:, g], CROSSINGS, 0.0)
-    host = np.zeros((n, d))
+    host = by_device(n, d)
     host[:, -1] = hops[:, -1]
     hops[:, -1] = 0.0
     if placement.strategy is Strategy.EXPERTS_IN_RAM and machine.gpus[0].kind == "gpu":

@@ -175,7 +175,7 @@ def decode_terms(work: Work, rates: Rates) -> Floats:
     cache, cache_share = _soft_sum(
         work.kv_bytes / rates.kv_bandwidth, macs / rates.attention_rate, rates.soft_p
     )
-    terms = np.zeros((*weights.shape, len(Term)))
+    terms = np.zeros((*weights.shape, len(Term)), order="F")
     terms[..., Term.WEIGHTS] = weights * weights_share
     terms[..., Term.KV] = cache * cache_share
     terms[..., Term.COMPUTE] = weights * (1 - weights_share) + cache * (1 - cache_share)
@@ -198,14 +198,15 @@ def _soft_sum(memory_s: Floats, compute_s: Floats, p: Floats) -> tuple[Floats, F
     The share is also d ln(time) / d ln(m), so that the largest term is the one that a better part
     would help most.
     """
+    shape = np.broadcast_shapes(memory_s.shape, compute_s.shape)
+    memory_s, compute_s, p = (np.broadcast_to(a, shape).ravel(order="F") for a in (memory_s, compute_s, p))
     largest = np.maximum(memory_s, compute_s)
-    busy = largest > _TINY_S
     time, share = np.zeros_like(largest), np.zeros_like(largest)
-    p = np.broadcast_to(p, largest.shape)[busy]
-    memory_s, compute_s, largest = memory_s[busy], compute_s[busy], largest[busy]
+    busy = np.flatnonzero(largest > _TINY_S)
+    memory_s, compute_s, largest, p = (a[busy] for a in (memory_s, compute_s, largest, p))
     # The larger one is 1 to whatever power.
     ratio = (np.minimum(memory_s, compute_s) / largest) ** p
     both = 1.0 + ratio
     time[busy] = largest * both ** (1 / p)
     share[busy] = np.where(memory_s >= compute_s, 1.0, ratio) / both
-    return time, share
+    return time.reshape(shape, order="F"), share.reshape(shape, order="F")
