@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from advisor.core.question import Question
+from advisor.tui import pauses
 from advisor.tui.background import Measurer, Parsed, Prober
 from advisor.tui.controller import Controller
 from advisor.tui.export import write_document
@@ -149,8 +150,10 @@ class AdvisorApp(Controller):
         except ValueError as error:  # a QuestionError; its module is not loaded for the empty app
             self.notify(str(error), severity="warning")
             return
-        self.set_state(question=question)
+        # The ranking is under way while the new question is drawn.
+        self.state = replace(self.state, question=question)
         self.request_ranking()
+        self.set_state()
         self.request_comparison()
 
     def action_context(self, step: int) -> None:
@@ -348,6 +351,7 @@ def run(rig_path: str | None, question: Question, filter_text: str) -> int:
         from probes.rigfile import load_rig
 
         rig = load_rig(rig_path)
+    pauses.starting()
     app = AdvisorApp(question, filter_text=filter_text, rig=rig, rig_path=rig_path)
     app.run()
     return app.return_code or 0
