@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from advisor.core.candidates import Alike, Candidates, Floats
+from advisor.core.candidates import Alike, Candidates, Floats, Ints
 from catalog.types import Model
 
 _OF_NO_ESTIMATE = ("models", "quants", "types", "model_of", "quant_of", "model_context", "alike")
@@ -19,27 +19,31 @@ _OF_NO_ESTIMATE = ("models", "quants", "types", "model_of", "quant_of", "model_c
 
 def grouped(c: Candidates) -> Candidates:
     """The candidates with those marked that are estimated alike."""
-    table = _estimated_by(c)
-    data, width = table.tobytes(), table.shape[1] * table.itemsize
     kinds: dict[bytes, int] = {}
-    kind_of = [
-        kinds.setdefault(data[at : at + width], len(kinds)) for at in range(0, len(data), max(width, 1))
-    ]
+    kind_of: list[int] = []
+    for start in range(0, len(c), _AT_ONCE):
+        table = _estimated_by(c, np.arange(start, min(start + _AT_ONCE, len(c))))
+        data, width = table.tobytes(), table.shape[1] * table.itemsize
+        kind_of += [kinds.setdefault(data[at : at + width], len(kinds)) for at in range(0, len(data), width)]
     row_of = np.array(kind_of, dtype=np.int64)
     first = np.unique(row_of, return_index=True)[1]
     return replace(c, alike=Alike(c.take(first), row_of))
 
 
-def _estimated_by(c: Candidates) -> Floats:
-    """Everything that decides the estimate of a candidate [n, numbers]."""
+_AT_ONCE = 1_000
+"""Candidates compared at a time: their numbers take a kilobyte each."""
+
+
+def _estimated_by(c: Candidates, rows: Ints) -> Floats:
+    """Everything that decides the estimates of the candidates at ``rows`` [rows, numbers]."""
     known: dict[object, int] = {}
     of_model = np.array([known.setdefault(_of_layers(m), len(known)) for m in c.models], dtype=np.float64)
     columns = [
-        np.asarray(getattr(c, f.name), dtype=np.float64).reshape(len(c), -1)
+        np.asarray(getattr(c, f.name)[rows], dtype=np.float64).reshape(len(rows), -1)
         for f in fields(c)
         if f.name not in _OF_NO_ESTIMATE
     ]
-    return np.ascontiguousarray(np.concatenate([of_model[c.model_of][:, None], *columns], axis=1))
+    return np.ascontiguousarray(np.concatenate([of_model[c.model_of[rows]][:, None], *columns], axis=1))
 
 
 def _of_layers(model: Model) -> tuple[object, ...]:

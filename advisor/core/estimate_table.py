@@ -44,7 +44,8 @@ class EstimateTable:
     parallel: Floats
     """Devices that work side by side on every layer."""
     tried: tuple[tuple[Strategy, Floats, Floats], ...]
-    """For every strategy: step time [n] (infinite where it does not fit) and missing bytes [n]."""
+    """For every strategy: step time [n] (infinite where it does not fit) and missing bytes [n].  Empty
+    where candidates are estimated for others like them: a ranking does not say why placements lost."""
     reduced_context: Floats | None = None
     """Tokens per user where a shorter context was allowed [n]; ``None``: that of the question."""
     bound_to_node: NDArray[np.bool_] | None = None
@@ -136,5 +137,4 @@ def for_each(candidates: Candidates, table: EstimateTable) -> EstimateTable:
     changed: dict[str, Any] = {
         name: value[row_of] for name, value in values.items() if isinstance(value, np.ndarray)
     }
-    tried = tuple((strategy, time[row_of], missing[row_of]) for strategy, time, missing in table.tried)
-    return replace(table, candidates=candidates, tried=tried, **changed)
+    return replace(table, candidates=candidates, tried=(), **changed)

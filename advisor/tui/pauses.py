@@ -1,4 +1,4 @@
-"""What keeps Python from pausing the app: its garbage collector, and the turns that threads take."""
+"""What keeps Python from pausing the app, and memory from staying with it that only the start needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,18 @@ def starting() -> None:
 
 
 def started() -> None:
-    """From now on only look at what is made from now on: the catalog stays, and looking at all of it takes tens
-    of milliseconds."""
+    """From now on collect, and only look at what is made from now on: looking at the catalog, which stays,
+    takes tens of milliseconds."""
     gc.freeze()
     gc.enable()
+    give_back()
+
+
+def give_back() -> None:
+    """Give freed memory back to the system, which glibc keeps for later: a tenth of what the app takes."""
+    if sys.platform == "linux":
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other libraries of C have no such thing
+        if trim is not None:
+            trim(0)

@@ -17,6 +17,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from unicodedata import east_asian_width
 
 _TOKEN = re.compile(
@@ -187,14 +188,13 @@ class Session:
 
     def memory_mib(self) -> tuple[float, float]:
         """Resident memory now, and its peak."""
-        with open(f"/proc/{self.process.pid}/status") as lines:
-            kib = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        kib = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
         return int(kib["VmRSS"]) / 1024, int(kib["VmHWM"]) / 1024
 
     def cpu_s(self) -> float:
         """CPU time that the program has used."""
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            parts = file.read().rpartition(")")[2].split()
+        parts = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """Start-up, key presses, memory and stalls of the terminal app, in a pseudo-terminal, against their limits.
 
-    python tests/benchmarks/terminal.py                          # all example rigs, and a probe of this machine
+    python tests/benchmarks/terminal.py     # all example rigs, and a probe of this machine
     python tests/benchmarks/terminal.py --rig 2x3090 --size 80x24 --presses 20
 
 A limit holds for the median of several starts or presses; the worst is shown beside it.  Exit code 1 when one

@@ -119,9 +119,8 @@ class RankingTable(ScrollView, can_focus=True):
 
     def _drawn(self) -> tuple[object, ...]:
         """All that the lines are made of."""
-        return (
-            self.items, self.pins, self.sort, self.reverse, self.empty, self._cursor, self._needed, self._longest
-        )  # fmt: skip
+        listed = (self.items, self.pins, self.sort, self.reverse, self.empty)
+        return (*listed, self._cursor, self._needed, self._longest)
 
     def on_resize(self) -> None:
         """Keep the cursor on the screen."""
