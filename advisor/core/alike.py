@@ -7,10 +7,11 @@ was trained on.  Nearly two thirds of the catalog's candidates share all of that
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
-from advisor.core.candidates import Alike, Candidates, Floats, Ints
+from advisor.core.candidates import WIDE, Alike, Candidates, Floats, Ints
 from catalog.types import Model
 
 _OF_NO_ESTIMATE = ("models", "quants", "types", "model_of", "quant_of", "model_context", "alike")
@@ -18,7 +19,7 @@ _OF_NO_ESTIMATE = ("models", "quants", "types", "model_of", "quant_of", "model_c
 
 
 def grouped(c: Candidates) -> Candidates:
-    """The candidates with those marked that are estimated alike."""
+    """The candidates with those marked that are estimated alike, and without what only estimates read."""
     kinds: dict[bytes, int] = {}
     kind_of: list[int] = []
     for start in range(0, len(c), _AT_ONCE):
@@ -27,7 +28,8 @@ def grouped(c: Candidates) -> Candidates:
         kind_of += [kinds.setdefault(data[at : at + width], len(kinds)) for at in range(0, len(data), width)]
     row_of = np.array(kind_of, dtype=np.int64)
     first = np.unique(row_of, return_index=True)[1]
-    return replace(c, alike=Alike(c.take(first), row_of))
+    light: dict[str, Any] = {name: getattr(c, name)[:0].copy() for name in WIDE}
+    return replace(c, **light, alike=Alike(c.take(first), row_of))
 
 
 _AT_ONCE = 1_000

@@ -85,7 +85,8 @@ class Candidates:
     model_context: Floats
     """Context length the model was trained for; 0 where unknown."""
     alike: Alike | None = None
-    """Which candidates are estimated once for several; ``None``: each by itself."""
+    """Which candidates are estimated once for several; then the arrays in ``WIDE`` are empty here, and only
+    those that are taken out have them.  ``None``: each is estimated by itself."""
 
     def __len__(self) -> int:
         return len(self.model_of)
@@ -100,10 +101,29 @@ class Candidates:
 
     def take(self, rows: NDArray[Any]) -> Candidates:
         """The candidates at ``rows`` (indices or a mask), sharing models and names."""
-        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in _SHARED}
+        names = [f.name for f in fields(self) if f.name not in _SHARED]
+        if self.alike is None:
+            return replace(self, **{name: getattr(self, name)[rows] for name in names})
+        first, row_of = self.alike.distinct, self.alike.row_of[rows]
+        arrays = {
+            name: getattr(first, name)[row_of] if name in WIDE else getattr(self, name)[rows]
+            for name in names
+        }
         return replace(self, **arrays, alike=None)
 
 
+WIDE = (
+    "embedding",
+    "head",
+    "dense",
+    "experts",
+    "read_elements",
+    "read_tokens",
+    "read_values",
+    "read_chosen",
+    "scratch",
+)
+"""Arrays with several numbers per candidate: four fifths of the memory."""
 _SHARED = ("models", "quants", "types", "alike")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from advisor.core.alike import grouped
+from advisor.core.candidates import WIDE, Candidates
 from advisor.core.estimate import EstimateTable
 from advisor.core.fit_context import estimate_fitting
 from advisor.core.question import Question
@@ -64,6 +65,11 @@ def some(known: Knowledge) -> Knowledge:
     return replace(known, candidates=grouped(known.candidates.take(chosen)))
 
 
+def apart(c: Candidates) -> Candidates:
+    """The same candidates, each by itself."""
+    return c.take(np.arange(len(c)))
+
+
 def assert_same(fast: EstimateTable, plain: EstimateTable) -> None:
     """Number for number; products of matrices are summed in another order where there are fewer rows."""
     for field in fields(plain):
@@ -82,7 +88,7 @@ def test_estimates_are_the_same_number_for_number(rig: str, question: str) -> No
     assert alike is not None
     assert len(alike.distinct) < len(known.candidates)
     fast = estimate_fitting(known.candidates, machine, q, known.efficiencies)
-    plain = estimate_fitting(replace(known.candidates, alike=None), machine, q, known.efficiencies)
+    plain = estimate_fitting(apart(known.candidates), machine, q, known.efficiencies)
     assert fast.candidates is known.candidates
     assert_same(fast, plain)
 
@@ -93,7 +99,7 @@ def test_two_machines_together_as_well() -> None:
     network = network_of(find_link("Ethernet 10 Gb/s"))
     fast, plain = (
         estimate_joined(candidates, here, there, network, q, known.efficiencies)
-        for candidates in (known.candidates, replace(known.candidates, alike=None))
+        for candidates in (known.candidates, apart(known.candidates))
     )
     assert_same(fast, plain)
 
@@ -104,15 +110,28 @@ def test_candidates_that_are_taken_out_stand_for_themselves() -> None:
     assert known.candidates.take(np.array([3, 5])).alike is None
 
 
-def test_the_first_of_each_kind_is_estimated() -> None:
+def test_what_is_taken_out_is_whole_again() -> None:
     """A kind has one row in every array, so what is equal there is equal for all that an estimate reads."""
-    c = some(knowledge_for(Question())).candidates
-    assert c.alike is not None
-    first = c.alike.distinct
-    for name in ("dense", "experts", "head", "layers", "vocab", "read_elements", "scratch", "lookup_bytes"):
-        np.testing.assert_array_equal(getattr(first, name)[c.alike.row_of], getattr(c, name))
-    heads = np.array([m.n_heads for m in c.models])
-    np.testing.assert_array_equal(heads[first.model_of][c.alike.row_of], heads[c.model_of])
+    known = knowledge_for(Question())
+    plain = apart(known.candidates)
+    again = grouped(plain)
+    assert again.alike is not None
+    rows = np.arange(1, len(plain), 7)
+    for field in fields(plain):
+        expected = getattr(plain, field.name)
+        if isinstance(expected, np.ndarray):
+            np.testing.assert_array_equal(getattr(again.take(rows), field.name), expected[rows])
+            assert len(getattr(again, field.name)) == (0 if field.name in WIDE else len(plain))
+    heads = np.array([m.n_heads for m in plain.models])
+    first = again.alike.distinct
+    np.testing.assert_array_equal(heads[first.model_of][again.alike.row_of], heads[plain.model_of])
+
+
+def test_wide_arrays_are_those_that_take_the_memory() -> None:
+    plain = apart(knowledge_for(Question()).candidates)
+    sizes = {f.name: getattr(plain, f.name) for f in fields(plain)}
+    wide = sum(a.nbytes for name, a in sizes.items() if name in WIDE)
+    assert wide > 0.7 * sum(a.nbytes for a in sizes.values() if isinstance(a, np.ndarray))
 
 
 def test_formats_cost_what_their_products_add_up_to() -> None:
