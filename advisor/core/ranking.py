@@ -61,16 +61,16 @@ def rank(
         fold: variants of one model (base, finetunes, prunes) share the row of its head.
     """
     c = table.candidates
-    n = len(c)
-    merit = np.where(table.fits, scores.score, -table.missing_bytes)
+    fits = table.fits
+    merit = np.where(fits, scores.score, -table.missing_bytes)
     # Last key is the primary one; ties go to the candidate listed first.
-    order = np.lexsort((np.arange(n), -merit, ~table.fits, c.model_of))
+    order = np.lexsort((-merit, ~fits, c.model_of))
     models = c.model_of[order]
-    first = np.ones(n, dtype=bool)
+    first = np.ones(len(c), dtype=bool)
     first[1:] = models[1:] != models[:-1]
     best = order[first]
     names = np.array([c.models[i].name.lower() for i in c.model_of[best]])
-    ranked = best[np.lexsort((names, -np.round(merit[best], 6), ~table.fits[best]))]
+    ranked = best[np.lexsort((names, -np.round(merit[best], 6), ~fits[best]))]
     considered = len(ranked)
     if accept is not None:
         keep = [i for i in ranked.tolist() if accept(filterable(table, scores, i))]
@@ -117,7 +117,8 @@ def filterable(table: EstimateTable, scores: Scores, row: int) -> Filterable:
     """What the filter language sees of a row."""
     c = table.candidates
     model = c.model(row)
-    fits = bool(table.fits[row])
+    fits = int(table.strategy[row]) >= 0
+    used = table.weight_bytes[row] + table.kv_bytes[row] + table.compute_bytes[row]
     flags = {
         "moe" if model.is_moe else "dense",
         model.stage,
@@ -137,9 +138,9 @@ def filterable(table: EstimateTable, scores: Scores, row: int) -> Filterable:
         numbers={
             "params": model.total_params / 1e9,
             "active": model.active_params / 1e9,
-            "tok": float(table.tokens_per_s[row]) if fits else None,
-            "ttft": float(table.ttft_s[row]) if fits else None,
-            "mem": float(table.used_bytes[row].sum()) / 2**30,
+            "tok": 1.0 / float(table.decode_s[row]) if fits else None,
+            "ttft": float(table.prefill_s[row] + table.decode_s[row]) if fits else None,
+            "mem": float(used.sum()) / 2**30,
             "bpw": float(c.file_bytes[row]) * 8 / float(c.total_params[row]),
             "ctx": float(model.context_length) if model.context_length else None,
             "score": float(scores.score[row]) if fits else None,
