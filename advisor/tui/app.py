@@ -18,6 +18,7 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from advisor.core.order import ORDERS
 from advisor.core.question import Question
+from advisor.tui import pauses
 from advisor.tui.background import Measurer, Parsed, Prober, measure_again
 from advisor.tui.controller import Controller
 from advisor.tui.export import SUFFIXES, plain_svg, write_text
@@ -215,8 +216,10 @@ class AdvisorApp(Controller):
 
     def set_question(self, question: Question) -> None:
         """Ask another question."""
-        self.set_state(question=question)
+        # The ranking is under way while the new question is drawn.
+        self.state = replace(self.state, question=question)
         self.request_ranking()
+        self.set_state()
         self.request_comparison()
 
     def action_context(self, step: int) -> None:
@@ -423,6 +426,7 @@ def run(
         from probes.rigfile import load_rig
 
         rig = load_rig(rig_path)
+    pauses.starting()
     app = AdvisorApp(question, filter_text=filter_text, order=order, view=view, rig=rig, rig_path=rig_path)
     app.run()
     if app.left_at:

@@ -86,6 +86,23 @@ class Listing:
     """Models that pass the filter and fit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many models there are, pass the filter, and fit of those."""
+
+    total: int
+    matching: int
+    fitting: int
+
+
+def counted(state: AppState) -> Counts | None:
+    """The counts of a ranking; ``None`` without one."""
+    if state.view is None:
+        return None
+    rows = state.view.filtered(state.filter_text, state.sort, state.reverse)
+    return Counts(len(state.view.rows), len(rows), sum(r.fits for r in rows))
+
+
 def listing(state: AppState) -> Listing:
     """Filter, sort, pins and divider applied to the ranking."""
     if state.view is None:

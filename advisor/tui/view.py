@@ -144,12 +144,23 @@ class View:
 
         table, scores = ranking.table, ranking.scores
         candidates = table.candidates
-        tokens, low, high = table.tokens_per_s, table.low_tokens_per_s, table.high_tokens_per_s
-        ttft, used, fit = table.ttft_s, table.used_bytes.sum(axis=1), table.fits
+        listed = ranking.rows
+        columns = (
+            table.tokens_per_s[listed],
+            table.low_tokens_per_s[listed],
+            table.high_tokens_per_s[listed],
+            table.ttft_s[listed],
+            scores.score[listed],
+            table.used_bytes[listed].sum(axis=1),
+            table.missing_bytes[listed],
+        )
+        values = zip(*(column.tolist() for column in columns), strict=True)
         rows = []
-        for i, variants in zip(ranking.rows.tolist(), ranking.variants, strict=True):
+        for i, variants, own in zip(listed.tolist(), ranking.variants, values, strict=True):
+            tokens, low, high, ttft, score, used, missing = own
             model = candidates.model(i)
-            fits = bool(fit[i])
+            fit = fit_name(table, i)
+            fits = fit != "none"
             limit = model.context_length
             rows.append(
                 Row(
@@ -159,14 +170,14 @@ class View:
                     name=model.name,
                     quant=candidates.quant(i),
                     moe=model.is_moe,
-                    fit=fit_name(table, i),
-                    score=float(scores.score[i]) if fits else None,
-                    tokens_per_s=float(tokens[i]) if fits else None,
-                    low_tokens_per_s=float(low[i]) if fits else None,
-                    high_tokens_per_s=float(high[i]) if fits else None,
-                    ttft_s=float(ttft[i]) if fits else None,
-                    used_bytes=float(used[i]),
-                    missing_bytes=float(table.missing_bytes[i]),
+                    fit=fit,
+                    score=score if fits else None,
+                    tokens_per_s=tokens if fits else None,
+                    low_tokens_per_s=low if fits else None,
+                    high_tokens_per_s=high if fits else None,
+                    ttft_s=ttft if fits else None,
+                    used_bytes=used,
+                    missing_bytes=missing,
                     total_params=model.total_params,
                     context_tokens=limit,
                     context_exceeds_model=limit is not None and table.question.context > limit,
@@ -297,6 +308,7 @@ def detail_of(table: EstimateTable, row: int, variants: tuple[str, ...] = ()) ->
     question = table.question
     model = table.candidates.model(row)
     label, share = bottleneck(table, row)
+    speed, slowest, fastest = table.speeds_at(row)
     ttft, soonest, latest = table.ttft_at(row)
     return Detail(
         model_id=model.id,
@@ -306,9 +318,9 @@ def detail_of(table: EstimateTable, row: int, variants: tuple[str, ...] = ()) ->
         devices=_devices(table, row),
         terms=_terms(table, row),
         step_s=float(table.decode_s[row]),
-        tokens_per_s=float(table.tokens_per_s[row]),
-        low_tokens_per_s=float(table.low_tokens_per_s[row]),
-        high_tokens_per_s=float(table.high_tokens_per_s[row]),
+        tokens_per_s=speed,
+        low_tokens_per_s=slowest,
+        high_tokens_per_s=fastest,
         ttft_s=ttft,
         low_ttft_s=soonest,
         high_ttft_s=latest,
