@@ -71,10 +71,11 @@ def evidence_lines(ev: Evidence) -> list[str]:
         lines.append("a nearer table of residuals is wider here, and is taken")
     lines.append(f"spread of ln(measured/predicted), decode: {basis_text(ev.decode)}")
     lines.append(f"prompt: {basis_text(ev.prefill)}")
-    for device in ev.devices:
-        lines.append(f"{device.name}, {f.gbs(device.bandwidth)} {device.basis}: {f.evidence(device)}")
-    lines.append(ev.fitted_to)
-    return lines
+    lines += [
+        f"{device.name}, {f.gbs(device.bandwidth)} {device.basis}: {f.evidence(device)}"
+        for device in ev.devices
+    ]
+    return [*lines, ev.fitted_to]
 
 
 def narrower_lines(ev: Evidence) -> list[str]:

@@ -20,7 +20,7 @@ ROOF_NAMES = {"s": "specified", "d": "reached decoding", "p": "reached with the 
 """Letters of the lines."""
 
 
-def dot_letter(r: Roofline, dot: Dot) -> str:
+def dot_letter(dot: Dot) -> str:
     """``D``: decoding for one user, ``U``: for all users asked for, ``P``: the prompt."""
     if dot.kind == "prompt":
         return "P"
@@ -72,7 +72,7 @@ def elsewhere_text(r: Roofline) -> str:
 
 def roofline_lines(r: Roofline) -> list[str]:
     """The roofline in sentences, the first for the device."""
-    dots = [f"{dot_letter(r, dot)} {dot_text(r, dot)}" for dot in r.dots]
+    dots = [f"{dot_letter(dot)} {dot_text(r, dot)}" for dot in r.dots]
     return [head_text(r), *dots, *filter(None, [elsewhere_text(r)])]
 
 
@@ -114,7 +114,7 @@ def roofline_chart(r: Roofline, *, columns: int, rows: int = 12, ascii_only: boo
     x, y = _axes(r)
     curves = [TerminalCurve(_line(roof, x, y), name=name) for name, roof in roofs(r).items()]
     curves += [
-        TerminalCurve([(dot.intensity, dot.flop_per_s / 1e12)], name=dot_letter(r, dot)) for dot in r.dots
+        TerminalCurve([(dot.intensity, dot.flop_per_s / 1e12)], name=dot_letter(dot)) for dot in r.dots
     ]
     return terminal_chart(x, y, curves, columns=columns, rows=rows, ascii_only=ascii_only)
 
