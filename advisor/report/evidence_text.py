@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 DISTANCES = ("device", "class", "none")
 """What was measured, by distance: as JSON names it."""
 _DISTANCE_TEXT = (
-    "measured devices: from the residuals of models that the fit had not seen",
-    "not measured here, but on others of the class: from the residuals of devices left out of the fit",
-    "neither device nor class was measured: from the residuals of whole classes left out of the fit",
+    "its devices were measured: as wide as the errors for models that the fit had not seen",
+    "not all its devices were measured, but others of their class: as wide as the errors for devices left out",
+    "a device of it and its class were not measured: as wide as the errors for whole classes left out",
 )
 _KIND_TEXT = {
     "gpu_dense": "dense model on GPUs",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.report.format import evidence, gib, params, speed, tokens
 from advisor.report.sensitivity import gains
 from advisor.tui.glyphs import UNICODE, Glyphs, shown
-from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, fit_line, flow, pad, wrap
+from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, fit_line, flow, pad, width_of, wrap
 
 if TYPE_CHECKING:
     from advisor.pipeline import Explanation
@@ -23,9 +23,11 @@ def sensitivity_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
         line: Line = [
             (f"  {gain.change} {gain.part:<18}", ""),
             (f"{glyphs.arrow} {f'{gain.percent:+.1f} %':>7}", STRONG),
-            (" tok/s", MUTED),
         ]
-        lines.append(fit_line(line, width, glyphs.ellipsis))
+        unit = (" tok/s", MUTED)
+        lines.append(
+            [*line, unit] if width_of([*line, unit]) <= width else fit_line(line, width, glyphs.ellipsis)
+        )
     return [*lines, []]
 
 
@@ -137,4 +139,4 @@ def command_lines(e: Explanation, width: int, *, keys: bool = True) -> list[Line
             lines.append([(title, TITLE), *copies])
             for step in command.split("\n"):
                 lines += wrap(step, width, "", indent="    ", first="  ")
-    return lines
+    return [*lines, []] if lines else []
