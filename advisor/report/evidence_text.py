@@ -14,7 +14,7 @@ DISTANCES = ("device", "class", "none")
 """What was measured, by distance: as JSON names it."""
 _DISTANCE_TEXT = (
     "its devices were measured: as wide as the errors for models that the fit had not seen",
-    "not all its devices were measured, but others of their class: as wide as the errors for devices left out",
+    "not all its devices were measured, but their class: as wide as the errors for devices left out",
     "a device of it and its class were not measured: as wide as the errors for whole classes left out",
 )
 _KIND_TEXT = {

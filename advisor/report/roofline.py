@@ -79,16 +79,18 @@ def roofline_lines(r: Roofline) -> list[str]:
 # ------------------------------------------------------------------------------------------- pictures
 
 
+_ROOM = 3
+"""Factor by which the picture goes below the lowest dot and left of the leftmost, so that roofs are seen."""
+
+
 def _axes(r: Roofline) -> tuple[Axis, Axis]:
-    rates = [v for d in r.dots for v in (d.flop_per_s, d.ceiling_flop_per_s) if math.isfinite(v)]
-    ridges = [
-        d.ceiling_flop_per_s / d.reached_bandwidth for d in r.dots if math.isfinite(d.ceiling_flop_per_s)
-    ]
-    if r.flops:
-        rates.append(r.flops)
-        ridges.append(r.flops / r.bandwidth)
-    x = axis_over("FLOP per byte read", [*(d.intensity for d in r.dots), *ridges], log=True)
-    return x, axis_over("TFLOP/s", [rate / 1e12 for rate in rates], log=True)
+    ceilings = [(d.ceiling_flop_per_s, d.reached_bandwidth) for d in r.dots]
+    ceilings += [(r.flops, r.bandwidth)] if r.flops else []
+    known = [(rate, bandwidth) for rate, bandwidth in ceilings if math.isfinite(rate)]
+    places = [*(d.intensity for d in r.dots), *(rate / bandwidth for rate, bandwidth in known)]
+    rates = [*(d.flop_per_s for d in r.dots), *(rate for rate, _ in known)]
+    x = axis_over("FLOP per byte read", [min(places) / _ROOM, *places], log=True)
+    return x, axis_over("TFLOP/s", [rate / 1e12 for rate in (min(rates) / _ROOM, *rates)], log=True)
 
 
 def _line(roof: Callable[[float], float], x: Axis, y: Axis) -> list[Point | None]:

@@ -426,3 +426,19 @@ def test_topology_reads_captures_and_refuses_two_sources(run: Run, rigs: dict[st
 def test_probe_points_to_the_topology(run: Run, rigs: dict[str, Path]) -> None:
     _, out, _ = run("probe", "--from", str(rigs["4090"]))
     assert out.rstrip().endswith("rig-advisor topology")
+
+
+def test_an_explanation_has_one_shape_at_a_time(run: Run, rigs: dict[str, Path]) -> None:
+    rig = str(next(iter(rigs.values())))
+    ask = ("explain", "llama 3.1 8b", "--rig", rig)
+    code, plain, _ = run(*ask)
+    assert code == 0
+    _, drawn, _ = run(*ask, "--roofline")
+    assert "roofs: s specified" in drawn
+    assert "roofs: s specified" not in plain
+    assert set(plain.split("\n")) <= set(drawn.split("\n"))
+    _, markdown, _ = run(*ask, "--markdown")
+    assert markdown.startswith("# ")
+    code, out, err = run(*ask, "--markdown", "--json")
+    assert (code, out) == (2, "")
+    assert "not allowed with" in err
