@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SECTIONS = {
     "memory": "Memory",
-    "time": "Time",
     "fit": "Make it fit",
+    "time": "Time",
     "roofline": "Roofline",
     "known": "How do we know",
     "help": "What would help",
@@ -37,8 +37,8 @@ SECTIONS = {
 
 _PANE = (
     "memory",
-    "time",
     "fit",
+    "time",
     "help",
     "others",
     "quants",
@@ -52,11 +52,11 @@ _SCREEN = tuple(name for name in SECTIONS if name != "quants")
 _COLUMNS: dict[int, tuple[tuple[str, ...], ...]] = {
     1: (_SCREEN,),
     2: (
-        ("memory", "time", "fit", "roofline", "commands"),
+        ("memory", "fit", "time", "roofline", "commands"),
         ("known", "help", "others", "depth", "model", "assumed"),
     ),
     3: (
-        ("memory", "time", "fit", "help", "commands", "model"),
+        ("memory", "fit", "time", "help", "commands", "model"),
         ("roofline", "known", "depth", "assumed"),
         ("matrix", "others"),
     ),
@@ -87,7 +87,7 @@ def section(
     elif name == "assumed":
         found = parts.assumption_lines(e, width, glyphs)
     elif name == "fit":
-        found = [] if fits else fit_lines(e, width, glyphs)
+        found = [] if fits else fit_lines(e, width, glyphs, full=full)
     elif not fits:
         found = []
     elif name == "roofline":

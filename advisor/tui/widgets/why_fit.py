@@ -15,8 +15,11 @@ _KEYS = {"context": "[", "kv_type": "t"}
 """Keys that make a change of the question."""
 
 
-def fit_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
-    """What would make it fit here, then the screens that look for other hardware."""
+def fit_lines(e: Explanation, width: int, glyphs: Glyphs, *, full: bool) -> list[Line]:
+    """What would make it fit here, then the screens that look for other hardware.
+
+    ``full`` on the screen, where other models are a key away.
+    """
     from advisor.report.placement_text import remedy_text
 
     lines: list[Line] = [[("What would make it fit", TITLE)]]
@@ -32,7 +35,8 @@ def fit_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
     asks = [("w", "asks what another part or machine would change")]
     if "upgrade" in ROUTES and ROUTES["upgrade"].key:
         asks.append((ROUTES["upgrade"].key, "looks for the smallest upgrade that runs it"))
-    asks.append(("h l", "other models of the list; Esc goes back to it"))
+    if full:
+        asks.append(("h l", "other models of the list; Esc goes back to it"))
     for key, does in asks:
         found = wrap(does, width - 6, MUTED, "")
         lines += [[(f"  {key:<4}" if not n else " " * 6, KEY), *line] for n, line in enumerate(found)]

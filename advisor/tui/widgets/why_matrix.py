@@ -70,7 +70,8 @@ def matrix_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
             for n in kept
         ]
         lines.append(line(first, gib(row.file_bytes), quality[at], texts))
-    said = [f"{glyphs.chosen} where it runs best", *text.remarks(m, kept)]
+    runs = any(row.fits for row in m.rows)
+    said = [*([f"{glyphs.chosen} where it runs best"] if runs else []), *text.remarks(m, kept)]
     lines += wrap(shown("; ".join(said), glyphs), width, MUTED, "  ", "  ")
     left_out = [" ".join(titles[n]).rstrip("*") for n in ways if n not in kept]
     if left_out:

@@ -17,6 +17,7 @@ from advisor.report.schemas import schema_document
 from advisor.tui.app import AdvisorApp
 from advisor.tui.glyphs import ASCII, UNICODE
 from advisor.tui.lines import Line, plain, width_of
+from advisor.tui.routes import ROUTES, Route
 from advisor.tui.screens.why import WhyScreen
 from advisor.tui.view import detail_of
 from advisor.tui.widgets.why import SECTIONS, SectionBar, WhyColumns, section
@@ -180,6 +181,28 @@ def test_a_model_that_does_not_fit_says_what_to_do() -> None:
     assert text.startswith("What would make it fit")
     assert "w   asks what another part" in text
     assert lines_of(e, "roofline") == lines_of(e, "commands") == []
+
+
+def test_the_key_of_the_upgrade_view_is_named_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    e = real("deepseek r1", None, "one")
+    route = Route("upgrade", "b", "Upgrade", "what to buy", "upgrade:UpgradeScreen", "rig")
+    monkeypatch.setitem(ROUTES, "upgrade", route)
+    assert "b   looks for the smallest upgrade" in plain(lines_of(e, "fit"))
+    monkeypatch.delitem(ROUTES, "upgrade")
+    assert "upgrade" not in plain(lines_of(e, "fit"))
+
+
+def test_the_pane_names_only_keys_that_the_ranking_has() -> None:
+    misfit, fitting = real("deepseek r1", None, "one"), real("llama 3.1 8b", None, "one")
+    text = ""
+    for e in (misfit, fitting):
+        detail = detail_of(e.table, e.row)
+        for name in SECTIONS:
+            text += plain(section(name, detail, e, 42, UNICODE, full=False)) + "\n"
+    assert "h l" not in text
+    assert "L copies" not in text
+    assert "Run it" in text
+    assert "w   asks" in text
 
 
 async def test_what_does_not_fit_teaches_on_the_screen(
