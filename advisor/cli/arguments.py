@@ -66,6 +66,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"rig-advisor {__version__}")
     _question(parser)
     _filter(parser)
+    _serve(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     probe = commands.add_parser("probe", help="what this machine is, and how sure that is")
@@ -195,6 +196,16 @@ def _filter(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="models to list, e.g. 'qwen params<40 fit:full tok>20'",
     )
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="show the app in a browser, to this machine only; from another one forward the port, "
+        "'ssh -L 8000:127.0.0.1:8000 THIS-MACHINE', and open the address printed (needs the web extra)",
+    )
+    parser.add_argument("--port", type=int, metavar="N", help="port of --serve; default 8000, 0: any free")
 
 
 def _question(parser: argparse.ArgumentParser) -> None:
