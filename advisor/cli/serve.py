@@ -96,10 +96,8 @@ def listen(port: int) -> socket:
     except OverflowError:
         raise ServeError(f"--port is a number from 0 to 65535, not {port}") from None
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = "is taken"
-        else:
-            why = f"cannot be used ({error.strerror or error})"
+        taken = error.errno == errno.EADDRINUSE
+        why = "is taken" if taken else f"cannot be used ({error.strerror or error})"
         raise ServeError(f"port {port} {why}; choose another with --port, 0 for any that is free") from None
 
 

@@ -39,7 +39,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _FONT_SIZES = range(6, 61)
-_SESSIONS = web.AppKey("sessions", set[web.WebSocketResponse])
 
 
 def make_app(arguments: Sequence[str], key: str) -> web.Application:
@@ -49,7 +48,8 @@ def make_app(arguments: Sequence[str], key: str) -> web.Application:
         arguments: what to run for each open page: the program and its arguments.
         key: the page lies under ``/KEY/``.
     """
-    library = Server("")
+    library = Server("")  # for its downloads
+    sessions: set[web.WebSocketResponse] = set()
     page = Template(_own("page.html"))
     focus = _own("focus.js")
 
@@ -62,13 +62,12 @@ def make_app(arguments: Sequence[str], key: str) -> web.Application:
         )
         return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
 
-    async def script(request: web.Request) -> web.Response:
+    async def script(_: web.Request) -> web.Response:
         return web.Response(text=focus, content_type="text/javascript")
 
     async def attend(request: web.Request) -> web.WebSocketResponse:
         websocket = web.WebSocketResponse(heartbeat=15)
         await websocket.prepare(request)
-        sessions = request.app[_SESSIONS]
         sessions.add(websocket)
         try:
             await Session(arguments, websocket, library.download_manager).attend(
@@ -78,8 +77,11 @@ def make_app(arguments: Sequence[str], key: str) -> web.Application:
             sessions.discard(websocket)
         return websocket
 
+    async def end_sessions(_: web.Application) -> None:
+        for websocket in tuple(sessions):
+            await websocket.close(code=WSCloseCode.GOING_AWAY, message=b"the server was stopped")
+
     app = web.Application(middlewares=[guard])
-    app[_SESSIONS] = set()
     app.add_routes(
         [
             web.get(f"/{key}/", show),
@@ -90,7 +92,7 @@ def make_app(arguments: Sequence[str], key: str) -> web.Application:
         ]
     )
     app.on_response_prepare.append(_add_headers)
-    app.on_shutdown.append(_end_sessions)
+    app.on_shutdown.append(end_sessions)
     return app
 
 
@@ -109,13 +111,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.Response(status=404, text="open the address that 'rig-advisor --serve' printed\n")
 
 
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
-
-
-async def _end_sessions(app: web.Application) -> None:
-    for websocket in tuple(app[_SESSIONS]):
-        await websocket.close(code=WSCloseCode.GOING_AWAY, message=b"the server was stopped")
 
 
 def _cells(request: web.Request, name: str, default: int) -> int:

@@ -26,15 +26,15 @@ class Session(AppService):
     def __init__(
         self, arguments: Sequence[str], websocket: web.WebSocketResponse, downloads: DownloadManager
     ) -> None:
+        self._arguments = tuple(arguments)
+        self._websocket = websocket
         super().__init__(
             "",
             write_bytes=websocket.send_bytes,
             write_str=websocket.send_str,
-            close=websocket.close,
+            close=self._close,
             download_manager=downloads,
         )
-        self._arguments = tuple(arguments)
-        self._websocket = websocket
 
     def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
         environment = super()._build_environment(width, height)
@@ -46,8 +46,11 @@ class Session(AppService):
     async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
         environment = self._build_environment(width, height)
         process = await asyncio.create_subprocess_exec(
-            *self._arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment
+            *self._arguments, stdin=PIPE, stdout=PIPE, env=environment
         )
+        # What the app complains of goes straight to the server's stderr; the base class wants to read it.
+        process.stderr = asyncio.StreamReader()
+        process.stderr.feed_eof()
         self._process, self._stdin = process, process.stdin
         return process
 
@@ -56,7 +59,7 @@ class Session(AppService):
         try:
             await super().run()
         finally:
-            await self._websocket.close()
+            await self._close()
 
     async def attend(self, width: int, height: int) -> None:
         """Run the app until it quits or its page goes away."""
@@ -85,6 +88,9 @@ class Session(AppService):
                 await self.focus()
             case ["blur"]:
                 await self.blur()
+
+    async def _close(self) -> None:
+        await self._websocket.close()
 
     async def _end(self) -> None:
         """Ask the app to quit; kill it if it does not."""
