@@ -91,10 +91,10 @@ def listen(port: int) -> socket:
     Raises:
         ServeError: the port cannot be had.
     """
+    if not 0 <= port <= 65_535:
+        raise ServeError(f"--port is a number from 0 to 65535, not {port}")
     try:
         return create_server((LOOPBACK, port))
-    except OverflowError:
-        raise ServeError(f"--port is a number from 0 to 65535, not {port}") from None
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         why = "is taken" if taken else f"cannot be used ({error.strerror or error})"

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import re
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from socket import socket
@@ -124,6 +124,18 @@ def _own(name: str) -> str:
     return files("advisor.web").joinpath(name).read_text(encoding="utf-8")
 
 
+@contextlib.asynccontextmanager
+async def running(listening: socket, arguments: Sequence[str], key: str) -> AsyncIterator[None]:
+    """Serve meanwhile; afterwards every page is told, and every app has ended."""
+    runner = web.AppRunner(make_app(arguments, key), access_log=None, shutdown_timeout=10.0)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listening).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
 def serve(listening: socket, arguments: Sequence[str], key: str, ready: Callable[[], None]) -> None:
     """Serve until interrupted or asked to end.
 
@@ -141,13 +153,8 @@ def serve(listening: socket, arguments: Sequence[str], key: str, ready: Callable
         ending = asyncio.Event()
         with contextlib.suppress(NotImplementedError):  # Windows has no such signal
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
-        runner = web.AppRunner(make_app(arguments, key), access_log=None, shutdown_timeout=10.0)
-        await runner.setup()
-        try:
-            await web.SockSite(runner, listening).start()
+        async with running(listening, arguments, key):
             ready()
             await ending.wait()
-        finally:
-            await runner.cleanup()
 
     asyncio.run(run())

@@ -93,17 +93,17 @@ class Session(AppService):
         await self._websocket.close()
 
     async def _end(self) -> None:
-        """Ask the app to quit; kill it if it does not."""
+        """Ask the app to quit; kill it if it does not, or if there is no time to wait for it."""
         process = self._process
-        with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
-            async with asyncio.timeout(_PATIENCE_S):
-                await self.stop()
-                if process is not None:
-                    await process.wait()
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        assert process is not None
+        ended = asyncio.gather(self.stop(), process.wait(), return_exceptions=True)
+        try:
+            await asyncio.wait({ended}, timeout=_PATIENCE_S)
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+        await ended
 
 
 def within(cells: int) -> int:
