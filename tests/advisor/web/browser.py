@@ -46,9 +46,10 @@ Object.defineProperty(Object.prototype, "terminal", {
 """
 _SCREEN = """
 (() => {
-  const buffer = window.terminalOfPage?.buffer.active;
   const lines = [];
-  for (let y = 0; buffer && y < buffer.length; y++) lines.push(buffer.getLine(y).translateToString(true));
+  const terminal = window.terminalOfPage;
+  for (let row = 0; row < (terminal?.rows ?? 0); row++)
+    lines.push(terminal.buffer.active.getLine(row).translateToString(true, 0, terminal.cols));
   return lines.join("\\n");
 })()
 """
@@ -117,6 +118,11 @@ class Page:
         await self.call("Page.navigate", url=url)
         await self.until(lambda: self.evaluate("document.readyState"), lambda state: state == "complete")
 
+    async def resize(self, width: int, height: int) -> None:
+        """Give the page so many pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        await self.call("Emulation.setDeviceMetricsOverride", **size)
+
     async def evaluate(self, script: str) -> Any:
         """The value of a JavaScript expression."""
         said = await self.call(
@@ -176,13 +182,7 @@ async def browser_page(browser: str, folder: Path, width: int, height: int) -> A
             page.session = attached["sessionId"]
             for domain in ("Page", "Network", "Runtime", "Log"):
                 await page.call(f"{domain}.enable")
-            await page.call(
-                "Emulation.setDeviceMetricsOverride",
-                width=width,
-                height=height,
-                deviceScaleFactor=1,
-                mobile=False,
-            )
+            await page.resize(width, height)
             await page.call("Page.addScriptToEvaluateOnNewDocument", source=_FIND_TERMINAL)
             yield page
             await socket.close()

@@ -86,6 +86,19 @@ async def test_the_page_shows_the_ranking_and_a_key_changes_it(address: str, pag
     assert page.complaints == []
 
 
+async def test_the_app_has_the_size_of_the_window(address: str, page: Page) -> None:
+    await page.open(address)
+    wide = await page.shows("Qwen", "Why", "Memory")
+    assert max(len(line) for line in wide.splitlines()) == await page.evaluate("terminalOfPage.cols")
+    bars = "getComputedStyle(document.querySelector('.xterm-viewport')).overflowY"
+    assert await page.evaluate(bars) == "hidden"
+
+    await page.resize(560, 300)
+    await page.shows("terminal too small", "needed 60 x 16")
+    await page.resize(1000, 700)
+    await page.until(page.screen, lambda screen: screen == wide)
+
+
 async def test_nothing_but_this_server_is_asked_for_anything(address: str, page: Page) -> None:
     await page.open(address)
     await page.shows("Qwen")
