@@ -167,7 +167,7 @@ class Page:
 @contextlib.asynccontextmanager
 async def browser_page(browser: str, folder: Path, width: int, height: int) -> AsyncIterator[Page]:
     """A page of that many pixels in a browser of its own, without any profile."""
-    options = (*_OPTIONS, f"--user-data-dir={folder}")
+    options = (*_OPTIONS, f"--user-data-dir={folder}", "about:blank")
     process = subprocess.Popen([browser, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         address = await _address(folder / "DevToolsActivePort", process)

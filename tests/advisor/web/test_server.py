@@ -77,8 +77,10 @@ async def test_the_page_names_nothing_on_another_host(served: Served) -> None:
         assert text, address
 
 
-async def test_the_browser_is_told_to_load_nothing_from_elsewhere(served: Served) -> None:
-    async with served.client.get(f"{served.origin}/{KEY}/") as response:
+@pytest.mark.parametrize("path", [f"/{KEY}/", "/download/nothing", "/static/js/textual.js", "/"])
+async def test_the_browser_is_told_to_load_nothing_from_elsewhere(served: Served, path: str) -> None:
+    """Downloads too: Textual's screenshots open in a tab, and name fonts of another host."""
+    async with served.client.get(f"{served.origin}{path}") as response:
         policy = response.headers["Content-Security-Policy"]
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert directives["default-src"] == "'none'"
