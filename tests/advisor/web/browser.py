@@ -31,7 +31,7 @@ _OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
     "--remote-debugging-port=0",
-    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 
 # The page keeps its terminal to itself; this has it leave a reference when it stores the terminal.
@@ -81,6 +81,7 @@ class Page:
     session: str = ""
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    loads: int = 0
     _waiting: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -104,6 +105,8 @@ class Page:
             match said["method"]:
                 case "Network.requestWillBeSent":
                     self.requests.append(what["request"]["url"])
+                case "Page.loadEventFired":
+                    self.loads += 1
                 case "Network.webSocketCreated":
                     self.requests.append(what["url"])
                 case "Runtime.exceptionThrown":
@@ -115,8 +118,19 @@ class Page:
 
     async def open(self, url: str) -> None:
         """Go to an address, and wait until everything on the page is loaded."""
-        await self.call("Page.navigate", url=url)
-        await self.until(lambda: self.evaluate("document.readyState"), lambda state: state == "complete")
+        async with self.loading():
+            await self.call("Page.navigate", url=url)
+
+    @contextlib.asynccontextmanager
+    async def loading(self) -> AsyncIterator[None]:
+        """Do what leads to a page, and wait until everything on it is loaded."""
+        before = self.loads
+
+        async def loads() -> int:
+            return self.loads
+
+        yield
+        await self.until(loads, lambda now: now > before)
 
     async def resize(self, width: int, height: int) -> None:
         """Give the page so many pixels."""

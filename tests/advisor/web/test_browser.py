@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import select
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, TCPServer, ThreadingTCPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -45,6 +49,17 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
         yield page
 
 
+@contextmanager
+def in_background(server: TCPServer) -> Iterator[None]:
+    serving = Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        serving.join()
+
+
 class _OtherSite(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = b"another site"
@@ -61,12 +76,8 @@ class _OtherSite(BaseHTTPRequestHandler):
 @pytest.fixture
 def other_site() -> Iterator[int]:
     """The port of a web site that is not ours and forbids its pages nothing."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _OtherSite) as server:
-        serving = Thread(target=server.serve_forever)
-        serving.start()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _OtherSite) as server, in_background(server):
         yield server.server_port
-        server.shutdown()
-        serving.join()
 
 
 async def test_the_page_shows_the_ranking_and_a_key_changes_it(address: str, page: Page) -> None:
@@ -88,7 +99,7 @@ async def test_the_page_shows_the_ranking_and_a_key_changes_it(address: str, pag
 
 async def test_the_app_has_the_size_of_the_window(address: str, page: Page) -> None:
     await page.open(address)
-    wide = await page.shows("Qwen", "Why", "Memory")
+    wide = await page.shows("Qwen", "Other placements")
     assert max(len(line) for line in wide.splitlines()) == await page.evaluate("terminalOfPage.cols")
     bars = "getComputedStyle(document.querySelector('.xterm-viewport')).overflowY"
     assert await page.evaluate(bars) == "hidden"
@@ -96,7 +107,45 @@ async def test_the_app_has_the_size_of_the_window(address: str, page: Page) -> N
     await page.resize(560, 300)
     await page.shows("terminal too small", "needed 60 x 16")
     await page.resize(1000, 700)
-    await page.until(page.screen, lambda screen: screen == wide)
+    assert len((await page.shows("Qwen", "Other placements")).splitlines()) == len(wide.splitlines())
+
+
+class _Forward(BaseRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, _Forwarder)
+        with socket.create_connection(("127.0.0.1", self.server.target)) as there:
+            ends = {self.request: there, there: self.request}
+            while True:
+                for end in select.select(list(ends), [], [])[0]:
+                    if not (data := end.recv(65_536)):
+                        return
+                    ends[end].sendall(data)
+
+
+class _Forwarder(ThreadingTCPServer):
+    """Another port of this machine that leads to a port, as ``ssh -L`` makes it on a laptop."""
+
+    daemon_threads = True
+    target = 0
+
+
+@pytest.fixture
+def forwarded(address: str) -> Iterator[int]:
+    """A port that leads to that of the server."""
+    with _Forwarder(("127.0.0.1", 0), _Forward) as server, in_background(server):
+        server.target = urlsplit(address).port or 0
+        yield server.server_address[1]
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+async def test_the_page_works_through_a_forwarded_port(
+    address: str, forwarded: int, page: Page, name: str
+) -> None:
+    await page.open(f"http://{name}:{forwarded}{urlsplit(address).path}")
+    await page.shows("RTX 4090", "Qwen")
+    await page.press("]")
+    await page.shows("context 64k")
+    assert {urlsplit(url).port for url in page.requests if not url.startswith("data:")} == {forwarded}
 
 
 async def test_nothing_but_this_server_is_asked_for_anything(address: str, page: Page) -> None:
@@ -126,7 +175,8 @@ async def test_after_quitting_the_page_says_so_and_starts_again(address: str, pa
     await page.press("q")
     shown = "getComputedStyle(document.querySelector('.ended')).display"
     await page.until(lambda: page.evaluate(shown), lambda display: display == "flex")
-    await page.evaluate("document.querySelector('.ended a').click()")
+    async with page.loading():
+        await page.evaluate("document.querySelector('.ended a').click()")
     await page.shows("Qwen")
     assert await page.evaluate(shown) == "none"
 
