@@ -130,9 +130,12 @@ def test_it_prints_one_address_and_ends_when_asked(how: signal.Signals, code: in
     ) as server:
         assert server.stdout is not None
         assert server.stderr is not None
-        address = server.stdout.readline()
-        server.send_signal(how)
-        out, err = server.communicate(timeout=60)
+        try:
+            address = server.stdout.readline()
+            server.send_signal(how)
+            out, err = server.communicate(timeout=60)
+        finally:
+            server.kill()
         assert server.returncode == code
     port = address.removeprefix("http://127.0.0.1:").split("/")[0]
     assert port.isdecimal()

@@ -19,7 +19,7 @@ import pytest
 
 pytest.importorskip("textual_serve", reason="the web extra is not installed")
 
-from tests.advisor.web.browser import ELSEWHERE, Page, browser_page, find_browser
+from tests.advisor.web.browser import ELSEWHERE, LIMIT_S, Page, browser_page, find_browser
 
 ROOT = Path(__file__).parents[3]
 BROWSER = find_browser()
@@ -37,9 +37,12 @@ def address(tmp_path: Path) -> Iterator[str]:
         [*command, "--rig", str(rig)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
-        assert server.wait(30) == 0
+        try:
+            yield server.stdout.readline().strip()
+            server.terminate()
+            assert server.wait(LIMIT_S) == 0
+        finally:
+            server.kill()
 
 
 @pytest.fixture
