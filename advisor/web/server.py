@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -148,6 +149,9 @@ def serve(listening: socket, arguments: Sequence[str], key: str, ready: Callable
     Raises:
         KeyboardInterrupt: Ctrl+C, after every app has ended.
     """
+
+    # It says that an app failed to start, also of a page that was closed early; the app itself says why.
+    logging.getLogger("textual-serve").setLevel(logging.CRITICAL)
 
     async def run() -> None:
         ending = asyncio.Event()
