@@ -70,6 +70,7 @@ def build_parser() -> Parser:
     _filter(parser)
     _order(parser)
     parser.add_argument("--open", metavar="VIEW", default=None, help=_OPEN_HELP)
+    _serve(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     probe = commands.add_parser("probe", help="what this machine is, and how sure that is")
@@ -212,6 +213,16 @@ def _order(parser: argparse.ArgumentParser) -> None:
 
 
 _OPEN_HELP = "open the app at a view: why:MODEL, 'what-if:CHANGE | CHANGE', topology, picture …"
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="show the app in a browser, to this machine only; from another one forward the port, "
+        "'ssh -L 8000:127.0.0.1:8000 THIS-MACHINE', and open the address printed (needs the web extra)",
+    )
+    parser.add_argument("--port", type=int, metavar="N", help="port of --serve; default 8000, 0: any free")
 
 
 def _question(parser: argparse.ArgumentParser) -> None:

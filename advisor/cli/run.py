@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,9 @@ _MARKDOWN_ROWS = 40
 
 def run(arguments: argparse.Namespace) -> int:
     """Dispatch to the command's function; without a command, the app or the ranking."""
+    if arguments.command and (arguments.serve or arguments.port is not None):
+        complain(f"--serve and --port show the app: leave out {arguments.command!r}")
+        return Exit.BAD_INPUT
     commands: Mapping[str | None, Callable[[argparse.Namespace], int]] = {
         None: _default,
         "probe": _probe,
@@ -53,7 +57,15 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _default(arguments: argparse.Namespace) -> int:
-    if _is_terminal(sys.stdout) and _is_terminal(sys.stdin):
+    if arguments.serve:
+        from advisor.cli.serve import serve
+
+        return serve(arguments, question_of(arguments), _filter_of(arguments))
+    if arguments.port is not None:
+        complain("--port is the port of --serve; add --serve")
+        return Exit.BAD_INPUT
+    # Under another driver, such as a browser's, neither stream is a terminal.
+    if os.environ.get("TEXTUAL_DRIVER") or (_is_terminal(sys.stdout) and _is_terminal(sys.stdin)):
         from advisor.tui.app import run as run_app
 
         return run_app(

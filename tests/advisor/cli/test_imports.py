@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("textual", "rich", "numpy", "pynvml", "cpuinfo", "hypothesis", "jsonschema")
+HEAVY = ("textual", "rich", "numpy", "pynvml", "cpuinfo", "hypothesis", "jsonschema", "aiohttp")
 
 
 def imported_by(*arguments: str) -> set[str]:
