@@ -114,7 +114,7 @@ def load(environment: Mapping[str, str] | None = None) -> Loaded:
     in_file = BUILT_IN
     for name, value in stated.items():
         in_file = changed(in_file, name, value, str(path))
-    _check_together(in_file, str(path))
+    check_together(in_file, str(path))
     effective, variables = in_file, {}
     for name in NAMES:
         for variable in _variables(name):
@@ -123,7 +123,7 @@ def load(environment: Mapping[str, str] | None = None) -> Loaded:
                 effective = changed(effective, name, _switch(variable, text), f"the environment ({variable})")
                 variables[name] = variable
                 break
-    _check_together(effective, "the environment" if variables else str(path))
+    check_together(effective, "the environment" if variables else str(path))
     named = frozenset("keys" if name.startswith("keys.") else name for name in stated) | stated.keys()
     return Loaded(effective, path, document is not None, in_file, named, MappingProxyType(variables))
 
@@ -278,8 +278,12 @@ def _speed(value: Any, where: str) -> float:
     return number
 
 
-def _check_together(settings: Settings, where: str) -> None:
-    """The defaults must make a question that can be asked."""
+def check_together(settings: Settings, where: str) -> None:
+    """See that the defaults make a question that can be asked.
+
+    Raises:
+        SettingsError: they do not.
+    """
     if all(getattr(settings, name) == getattr(BUILT_IN, name) for name in DEFAULTS):
         return
     from advisor.core.question import Question, QuestionError

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from probes.types import Rig
 
 _MARKDOWN_ROWS = 40
+_UNSET = ("schema", "settings")
+"""Commands that a broken file of settings must not keep from running."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,8 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
         "hardware": _hardware,
         "validate": _validate,
         "schema": _schema,
+        "settings": _settings,
     }
-    return commands[arguments.command](arguments)
+    if arguments.command in _UNSET:
+        return commands[arguments.command](arguments)
+    from advisor.cli.settings import apply_defaults
+    from advisor.report.format import UNITS, sizes_in
+    from advisor.settings import load
+
+    loaded = load()
+    apply_defaults(arguments, loaded)
+    with sizes_in(UNITS[loaded.settings.units]):
+        return commands[arguments.command](arguments)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -360,6 +372,12 @@ def _plot(path: Path, results: Sequence[FileResult], quantity: str, by: str) -> 
         complain(f"{path} is not drawn: no row has both a measured and a predicted speed of that kind")
     else:
         write_picture(path, picture)
+
+
+def _settings(arguments: argparse.Namespace) -> int:
+    from advisor.cli.settings import run_settings
+
+    return run_settings(arguments)
 
 
 def _schema(arguments: argparse.Namespace) -> int:

@@ -102,10 +102,10 @@ class AdvisorApp(Controller):
             rig_path=rig_path,
             prober=prober,
             measurer=measurer,
+            glyphs=glyphs or choose(),
             # Textual turns colours into greys under NO_COLOR; with the terminal's own it sends none.
             ansi_color=True if "NO_COLOR" in os.environ else None,
         )
-        self.glyphs = glyphs or choose()
         self.export_folder = export_folder
         self.register_theme(DARK)
         self.register_theme(LIGHT)

@@ -11,6 +11,7 @@ from textual.app import App
 from textual.worker import get_current_worker
 
 from advisor.core.question import Question
+from advisor.report.format import sizes_in
 from advisor.tui import background
 from advisor.tui.background import (
     AbandonedError,
@@ -27,6 +28,7 @@ from advisor.tui.background import (
     abandonable,
 )
 from advisor.tui.export import text_of
+from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.state import AppState, Progress
 
@@ -50,6 +52,7 @@ class Controller(App[None]):
         rig_path: str | None = None,
         prober: Prober | None = None,
         measurer: Measurer | None = None,
+        glyphs: Glyphs = UNICODE,
         ansi_color: bool | None = None,
     ) -> None:
         super().__init__(ansi_color=ansi_color)
@@ -64,6 +67,7 @@ class Controller(App[None]):
             probed_here=rig is None,
             filter_text=filter_text.strip(),
         )
+        self.glyphs = glyphs
         self._explanations: dict[Wanted[tuple[str, str]], Explanation] = {}
         self._ranking_runs = False
         self._measured_once = False
@@ -276,5 +280,6 @@ class Controller(App[None]):
     @work(thread=True, group="document")
     def make_document(self, make: Document, then: Callable[[str], None]) -> None:
         """Make what is exported or copied in the background, then go on with its text."""
-        text = text_of(make())
+        with sizes_in(self.glyphs.units):
+            text = text_of(make())
         self.call_from_thread(then, text)

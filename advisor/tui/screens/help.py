@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 
+from advisor.report.format import UNITS, gib_unit, unit
 from advisor.tui.glyphs import FIT_WORDS, Glyphs
 from advisor.tui.lines import KEY, MUTED, TITLE, Line, Painted, pad, wrap
 from advisor.tui.routes import ROUTES
@@ -41,6 +42,7 @@ _COMMON = (
 
 _NUMBERS = (
     ("GiB", "1024³ bytes; weights, KV cache and buffers together"),
+    ("GB", "10⁹ bytes; weights, KV cache and buffers together"),
     ("GB/s", "10⁹ bytes per second"),
     ("tok/s", "tokens per second that one user sees while it writes"),
     ("28~41", "80 % of measurements of similar cases lie in this range"),
@@ -72,13 +74,15 @@ def help_lines(
         lines += entry(key, text)
     lines += [[], [("Fit", TITLE)]]
     for fit, text in FIT_WORDS.items():
-        word = "+9.9 GiB" if fit == "none" else fit
+        word = f"+{gib_unit(10.6e9)}" if fit == "none" else fit
         lines += entry(f"{glyphs.fit[fit]} {word}", text, FIT_STYLES[fit])
     lines += [[], [("Bars", TITLE)]]
     for kind, text in _SEGMENTS.items():
         lines += entry(glyphs.fills[kind] * 3, text, SEGMENT_STYLES[kind])
     lines += [[], [("Numbers", TITLE)]]
     for key, text in _NUMBERS:
+        if key in UNITS and key != unit():
+            continue
         lines += entry(key, text, "bold")
     lines += [[], [("Filter", TITLE)]]
     for text in (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
-from advisor.report.format import tokens
+from advisor.report.format import titled, tokens
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import KEY, MUTED, STRONG, Line, Painted, fit_line, width_of
 from advisor.tui.state import MAX_CONTEXT, MIN_CONTEXT, SORTS, AppState, listing
@@ -50,7 +50,7 @@ def sort_text(state: AppState, glyphs: Glyphs) -> str:
     """Name and direction of the sort order."""
     order = SORTS[state.sort]
     descending = order.descending != state.reverse
-    return f"{order.label} {glyphs.down if descending else glyphs.up}"
+    return f"{titled(order.label)} {glyphs.down if descending else glyphs.up}"
 
 
 def status_line(state: AppState, width: int, glyphs: Glyphs) -> Line:

@@ -12,6 +12,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
+from advisor.report.format import sizes_in, titled
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import MUTED, Line, fit_line, pad, to_content, width_of
 from advisor.tui.state import SORTS, Divider, Item
@@ -70,6 +71,12 @@ class RankingTable(ScrollView, can_focus=True):
         self._placed: tuple[Placed, ...] = ()
         self._placed_for = -1
 
+    def repaint(self) -> None:
+        """Draw again with other glyphs: the widths of the columns may differ."""
+        self._measured = None
+        self._placed_for = -1
+        self.refresh()
+
     @property
     def selected(self) -> Row | None:
         """The row under the cursor."""
@@ -100,7 +107,8 @@ class RankingTable(ScrollView, can_focus=True):
         """
         if self._measured is not all_rows:
             self._measured = all_rows
-            self._needed = widths_of(all_rows, self.glyphs)
+            with sizes_in(self.glyphs.units):
+                self._needed = widths_of(all_rows, self.glyphs)
             self._longest = max((len(r.name) + 4 * bool(r.variants) for r in all_rows), default=24)
         self.items, self.pins, self.sort, self.reverse, self.empty = items, pins, sort, reverse, empty
         places = {item.model_id: i for i, item in enumerate(items) if isinstance(item, Row)}
@@ -194,6 +202,10 @@ class RankingTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
+        with sizes_in(self.glyphs.units):
+            return self._strip(y)
+
+    def _strip(self, y: int) -> Strip:
         width = self.size.width
         index = y - 1 + round(self.scroll_y)
         style = ""
@@ -226,14 +238,14 @@ class RankingTable(ScrollView, can_focus=True):
         line: Line = [("  ", "")]
         for n, placed in enumerate(self._columns()):
             column = placed.column
-            title, style = column.title, "bold $foreground-muted"
+            title, style = titled(column.title), "bold $foreground-muted"
             if column.sort == self.sort:
                 descending = SORTS[self.sort].descending != self.reverse
                 style = "bold $primary"
                 mark = g.down if descending else g.up
                 title = f"{title}{mark}" if column.align == "left" else f"{mark}{title}"
                 if len(title) > placed.width:
-                    title = column.title
+                    title = titled(column.title)
             line += [(" " if n else "", ""), (pad(title, placed.width, column.align), style)]
         return line
 
