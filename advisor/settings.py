@@ -224,7 +224,7 @@ def changed(settings: Settings, name: str, value: Any, where: str) -> Settings:
         if isinstance(value, list) and all(isinstance(key, str) for key in value):
             value = ",".join(value)
         if not isinstance(value, str) or not value.strip():
-            raise SettingsError(f"{where}: {name} must be a key, such as \"x\" or \"ctrl+x,f5\", not {value!r}")
+            raise SettingsError(f'{where}: {name} must be a key, such as "x" or "ctrl+x,f5", not {value!r}')
         keys = {**settings.keys, name.removeprefix("keys."): value.strip()}
         return replace(settings, keys=MappingProxyType(keys))
     if name not in NAMES:

@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     from advisor.settings import load
 
     loaded = load()
+    arguments.loaded = loaded
     apply_defaults(arguments, loaded)
     with sizes_in(UNITS[loaded.settings.units]):
         return commands[arguments.command](arguments)
@@ -68,7 +69,12 @@ def _default(arguments: argparse.Namespace) -> int:
     if _is_terminal(sys.stdout) and _is_terminal(sys.stdin):
         from advisor.tui.app import run as run_app
 
-        return run_app(getattr(arguments, "rig", None), question_of(arguments), _filter_of(arguments))
+        return run_app(
+            getattr(arguments, "rig", None),
+            question_of(arguments),
+            _filter_of(arguments),
+            loaded=arguments.loaded,
+        )
     arguments.limit = None
     arguments.json = arguments.csv = arguments.markdown = False
     return _rank(arguments)

@@ -51,7 +51,9 @@ def _possible(arguments: argparse.Namespace, values: dict[str, object]) -> dict[
     from advisor.core.runtimes import RUNTIME, RuntimeUnknownError, resolve_runtime
 
     try:
-        runtime = RUNTIME[resolve_runtime(str(getattr(arguments, "runtime", values.get("runtime", "llama.cpp"))))]
+        runtime = RUNTIME[
+            resolve_runtime(str(getattr(arguments, "runtime", values.get("runtime", "llama.cpp"))))
+        ]
     except RuntimeUnknownError:  # said when the question is made
         return values
     kept = dict(values)

@@ -152,7 +152,9 @@ def _file_types(document: Document) -> list[str]:
             ]
         )
     if document["hand_made"]:
-        lines.append(f.titled("  hand-made mixes of unsloth, GiB (≈: estimated, with the range of its kind):"))
+        lines.append(
+            f.titled("  hand-made mixes of unsloth, GiB (≈: estimated, with the range of its kind):")
+        )
         lines += f.columns(
             [
                 f"{x['quant']:<12} ≈{f.gib(x['tensor_bytes'])} "

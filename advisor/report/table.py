@@ -48,7 +48,9 @@ def shorten(text: str, cells: int) -> str:
 def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: str = "  ") -> str:
     """Aligned columns under their titles, no trailing blanks."""
     widths = [max([width(titled(c.title))] + [width(row[i]) for row in rows]) for i, c in enumerate(columns)]
-    lines = [gap.join(pad(titled(c.title), w, c.right) for c, w in zip(columns, widths, strict=True)).rstrip()]
+    lines = [
+        gap.join(pad(titled(c.title), w, c.right) for c, w in zip(columns, widths, strict=True)).rstrip()
+    ]
     lines += [
         gap.join(pad(cell, w, c.right) for cell, w, c in zip(row, widths, columns, strict=True)).rstrip()
         for row in rows

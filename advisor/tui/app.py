@@ -16,23 +16,27 @@ from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from advisor.core.question import Question
+from advisor.settings import BUILT_IN, Loaded, Settings
 from advisor.tui.background import Measurer, Parsed, Prober
 from advisor.tui.controller import Controller
 from advisor.tui.export import SUFFIXES, write_text
-from advisor.tui.glyphs import Glyphs, choose
+from advisor.tui.glyphs import Glyphs
+from advisor.tui.lines import Painted
+from advisor.tui.palette import commands
 from advisor.tui.routes import ROUTES, screen_class
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.toosmall import TooSmallScreen, too_small
+from advisor.tui.settings import check_names, glyphs_of, theme_of
 from advisor.tui.state import (
-    SORTS,
     next_context,
     next_kv_type,
     next_sort,
     next_use,
     next_users,
 )
-from advisor.tui.themes import DARK, LIGHT
+from advisor.tui.themes import OWN
+from advisor.tui.widgets.table import RankingTable
 
 if TYPE_CHECKING:
     from probes.types import Rig
@@ -81,6 +85,7 @@ class AdvisorApp(Controller):
         prober: Prober | None = None,
         measurer: Measurer | None = None,
         glyphs: Glyphs | None = None,
+        loaded: Loaded | None = None,
         export_folder: Path | None = None,
     ) -> None:
         """Make the app.
@@ -93,6 +98,7 @@ class AdvisorApp(Controller):
             prober: makes the rig when none is given; default: probe this machine.
             measurer: adds a measured RAM bandwidth to a probed rig; default: measure.
             glyphs: character set; default: what the terminal can show.
+            loaded: the user's settings; default: the built-in ones.
             export_folder: where ``e`` writes; default: the current folder.
         """
         super().__init__(
@@ -102,17 +108,40 @@ class AdvisorApp(Controller):
             rig_path=rig_path,
             prober=prober,
             measurer=measurer,
-            glyphs=glyphs or choose(),
+            glyphs=glyphs or glyphs_of(loaded.settings if loaded else BUILT_IN),
             # Textual turns colours into greys under NO_COLOR; with the terminal's own it sends none.
             ansi_color=True if "NO_COLOR" in os.environ else None,
         )
         self.export_folder = export_folder
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = "ansi-dark" if self.no_color else DARK.name
+        for theme, _ in OWN.values():
+            self.register_theme(theme)
+        self.loaded = loaded or Loaded(BUILT_IN, Path(), found=False)
+        self.settings = self.loaded.settings
+        self.theme = theme_of(self.settings)
+        self.set_keymap({**self.settings.keys})
+        self._use_characters()
+
+    # ---------------------------------------------------------------- settings
+
+    def use_settings(self, settings: Settings) -> None:
+        """Go by other settings from now on: theme, characters, units and keys, at once."""
+        self.settings = settings
+        self.theme = theme_of(settings)
+        self.set_keymap({**settings.keys})
+        self.glyphs = glyphs_of(settings)
+        self._use_characters()
+        for screen in self.screen_stack:
+            if isinstance(screen, StateScreen):
+                screen.glyphs = self.glyphs
+            for widget in screen.walk_children():
+                if isinstance(widget, Painted | RankingTable):
+                    widget.glyphs = self.glyphs
+                    widget.repaint()
+        self.set_state()
+
+    def _use_characters(self) -> None:
         ScrollBar.renderer = PlainScrollBar if self.glyphs.ascii else ScrollBarRender
-        if self.glyphs.ascii:
-            self.add_class("-ascii")
+        self.set_class(self.glyphs.ascii, "-ascii")
 
     # ---------------------------------------------------------------- screens and state
 
@@ -316,40 +345,27 @@ class AdvisorApp(Controller):
             super().action_command_palette()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Palette entries: themes, then the app's actions."""
-        yield SystemCommand("Dark theme", "Light text on dark", partial(self._use_theme, DARK.name))
-        yield SystemCommand("Light theme", "Dark text on light", partial(self._use_theme, LIGHT.name))
-        for route in ROUTES.values():
-            yield SystemCommand(route.label, route.says, partial(self.action_open, route.name))
-        yield SystemCommand("Probe again", "Look at this machine again", self.action_probe)
-        yield SystemCommand("Export", "Write what this view shows to a file", self.action_export)
-        yield SystemCommand(
-            "Copy command", "The command that prints this view", partial(self.action_copy, "command")
-        )
-        yield SystemCommand("Copy row", "The chosen row as text", partial(self.action_copy, "row"))
-        yield SystemCommand("Copy JSON", "What this view shows as JSON", partial(self.action_copy, "json"))
-        for name, order in SORTS.items():
-            yield SystemCommand(
-                f"Sort by {order.label}", "Change the order of the list", partial(self.sort_by, name)
-            )
+        """Every action with its key, views, orders and themes, then Textual's own."""
+        yield from commands(self, screen, self.settings.keys)
         yield from super().get_system_commands(screen)
 
-    def _use_theme(self, name: str) -> None:
-        self.theme = name
 
-
-def run(rig_path: str | None, question: Question, filter_text: str) -> int:
+def run(rig_path: str | None, question: Question, filter_text: str, loaded: Loaded | None = None) -> int:
     """Run the app until it is quit.
 
     Args:
         rig_path: a Rig file; ``None``: probe this machine.
         question: asked first.
         filter_text: filter of the list.
+        loaded: the user's settings.
 
     Raises:
+        SettingsError: a setting names a theme or key that there is not.
         RigError: the file cannot be read.
         FilterError: the filter cannot be understood.
     """
+    if loaded is not None:
+        check_names(loaded.settings, str(loaded.path))
     if filter_text.strip():
         from advisor.core.filter import parse_filter
 
@@ -359,6 +375,6 @@ def run(rig_path: str | None, question: Question, filter_text: str) -> int:
         from probes.rigfile import load_rig
 
         rig = load_rig(rig_path)
-    app = AdvisorApp(question, filter_text=filter_text, rig=rig, rig_path=rig_path)
+    app = AdvisorApp(question, filter_text=filter_text, rig=rig, rig_path=rig_path, loaded=loaded)
     app.run()
     return app.return_code or 0

@@ -1,6 +1,9 @@
-"""The app's own light and dark theme; every other theme of Textual works as well."""
+"""The app's own themes: dark, light and high contrast; every other theme of Textual works as well."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from textual.theme import Theme
 
@@ -44,3 +47,36 @@ LIGHT = Theme(
         "block-cursor-blurred-background": "#e1e5ec",
     },
 )
+
+HIGH_CONTRAST = Theme(
+    name="rig-high-contrast",
+    primary="#7cc7ff",
+    secondary="#d0d6e0",
+    accent="#e3b3ff",
+    warning="#ffc04d",
+    error="#ff9c9c",
+    success="#7dff8a",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1a1a1a",
+    dark=True,
+    variables={
+        "foreground-muted": "#d8d8d8",
+        "text-muted": "#d8d8d8",
+        "primary-muted": "#003a66",
+        "border": "#ffffff",
+        "border-blurred": "#c8c8c8",
+        "block-cursor-blurred-background": "#2a2a2a",
+        "input-cursor-background": "#ffffff",
+    },
+)
+
+OWN: Mapping[str, tuple[Theme, str]] = MappingProxyType(
+    {
+        "dark": (DARK, "Light text on dark"),
+        "light": (LIGHT, "Dark text on light"),
+        "high-contrast": (HIGH_CONTRAST, "White and bright colours on black"),
+    }
+)
+"""By the name of the setting, with what it looks like."""

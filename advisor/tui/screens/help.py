@@ -11,6 +11,7 @@ from textual.containers import Vertical, VerticalScroll
 
 from advisor.report.format import UNITS, gib_unit, unit
 from advisor.tui.glyphs import FIT_WORDS, Glyphs
+from advisor.tui.keys import now, owners_of
 from advisor.tui.lines import KEY, MUTED, TITLE, Line, Painted, pad, wrap
 from advisor.tui.routes import ROUTES
 from advisor.tui.screens.base import StateModal, StateScreen
@@ -53,7 +54,12 @@ _NUMBERS = (
 
 
 def help_lines(
-    keys: Sequence[tuple[str, str]], command: str, link: str, width: int, glyphs: Glyphs
+    keys: Sequence[tuple[str, str]],
+    common: Sequence[tuple[str, str]],
+    command: str,
+    link: str,
+    width: int,
+    glyphs: Glyphs,
 ) -> list[Line]:
     """Keys of a screen, meanings, and this view as commands."""
 
@@ -70,7 +76,7 @@ def help_lines(
     for key, text in keys:
         lines += entry(key, text)
     lines += [[], [("Keys everywhere", TITLE)]]
-    for key, text in _COMMON:
+    for key, text in common:
         lines += entry(key, text)
     lines += [[], [("Fit", TITLE)]]
     for fit, text in FIT_WORDS.items():
@@ -100,11 +106,14 @@ class HelpText(Painted):
 
     def __init__(self, glyphs: Glyphs, below: StateScreen) -> None:
         super().__init__(glyphs)
-        self.keys, self.command, self.link = below.KEY_HELP, below.command(), below.link()
+        self.command, self.link = below.command(), below.link()
+        own, owners = below.advisor.settings.keys, owners_of(below)
+        self.keys = tuple((now(keys, owners, own), text) for keys, text in below.KEY_HELP)
+        self.common = tuple((now(keys, owners[::-1], own), text) for keys, text in _COMMON)
 
     def paint(self, width: int) -> list[Line]:
         """All of it."""
-        return help_lines(self.keys, self.command, self.link, width, self.glyphs)
+        return help_lines(self.keys, self.common, self.command, self.link, width, self.glyphs)
 
 
 class HelpKeys(Painted):

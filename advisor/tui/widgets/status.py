@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 from rich.cells import cell_len
 from textual.content import Content
 
 from advisor.report.format import titled, tokens
+from advisor.settings import Settings
 from advisor.tui.glyphs import UNICODE, Glyphs
+from advisor.tui.keys import now, owners_of
 from advisor.tui.lines import KEY, MUTED, STRONG, Line, Painted, fit_line, width_of
 from advisor.tui.state import MAX_CONTEXT, MIN_CONTEXT, SORTS, AppState, listing
 from advisor.tui.widgets.bars import slider
@@ -119,6 +122,13 @@ def choose_hints(hints: Sequence[Hint], width: int) -> list[Hint]:
     return chosen
 
 
+@runtime_checkable
+class HasSettings(Protocol):
+    """The app, as far as the keys go."""
+
+    settings: Settings
+
+
 class KeyBar(Painted):
     """The footer: as many keys as there is room for, none of them cut; they can be clicked."""
 
@@ -134,10 +144,19 @@ class KeyBar(Painted):
             self.hints = tuple(hints)
             self.repaint(layout=False)
 
+    def _now(self) -> list[Hint]:
+        """The hints with the keys that the user has set."""
+        app = self.app
+        own = app.settings.keys if isinstance(app, HasSettings) else {}
+        if not own:
+            return list(self.hints)
+        owners, plain = owners_of(self.screen), self.glyphs.ascii
+        return [replace(hint, key=now(hint.key, owners, own, ascii_only=plain)) for hint in self.hints]
+
     def paint(self, width: int) -> list[Line]:
         """One line."""
         line: Line = [(" ", "")]
-        for n, hint in enumerate(choose_hints(self.hints, width)):
+        for n, hint in enumerate(choose_hints(self._now(), width)):
             line += [("  " if n else "", ""), (hint.key, KEY), (f" {hint.label}", MUTED)]
         return [line]
 
@@ -145,7 +164,7 @@ class KeyBar(Painted):
         """The keys, with their actions attached for the mouse."""
         content = super().render()
         x = 1
-        for n, hint in enumerate(choose_hints(self.hints, self.content_size.width)):
+        for n, hint in enumerate(choose_hints(self._now(), self.content_size.width)):
             x += 2 if n else 0
             size = cell_len(hint.key) + 1 + cell_len(hint.label)
             if hint.action:
