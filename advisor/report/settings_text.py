@@ -8,8 +8,8 @@ from advisor.report.table import Column, text_table
 from advisor.settings import BUILT_IN, LOOKS, NAMES, Loaded
 
 MEANINGS = {
-    "theme": "dark, light, high-contrast, or any of Textual's",
-    "units": "of memory sizes: GiB or GB; bandwidths are GB/s",
+    "theme": "dark, light, high-contrast, Textual's",
+    "units": "of memory sizes: GiB or GB",
     "glyphs": "auto, unicode or ascii",
     "context": "tokens per user",
     "users": "simultaneous users",

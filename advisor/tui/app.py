@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from advisor.core.question import Question
-from advisor.settings import BUILT_IN, Loaded, Settings
+from advisor.settings import BUILT_IN, Loaded, Settings, settings_path
 from advisor.tui.background import Measurer, Parsed, Prober
 from advisor.tui.controller import Controller
 from advisor.tui.export import SUFFIXES, write_text
@@ -115,7 +115,7 @@ class AdvisorApp(Controller):
         self.export_folder = export_folder
         for theme, _ in OWN.values():
             self.register_theme(theme)
-        self.loaded = loaded or Loaded(BUILT_IN, Path(), found=False)
+        self.loaded = loaded or Loaded(BUILT_IN, settings_path(), found=False)
         self.settings = self.loaded.settings
         self.theme = theme_of(self.settings)
         self.set_keymap({**self.settings.keys})

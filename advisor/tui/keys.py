@@ -75,7 +75,8 @@ def all_bound() -> tuple[Bound, ...]:
     owners: list[type] = [AdvisorApp]
 
     def visit(kind: type) -> None:
-        for child in kind.__subclasses__():
+        children: list[type] = kind.__subclasses__()
+        for child in children:
             if child.__module__.startswith("advisor.tui.") and child not in owners:
                 owners.append(child)
             visit(child)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from textual.theme import BUILTIN_THEMES
 
 from advisor.report.format import UNITS
-from advisor.settings import Settings, SettingsError
+from advisor.settings import BUILT_IN, Settings, SettingsError
 from advisor.tui.glyphs import ASCII, UNICODE, Glyphs, choose
 from advisor.tui.themes import OWN
+
+if TYPE_CHECKING:
+    from advisor.tui.state import AppState
 
 NO_COLOR_THEME = "ansi-dark"
 
@@ -33,6 +38,29 @@ def glyphs_of(settings: Settings) -> Glyphs:
 
     chosen = {"ascii": ASCII, "unicode": UNICODE}.get(settings.glyphs) or choose()
     return replace(chosen, units=UNITS[settings.units])
+
+
+def spelled_out(words: Sequence[str], state: AppState, settings: Settings) -> list[str]:
+    """A command that means the same where other settings are, or none.
+
+    Options with their built-in value are left out of printed commands; where the user's settings have
+    another value they must be there, or the command would not reproduce the view on this machine either.
+    """
+    if "--context" not in words:  # it asks no question
+        return list(words)
+    found = list(words)
+    question = state.question
+    wanted = [
+        ("--kv-type", question.kv_type, settings.kv_type != BUILT_IN.kv_type),
+        ("--runtime", question.runtime, settings.runtime != BUILT_IN.runtime),
+        ("--min-speed", "0", settings.min_speed != BUILT_IN.min_speed),
+    ]
+    if words[0] == "rank" or words[0].startswith("--"):
+        wanted.append(("--sort", state.sort, settings.sort != BUILT_IN.sort))
+    for option, value, differs in wanted:
+        if differs and option not in found:
+            found += [option, value]
+    return found
 
 
 def check_names(settings: Settings, where: str) -> None:

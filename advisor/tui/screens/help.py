@@ -11,7 +11,7 @@ from textual.containers import Vertical, VerticalScroll
 
 from advisor.report.format import UNITS, gib_unit, unit
 from advisor.tui.glyphs import FIT_WORDS, Glyphs
-from advisor.tui.keys import now, owners_of
+from advisor.tui.keys import key_text, now, owners_of
 from advisor.tui.lines import KEY, MUTED, TITLE, Line, Painted, pad, wrap
 from advisor.tui.routes import ROUTES
 from advisor.tui.screens.base import StateModal, StateScreen
@@ -33,7 +33,7 @@ _COMMON = (
     ("u  U", "twice, half as many users"),
     ("c", "use case: chat, coding, agent, rag, reasoning"),
     ("t", "KV cache type: f16, q8_0, q4_0"),
-    *((route.key, route.says) for route in ROUTES.values() if route.key),
+    *((key_text(route.key), route.says) for route in ROUTES.values() if route.key),
     ("r", "probe this machine again"),
     ("y  Y  J", "copy the command that prints this view, the row, or JSON"),
     ("e", "export: JSON, CSV, Markdown, SVG"),
