@@ -10,7 +10,7 @@ from textual.theme import Theme
 DARK = Theme(
     name="rig-dark",
     primary="#5ab0f2",
-    secondary="#8b97ab",
+    secondary="#929eb2",
     accent="#c792ea",
     warning="#f0a64a",
     error="#f0716e",
@@ -21,6 +21,8 @@ DARK = Theme(
     panel="#222936",
     dark=True,
     variables={
+        "foreground-muted": "#9aa4b5",
+        "primary-muted": "#1c3247",
         "border": "#3a4456",
         "border-blurred": "#2b3342",
         "block-cursor-blurred-background": "#222936",
@@ -30,18 +32,20 @@ DARK = Theme(
 
 LIGHT = Theme(
     name="rig-light",
-    primary="#0b66b5",
-    secondary="#5c6675",
+    primary="#0a5ca3",
+    secondary="#525c6b",
     accent="#8438b8",
-    warning="#a85a00",
-    error="#c02b2b",
-    success="#21793a",
+    warning="#8a4900",
+    error="#b02424",
+    success="#196332",
     foreground="#1d232c",
     background="#f7f8fa",
     surface="#eef0f4",
     panel="#e1e5ec",
     dark=False,
     variables={
+        "foreground-muted": "#4a5464",
+        "primary-muted": "#d3e3f3",
         "border": "#b7c0cd",
         "border-blurred": "#ccd3dd",
         "block-cursor-blurred-background": "#e1e5ec",
@@ -64,7 +68,7 @@ HIGH_CONTRAST = Theme(
     variables={
         "foreground-muted": "#d8d8d8",
         "text-muted": "#d8d8d8",
-        "primary-muted": "#003a66",
+        "primary-muted": "#002a4d",
         "border": "#ffffff",
         "border-blurred": "#c8c8c8",
         "block-cursor-blurred-background": "#2a2a2a",
