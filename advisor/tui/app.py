@@ -14,6 +14,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.widget import Widget
 
 from advisor.core.question import Question
 from advisor.settings import BUILT_IN, Loaded, Settings, settings_path
@@ -137,6 +138,8 @@ class AdvisorApp(Controller):
                 if isinstance(widget, Painted | RankingTable):
                     widget.glyphs = self.glyphs
                     widget.repaint()
+                if isinstance(widget, Widget) and widget.show_vertical_scrollbar:
+                    widget.vertical_scrollbar.refresh()
         self.set_state()
 
     def _use_characters(self) -> None:

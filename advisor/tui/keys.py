@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.binding import Binding
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, _character_to_key, key_to_character
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-
-if TYPE_CHECKING:
-    from textual.screen import Screen
+from textual.widgets import Input
 
 _SHOWN = {
     "up": "↑",
@@ -38,6 +37,7 @@ _WRITTEN = {text.lower(): key for key, text in _SHOWN.items()} | {
     "⏎": "enter",
     **{v.lower(): v.lower() for v in _ASCII.values()},
 }
+_UNICODE_NAMES = {name: unicode_name for unicode_name, name in KEY_NAME_REPLACEMENTS.items()}
 _MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
 
 
@@ -52,15 +52,18 @@ class Bound:
     action: str
     owner: str
     """Name of the class it works on; ``AdvisorApp`` everywhere."""
+    alone: bool
+    """Whether no other key works meanwhile: in dialogs and text fields."""
 
 
 def bound_by(owner: type) -> tuple[Bound, ...]:
     """The bindings that a class itself brings and that say what they do."""
     found = []
+    alone = issubclass(owner, ModalScreen | Input)
     for binding in owner.__dict__.get("BINDINGS", ()):
         if isinstance(binding, Binding) and binding.id and binding.description:
             keys = tuple(normal(key) for key in binding.key.split(","))
-            found.append(Bound(binding.id, keys, binding.description, binding.action, owner.__name__))
+            found.append(Bound(binding.id, keys, binding.description, binding.action, owner.__name__, alone))
     return tuple(found)
 
 
@@ -105,15 +108,17 @@ def known_key(key: str) -> bool:
     *modifiers, last = key.split("+")
     if any(m not in _MODIFIERS for m in modifiers):
         return False
-    return last in {k.value for k in Keys} or key_to_character(last) is not None
+    return last in {k.value for k in Keys} or _character(last) is not None
+
+
+def _character(key: str) -> str | None:
+    return key_to_character(_UNICODE_NAMES.get(key, key))
 
 
 def key_text(key: str, *, ascii_only: bool = False) -> str:
     """A key as people know it: ``Esc``, ``[``, ``Ctrl+X``."""
     *modifiers, last = key.split("+")
-    text = (
-        _SHOWN.get(last) or key_to_character(last) or (last.upper() if re.fullmatch(r"f\d+", last) else last)
-    )
+    text = _SHOWN.get(last) or _character(last) or (last.upper() if re.fullmatch(r"f\d+", last) else last)
     if ascii_only:
         text = _ASCII.get(text, text if text.isascii() else last)
     if modifiers and len(text) == 1:
@@ -147,6 +152,8 @@ def now(text: str, owners: Iterable[type], own: Mapping[str, str], *, ascii_only
         own: the user's keys by id of the binding.
         ascii_only: no arrows.
     """
+    if ascii_only:
+        text = "".join(_ASCII.get(c, "Enter" if c == "⏎" else c) for c in text)
     if not own:
         return text
     bound = [b for owner in owners for b in bound_by(owner)]
@@ -175,6 +182,8 @@ def conflict(binding_id: str, key: str, own: Mapping[str, str], bound: Sequence[
             continue
         if key in this.keys and key in other.keys and other.id not in own:
             continue  # built in like that: a screen's own meaning of the key comes first
+        if other.owner != this.owner and (this.alone or other.alone):
+            continue
         if other.owner == this.owner or "AdvisorApp" in (other.owner, this.owner) or _together(this, other):
             return other
     return None

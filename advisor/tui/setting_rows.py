@@ -90,7 +90,7 @@ def row_line(row: Row, loaded: Loaded, settings: Settings, at: bool, width: int,
         label_width = LABEL_WIDTH if width >= 76 else 20
         own = row.bound.id in settings.keys
         before = " ".join(key_text(k, ascii_only=glyphs.ascii) for k in row.bound.keys)
-        says = row.bound.id + (f" {glyphs.dot} yours; built in: {before}" if own else "")
+        says = f"yours; built in: {before}" if own else row.bound.id
         value = _keys_text(row.bound, settings, glyphs)
         line: Line = [
             marker,

@@ -104,7 +104,7 @@ class SettingsScreen(StateScreen):
         yield KeyBar(
             (
                 Hint("Esc", "Save, back", "screen.leave", 0),
-                Hint("← →" if not self.glyphs.ascii else "h l", "Value", "screen.step(1)", 1),
+                Hint("← →", "Value", "screen.step(1)", 1),
                 Hint(self.glyphs.enter, "Type, new key", "screen.change", 1),
                 Hint("d", "As built in", "screen.reset", 1),
                 Hint("D", "All", "screen.reset_all", 3),
@@ -118,7 +118,8 @@ class SettingsScreen(StateScreen):
 
     def on_unmount(self) -> None:
         """Quitting from here saves as well."""
-        self._save_changes()
+        if self._wanted() != self.advisor.loaded.in_file:
+            self._write()
 
     def show_state(self, state: AppState) -> None:
         """Draw; the note says what is saved where."""
@@ -260,12 +261,7 @@ class SettingsScreen(StateScreen):
                 wanted = changed(wanted, name, getattr(app.loaded.in_file, name), name)
         return wanted
 
-    def _save_changes(self) -> None:
-        if self._wanted() != self.advisor.loaded.in_file:
-            self.action_save()
-
-    def action_save(self) -> None:
-        """Write the file and say where it is."""
+    def _write(self) -> None:
         from advisor.settings_file import save
 
         app = self.advisor
@@ -281,8 +277,11 @@ class SettingsScreen(StateScreen):
         )
         kept = f"; the file before: {backup.name}" if backup else ""
         app.notify(f"settings saved in {app.loaded.path}{kept}", markup=False)
-        if self.is_mounted:
-            self.show_state(app.state)
+
+    def action_save(self) -> None:
+        """Write the file and say where it is."""
+        self._write()
+        self.show_state(self.advisor.state)
 
     def action_leave(self) -> None:
         """Go back; what was changed is saved."""

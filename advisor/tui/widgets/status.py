@@ -127,6 +127,7 @@ class HasSettings(Protocol):
     """The app, as far as the keys go."""
 
     settings: Settings
+    glyphs: Glyphs
 
 
 class KeyBar(Painted):
@@ -148,9 +149,8 @@ class KeyBar(Painted):
         """The hints with the keys that the user has set."""
         app = self.app
         own = app.settings.keys if isinstance(app, HasSettings) else {}
-        if not own:
-            return list(self.hints)
-        owners, plain = owners_of(self.screen), self.glyphs.ascii
+        plain = app.glyphs.ascii if isinstance(app, HasSettings) else self.glyphs.ascii
+        owners = owners_of(self.screen) if own else ()
         return [replace(hint, key=now(hint.key, owners, own, ascii_only=plain)) for hint in self.hints]
 
     def paint(self, width: int) -> list[Line]:

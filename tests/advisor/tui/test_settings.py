@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,12 @@ from advisor.tui.themes import HIGH_CONTRAST
 Settle = Callable[[Any], Awaitable[None]]
 Screen = Callable[[Any], str]
 Golden = Callable[[str, str], None]
+
+
+@pytest.fixture(autouse=True)
+def no_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The characters are those of the settings."""
+    monkeypatch.delenv("RIG_ADVISOR_ASCII")
 
 
 def with_keys(keys: Mapping[str, str], **other: Any) -> Settings:
@@ -110,7 +117,7 @@ async def test_sizes_theme_and_characters_change_at_once_everywhere(
         await press(pilot, settle, "down", "right")
         assert "25.8 GB" in screen(app)
         await press(pilot, settle, "down", "right", "right")
-        assert screen(app).isascii()
+        assert [line for line in screen(app).splitlines() if not line.isascii()] == []
         await press(pilot, settle, "escape")
         assert isinstance(app.screen, RankingScreen)
         for keys in ((), ("n",), ("enter",), ("escape", "i"), ("escape", "w", "1"), ("question_mark",)):
@@ -234,7 +241,7 @@ async def test_a_key_is_recorded_shown_everywhere_and_works(
         await press(pilot, settle, "w")
         assert isinstance(app.screen, RankingScreen)
         await press(pilot, settle, "question_mark")
-        assert "F7          what if the rig were another" in screen(app)
+        assert re.search(r"F7 +what if the rig were another", screen(app))
         await press(pilot, settle, "escape", "f7")
         assert isinstance(app.screen, WhatIfScreen)
         await press(pilot, settle, "escape", "comma")
@@ -342,7 +349,7 @@ async def test_the_palette_has_every_action_view_theme_and_order(
     app = app_of(world, with_keys({"app.use": "f6"}))
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        for name in ROUTES:
+        for name in (n for n in ROUTES if n != "picture"):  # it computes on the real catalog
             app.action_open(name)
             await settle(pilot)
             offered = {c.title: c.help for c in app.get_system_commands(app.screen)}
