@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from probes.types import Rig
 
 _MARKDOWN_ROWS = 40
-_UNSET = ("schema", "settings")
-"""Commands that a broken file of settings must not keep from running."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,17 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
         "schema": _schema,
         "settings": _settings,
     }
-    if arguments.command in _UNSET:
-        return commands[arguments.command](arguments)
-    from advisor.cli.settings import apply_defaults
-    from advisor.report.format import UNITS, sizes_in
-    from advisor.settings import load
+    from advisor.cli.settings import with_settings
 
-    loaded = load()
-    arguments.loaded = loaded
-    apply_defaults(arguments, loaded)
-    with sizes_in(UNITS[loaded.settings.units]):
-        return commands[arguments.command](arguments)
+    return with_settings(commands[arguments.command], arguments)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

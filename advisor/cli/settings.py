@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from advisor.cli import output
 from advisor.cli.exits import Exit
+from advisor.report.format import UNITS, sizes_in
 from advisor.settings import DEFAULTS, Loaded, SettingsError, changed, load, reset, settings_path
 
 if TYPE_CHECKING:
@@ -26,6 +28,24 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME")
     parser.add_argument("value", nargs="?", metavar="VALUE")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+_UNSET = ("schema", "settings")
+"""Commands that a broken file of settings must not keep from running."""
+
+
+def with_settings(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Run a command with what is set: defaults of its options, and the unit of memory sizes.
+
+    Raises:
+        SettingsError: something is set that cannot be used.
+    """
+    if arguments.command in _UNSET:
+        return command(arguments)
+    arguments.loaded = loaded = load()
+    apply_defaults(arguments, loaded)
+    with sizes_in(UNITS[loaded.settings.units]):
+        return command(arguments)
 
 
 def apply_defaults(arguments: argparse.Namespace, loaded: Loaded) -> None:

@@ -13,22 +13,19 @@ from textual import events, on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.scrollbar import ScrollBar, ScrollBarRender
-from textual.widget import Widget
 
 from advisor.core.question import Question
-from advisor.settings import BUILT_IN, Loaded, Settings, settings_path
+from advisor.settings import BUILT_IN, Loaded, settings_path
 from advisor.tui.background import Measurer, Parsed, Prober
-from advisor.tui.controller import Controller
+from advisor.tui.custom import Customized
 from advisor.tui.export import SUFFIXES, write_text
 from advisor.tui.glyphs import Glyphs
-from advisor.tui.lines import Painted
 from advisor.tui.palette import commands
 from advisor.tui.routes import ROUTES, screen_class
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.toosmall import TooSmallScreen, too_small
-from advisor.tui.settings import check_names, glyphs_of, theme_of
+from advisor.tui.settings import check_names, glyphs_of
 from advisor.tui.state import (
     next_context,
     next_kv_type,
@@ -36,21 +33,12 @@ from advisor.tui.state import (
     next_use,
     next_users,
 )
-from advisor.tui.themes import OWN
-from advisor.tui.widgets.table import RankingTable
 
 if TYPE_CHECKING:
     from probes.types import Rig
 
 
-class PlainScrollBar(ScrollBarRender):
-    """A scroll bar of coloured blanks, without the eighths that Unicode has."""
-
-    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
-    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
-
-
-class AdvisorApp(Controller):
+class AdvisorApp(Customized):
     """Which models run on this rig, how fast, why, and what an upgrade would change."""
 
     TITLE = "rig advisor"
@@ -114,37 +102,7 @@ class AdvisorApp(Controller):
             ansi_color=True if "NO_COLOR" in os.environ else None,
         )
         self.export_folder = export_folder
-        for theme, _ in OWN.values():
-            self.register_theme(theme)
-        self.loaded = loaded or Loaded(BUILT_IN, settings_path(), found=False)
-        self.settings = self.loaded.settings
-        self.theme = theme_of(self.settings)
-        self.set_keymap({**self.settings.keys})
-        self._use_characters()
-
-    # ---------------------------------------------------------------- settings
-
-    def use_settings(self, settings: Settings) -> None:
-        """Go by other settings from now on: theme, characters, units and keys, at once."""
-        self.settings = settings
-        self.theme = theme_of(settings)
-        self.set_keymap({**settings.keys})
-        self.glyphs = glyphs_of(settings)
-        self._use_characters()
-        for screen in self.screen_stack:
-            if isinstance(screen, StateScreen):
-                screen.glyphs = self.glyphs
-            for widget in screen.walk_children():
-                if isinstance(widget, Painted | RankingTable):
-                    widget.glyphs = self.glyphs
-                    widget.repaint()
-                if isinstance(widget, Widget) and widget.show_vertical_scrollbar:
-                    widget.vertical_scrollbar.refresh()
-        self.set_state()
-
-    def _use_characters(self) -> None:
-        ScrollBar.renderer = PlainScrollBar if self.glyphs.ascii else ScrollBarRender
-        self.set_class(self.glyphs.ascii, "-ascii")
+        self.take_settings(loaded or Loaded(BUILT_IN, settings_path(), found=False))
 
     # ---------------------------------------------------------------- screens and state
 

@@ -85,6 +85,8 @@ def all_bound() -> tuple[Bound, ...]:
             visit(child)
 
     visit(Widget)
+    # Not by the order in which modules happen to be imported.
+    owners[1:] = sorted(owners[1:], key=lambda owner: (owner.__module__, owner.__name__))
     named = {bound.id: bound for owner in owners for bound in bound_by(owner)}
     return tuple(named.values())
 

@@ -51,6 +51,23 @@ class SettingsList(Painted):
             self.screen.clicked(self.places.index(event.y))
 
 
+class SettingsNote(Painted):
+    """What becomes of changes, and the file."""
+
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
+        super().__init__(glyphs, id=id)
+        self.line: Line = []
+
+    def show(self, line: Line) -> None:
+        """Say this."""
+        self.line = line
+        self.repaint()
+
+    def paint(self, width: int) -> list[Line]:
+        """One line."""
+        return [self.line]
+
+
 class SettingInput(Input):
     """The text field for a number."""
 
@@ -91,7 +108,7 @@ class SettingsScreen(StateScreen):
     def compose(self) -> ComposeResult:
         """Header, what holds, the list, a text field, keys."""
         yield HardwareHeader(self.glyphs, id="header")
-        yield Static("", id="settings-note", markup=False)
+        yield SettingsNote(self.glyphs, id="settings-note")
         with VerticalScroll(id="settings-scroll", can_focus=False):
             found = SettingsList(self.glyphs, id="settings-list")
             found.rows = rows_of(all_bound())
@@ -131,7 +148,7 @@ class SettingsScreen(StateScreen):
         else:
             line = [("changed; saved when you leave, or now with s", "$warning")]
         line.append((f"  {self.glyphs.dot}  {app.loaded.path}", MUTED))
-        self.query_one("#settings-note", Static).update(to_content([line]))
+        self.query_one(SettingsNote).show(line)
         self.query_one(SettingsList).repaint()
 
     # ---------------------------------------------------------------- moving
