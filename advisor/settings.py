@@ -21,6 +21,8 @@ _FILE_NAME = "settings.toml"
 _MAX_BYTES = 1024**2
 UNITS = ("GiB", "GB")
 GLYPHS = ("auto", "unicode", "ascii")
+NO_COLOR_THEME = "ansi-dark"
+"""Textual's theme of the terminal's own colours, which under ``NO_COLOR`` sends none."""
 SORTS = ("score", "speed", "memory", "params", "ttft", "name")
 USES = ("chat", "coding", "agent", "rag", "reasoning")
 
@@ -123,6 +125,8 @@ def load(environment: Mapping[str, str] | None = None) -> Loaded:
                 effective = changed(effective, name, _switch(variable, text), f"the environment ({variable})")
                 variables[name] = variable
                 break
+    if "NO_COLOR" in env:
+        effective, variables["theme"] = replace(effective, theme=NO_COLOR_THEME), "NO_COLOR"
     check_together(effective, "the environment" if variables else str(path))
     named = frozenset("keys" if name.startswith("keys.") else name for name in stated) | stated.keys()
     return Loaded(effective, path, document is not None, in_file, named, MappingProxyType(variables))

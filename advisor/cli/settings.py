@@ -98,7 +98,10 @@ def run_settings(arguments: argparse.Namespace) -> int:
     """
     if arguments.action is None:
         loaded = load()
-        check_names(loaded.settings, str(loaded.path))
+        if loaded.settings.keys or loaded.settings.theme != "dark":
+            from advisor.tui.settings import check_loaded
+
+            check_loaded(loaded)
         from advisor.report.settings_text import settings_document, settings_text
 
         if arguments.json:

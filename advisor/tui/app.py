@@ -25,7 +25,7 @@ from advisor.tui.routes import ROUTES, screen_class
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.toosmall import TooSmallScreen, too_small
-from advisor.tui.settings import check_names, glyphs_of
+from advisor.tui.settings import check_loaded, glyphs_of
 from advisor.tui.state import (
     next_context,
     next_kv_type,
@@ -326,7 +326,7 @@ def run(rig_path: str | None, question: Question, filter_text: str, loaded: Load
         FilterError: the filter cannot be understood.
     """
     if loaded is not None:
-        check_names(loaded.settings, str(loaded.path))
+        check_loaded(loaded)
     if filter_text.strip():
         from advisor.core.filter import parse_filter
 

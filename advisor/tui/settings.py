@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from textual.theme import BUILTIN_THEMES
 
 from advisor.report.format import UNITS
-from advisor.settings import BUILT_IN, Settings, SettingsError
+from advisor.settings import BUILT_IN, NO_COLOR_THEME, Loaded, Settings, SettingsError
 from advisor.tui.glyphs import ASCII, UNICODE, Glyphs, choose
 from advisor.tui.themes import OWN
 
 if TYPE_CHECKING:
     from advisor.tui.state import AppState
-
-NO_COLOR_THEME = "ansi-dark"
 
 
 def theme_names() -> tuple[str, ...]:
@@ -63,23 +61,40 @@ def spelled_out(words: Sequence[str], state: AppState, settings: Settings) -> li
     return found
 
 
+def check_loaded(loaded: Loaded) -> None:
+    """``check_names`` of what is in effect, with the place that each value comes from.
+
+    Raises:
+        SettingsError: as there.
+    """
+    variable = loaded.variables.get("theme")
+    check_theme(loaded.settings, f"the environment ({variable})" if variable else str(loaded.path))
+    check_keys(loaded.settings, str(loaded.path))
+
+
 def check_names(settings: Settings, where: str) -> None:
     """Refuse a theme, a binding or a key that there is not, and a key that would do two things.
 
     Raises:
         SettingsError: the text names the nearest.
     """
+    check_theme(settings, where)
+    check_keys(settings, where)
+
+
+def check_theme(settings: Settings, where: str) -> None:
+    """The part of ``check_names`` about the theme."""
     names = theme_names()
     if settings.theme not in names:
         near = get_close_matches(settings.theme, names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"write one of: {', '.join(names)}"
         raise SettingsError(f"{where}: there is no theme {settings.theme!r}; {hint}")
-    if settings.keys:
-        check_keys(settings, where)
 
 
 def check_keys(settings: Settings, where: str) -> None:
     """The part of ``check_names`` about keys."""
+    if not settings.keys:
+        return
     from advisor.tui.keys import all_bound, conflict, keys_of, known_key
 
     bound = {b.id: b for b in all_bound()}

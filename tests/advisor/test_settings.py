@@ -89,6 +89,25 @@ def test_environment_goes_before_the_file_and_the_file_before_what_is_built_in(
     assert loaded.variables["users"] == "RIG_ADVISOR_USERS"
 
 
+@pytest.mark.usefixtures("file")
+def test_no_color_goes_before_a_theme_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    loaded = load()
+    assert loaded.settings.theme == "ansi-dark"
+    assert loaded.variables["theme"] == "NO_COLOR"
+
+
+@pytest.mark.usefixtures("file")
+def test_a_theme_of_the_environment_that_there_is_not_is_said_as_such(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("RIG_ADVISOR_THEME", "drak")
+    code, _, err = run(capsys, "settings")
+    assert code == 2
+    assert "RIG_ADVISOR_THEME" in err
+    assert "did you mean 'dark'" in err
+
+
 @pytest.mark.parametrize(("text", "glyphs"), [("1", "ascii"), ("0", "unicode"), ("", "auto")])
 @pytest.mark.usefixtures("file")
 def test_the_older_switch_for_ascii_sets_the_glyphs(
