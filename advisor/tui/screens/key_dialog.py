@@ -56,6 +56,8 @@ class KeyScreen(StateModal):
         """Take it, or say which action has it."""
         event.stop()
         event.prevent_default()
+        if not self.is_current:
+            return  # pressed while the answer before it was closing the dialog
         if event.key == "escape":
             self.dismiss()
             return

@@ -311,7 +311,7 @@ def test_the_app_opens_with_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
 
     asked: list[tuple[object, ...]] = []
 
-    def run_app(*given: object) -> int:
+    def run_app(*given: object, **_: object) -> int:
         asked.append(given)
         return 0
 
