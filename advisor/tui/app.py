@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from advisor.core.question import Question
+from advisor.report.format import sizes_in
 from advisor.settings import BUILT_IN, Loaded, settings_path
 from advisor.tui.background import Measurer, Parsed, Prober
 from advisor.tui.custom import Customized
@@ -256,7 +257,8 @@ class AdvisorApp(Customized):
         if what == "command":
             self.copy(screen.command(), "this view as a command")
         elif what == "row":
-            text = screen.row_text(self.state)
+            with sizes_in(self.glyphs.units):
+                text = screen.row_text(self.state)
             if text is None:
                 self.notify("there is no row to copy here; y copies the command", severity="warning")
             else:

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from textual.binding import Binding
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, _character_to_key, key_to_character
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input
+
+from advisor.settings import Settings
+from advisor.tui.glyphs import Glyphs
 
 _SHOWN = {
     "up": "↑",
@@ -68,27 +71,31 @@ def bound_by(owner: type) -> tuple[Bound, ...]:
 
 
 @cache
-def all_bound() -> tuple[Bound, ...]:
-    """Every action of the app and of its screens and widgets that has keys."""
+def binding_owners() -> tuple[type, ...]:
+    """The app and every screen and widget of its own, whether it was opened before or not."""
     from advisor.tui import screens
     from advisor.tui.app import AdvisorApp
 
     for module in pkgutil.iter_modules(screens.__path__):
         import_module(f"{screens.__name__}.{module.name}")
-    owners: list[type] = [AdvisorApp]
+    found: set[type] = set()
 
     def visit(kind: type) -> None:
         children: list[type] = kind.__subclasses__()
         for child in children:
-            if child.__module__.startswith("advisor.tui.") and child not in owners:
-                owners.append(child)
+            if child.__module__.startswith("advisor.tui."):
+                found.add(child)
             visit(child)
 
     visit(Widget)
     # Not by the order in which modules happen to be imported.
-    owners[1:] = sorted(owners[1:], key=lambda owner: (owner.__module__, owner.__name__))
-    named = {bound.id: bound for owner in owners for bound in bound_by(owner)}
-    return tuple(named.values())
+    return (AdvisorApp, *sorted(found, key=lambda owner: (owner.__module__, owner.__name__)))
+
+
+@cache
+def all_bound() -> tuple[Bound, ...]:
+    """Every action that has keys."""
+    return tuple(bound for owner in binding_owners() for bound in bound_by(owner))
 
 
 def normal(key: str) -> str:
@@ -170,6 +177,24 @@ def now(text: str, owners: Iterable[type], own: Mapping[str, str], *, ascii_only
             seen.add(found.id)
             out.append(" ".join(key_text(k, ascii_only=ascii_only) for k in keys_of(found, own)))
     return "".join(out).strip()
+
+
+@runtime_checkable
+class HasSettings(Protocol):
+    """The app, as far as the keys go."""
+
+    settings: Settings
+    glyphs: Glyphs
+
+
+def own_key(text: str, widget: Widget) -> str:
+    """Keys as a widget writes them, with the user's own instead of the built-in, in its characters."""
+    app = widget.app
+    if not isinstance(app, HasSettings):
+        return text
+    own = app.settings.keys
+    owners = owners_of(widget.screen) if own else ()
+    return now(text, owners, own, ascii_only=app.glyphs.ascii)
 
 
 def conflict(binding_id: str, key: str, own: Mapping[str, str], bound: Sequence[Bound]) -> Bound | None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.__main__ import main
+from advisor.cli.settings import apply_defaults
 from advisor.core.question import RUNTIMES, USE_CASES, Question
 from advisor.report.format import UNITS, gib_unit, sizes_in, titled, unit
 from advisor.report.schemas import schema_document
@@ -330,6 +332,22 @@ def test_commands_ask_what_is_set_unless_a_flag_says_otherwise(file: Path, capsy
     flags = ("--use", "rag", "--kv-type", "f16")
     question = json.loads(run(capsys, "rank", "--rig", rig, "--json", "--limit", "1", *flags)[1])["question"]
     assert (question["use"], question["kv_type"], question["context_tokens"]) == ("rag", "f16", 16_384)
+
+
+def test_defaults_stand_for_options_that_were_not_given(file: Path) -> None:
+    written(file, '[defaults]\nmin_speed = 5\nsort = "name"\nusers = 2\n')
+    arguments = Namespace(command="rank", users=3)
+    apply_defaults(arguments, load())
+    assert (arguments.min_speed, arguments.sort, arguments.users) == (5.0, "name", 3)
+    assert "use" not in arguments
+    written(file, '[defaults]\nruntime = "ollama"\n')
+    arguments = Namespace(command="upgrade")
+    apply_defaults(arguments, load())
+    assert "runtime" not in arguments, "upgrade searches for llama.cpp only"
+    for flags in ({"users": 4}, {"kv_type": "iq4_nl"}):
+        arguments = Namespace(command="rank", **flags)
+        apply_defaults(arguments, load())
+        Question(**{k: v for k, v in vars(arguments).items() if k != "command"})
 
 
 def test_a_default_that_a_flag_rules_out_is_left_out(file: Path, capsys: Capture, rig: str) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 from rich.cells import cell_len
 from textual.content import Content
 
 from advisor.report.format import titled, tokens
-from advisor.settings import Settings
 from advisor.tui.glyphs import UNICODE, Glyphs
-from advisor.tui.keys import now, owners_of
+from advisor.tui.keys import own_key
 from advisor.tui.lines import KEY, MUTED, STRONG, Line, Painted, fit_line, width_of
 from advisor.tui.state import MAX_CONTEXT, MIN_CONTEXT, SORTS, AppState, listing
 from advisor.tui.widgets.bars import slider
@@ -122,14 +120,6 @@ def choose_hints(hints: Sequence[Hint], width: int) -> list[Hint]:
     return chosen
 
 
-@runtime_checkable
-class HasSettings(Protocol):
-    """The app, as far as the keys go."""
-
-    settings: Settings
-    glyphs: Glyphs
-
-
 class KeyBar(Painted):
     """The footer: as many keys as there is room for, none of them cut; they can be clicked."""
 
@@ -147,11 +137,7 @@ class KeyBar(Painted):
 
     def _now(self) -> list[Hint]:
         """The hints with the keys that the user has set."""
-        app = self.app
-        own = app.settings.keys if isinstance(app, HasSettings) else {}
-        plain = app.glyphs.ascii if isinstance(app, HasSettings) else self.glyphs.ascii
-        owners = owners_of(self.screen) if own else ()
-        return [replace(hint, key=now(hint.key, owners, own, ascii_only=plain)) for hint in self.hints]
+        return [replace(hint, key=own_key(hint.key, self)) for hint in self.hints]
 
     def paint(self, width: int) -> list[Line]:
         """One line."""

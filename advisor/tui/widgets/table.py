@@ -14,6 +14,7 @@ from textual.visual import Visual
 
 from advisor.report.format import sizes_in, titled
 from advisor.tui.glyphs import UNICODE, Glyphs
+from advisor.tui.keys import own_key
 from advisor.tui.lines import MUTED, Line, fit_line, pad, to_content, width_of
 from advisor.tui.state import SORTS, Divider, Item
 from advisor.tui.view import Row
@@ -252,7 +253,8 @@ class RankingTable(ScrollView, can_focus=True):
     def _divider(self, item: Divider, width: int) -> Line:
         rule = self.glyphs.rule
         what = "model does" if item.count == 1 else "models do"
-        hint = "n hides them" if item.shown else "n shows them, and by how much"
+        key = own_key("n", self)
+        hint = f"{key} hides them" if item.shown else f"{key} shows them, and by how much"
         text = f"{rule * 2} {item.count} {what} not fit {rule * 2} {hint} "
         return [(text + rule * max(width - len(text) - 1, 0), MUTED)]
 

@@ -22,7 +22,7 @@ from advisor.settings import BUILT_IN, Loaded, Settings, SettingsError, load
 from advisor.tui.app import AdvisorApp
 from advisor.tui.app import run as run_app
 from advisor.tui.glyphs import UNICODE
-from advisor.tui.keys import all_bound, conflict, key_text, keys_of, known_key, normal, now
+from advisor.tui.keys import all_bound, binding_owners, conflict, key_text, keys_of, known_key, normal, now
 from advisor.tui.palette import actions
 from advisor.tui.routes import ROUTES
 from advisor.tui.screens.key_dialog import ConfirmScreen, KeyScreen
@@ -217,6 +217,19 @@ async def test_a_runtime_brings_a_cache_type_that_it_has(world: SimpleNamespace,
         assert app.settings.kv_type == "f16"
 
 
+async def test_what_is_exported_has_the_unit_too(
+    world: SimpleNamespace, settle: Settle, tmp_path: Path
+) -> None:
+    app = app_of(world, replace(BUILT_IN, units="GB"), export_folder=tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, settle, "e", "m", "Y")
+        table = (tmp_path / "rig-advisor-ranking.md").read_text("utf-8")
+        assert "| GB |" in table
+        assert "GiB" not in table
+        assert re.search(r"[\d.]+ GB\t", app.clipboard)
+
+
 # ---------------------------------------------------------------- keys
 
 
@@ -282,7 +295,10 @@ def test_every_action_of_the_app_is_in_the_key_map() -> None:
     ids = {b.id for b in all_bound()}
     assert {b.id for b in AdvisorApp.BINDINGS if isinstance(b, Binding)} <= ids
     assert {"table.open", "ranking.filter", "why.copy_launch", "settings.reset", "confirm.yes"} <= ids
-    assert len(ids) == len(all_bound())
+    assert len(ids) == len(all_bound()), "two actions have one id"
+    bindings = [b for owner in binding_owners() for b in owner.__dict__.get("BINDINGS", ())]
+    assert all(isinstance(b, Binding) and b.id for b in bindings)
+    assert ids == {b.id for b in bindings if b.description}
 
 
 def test_the_built_in_keys_do_not_contradict_each_other() -> None:
