@@ -59,6 +59,7 @@ class Bound:
     """Whether no other key works meanwhile: in dialogs and text fields."""
 
 
+@cache
 def bound_by(owner: type) -> tuple[Bound, ...]:
     """The bindings that a class itself brings and that say what they do."""
     found = []

@@ -264,10 +264,14 @@ async def test_a_key_is_recorded_shown_everywhere_and_works(
         assert isinstance(app.screen, WhatIfScreen)
 
 
-async def test_the_keys_of_a_list_can_be_other_keys(world: SimpleNamespace, settle: Settle) -> None:
-    app = app_of(world, with_keys({"table.open": "o", "why.back": "x,f4"}))
+async def test_the_keys_of_a_list_can_be_other_keys(
+    world: SimpleNamespace, settle: Settle, screen: Screen
+) -> None:
+    app = app_of(world, with_keys({"table.open": "o", "why.back": "x,f4", "ranking.unfit": "f8"}))
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
+        assert "F8 shows them" in screen(app)
+        assert " o Why" in screen(app)
         await press(pilot, settle, "enter")
         assert isinstance(app.screen, RankingScreen)
         await press(pilot, settle, "o")
