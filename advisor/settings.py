@@ -23,7 +23,7 @@ UNITS = ("GiB", "GB")
 GLYPHS = ("auto", "unicode", "ascii")
 NO_COLOR_THEME = "ansi-dark"
 """Textual's theme of the terminal's own colours, which under ``NO_COLOR`` sends none."""
-SORTS = ("score", "speed", "memory", "params", "ttft", "name")
+SORTS = ("score", "speed", "memory", "params", "ttft", "name", "quant", "fit", "active", "context")
 USES = ("chat", "coding", "agent", "rag", "reasoning")
 
 

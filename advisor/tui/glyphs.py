@@ -39,6 +39,7 @@ class Glyphs:
     waiting: str
     arrow: str
     times: str
+    at_least: str
     ellipsis: str
     enter: str
     chosen: str
@@ -83,6 +84,7 @@ UNICODE = Glyphs(
     waiting="…",
     arrow="→",
     times="×",
+    at_least="≥",
     ellipsis="…",
     enter="⏎",
     chosen="▸",
@@ -121,6 +123,7 @@ ASCII = Glyphs(
     waiting="..",
     arrow="->",
     times="x",
+    at_least=">=",
     ellipsis="~",
     enter="Enter",
     chosen=">",

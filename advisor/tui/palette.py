@@ -10,9 +10,9 @@ from textual.app import SystemCommand
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from advisor.core.order import ORDERS
 from advisor.tui.keys import Bound, bound_by, key_text, keys_of
 from advisor.tui.routes import ROUTES
-from advisor.tui.state import SORTS
 from advisor.tui.themes import OWN
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def commands(app: AdvisorApp, screen: Screen[Any], own: Mapping[str, str]) -> It
     for route in ROUTES.values():
         if not route.key:
             yield SystemCommand(route.label, route.says, partial(app.action_open, route.name))
-    for name, order in SORTS.items():
+    for name, order in ORDERS.items():
         label = order.label.replace("GiB", app.glyphs.units.name)
         yield SystemCommand(f"Sort by {label}", "Change the order of the list", partial(app.sort_by, name))
     for name, (theme, says) in OWN.items():

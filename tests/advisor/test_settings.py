@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from advisor.__main__ import main
 from advisor.cli.settings import apply_defaults
+from advisor.core.order import ORDERS
 from advisor.core.question import RUNTIMES, USE_CASES, Question
 from advisor.report.format import UNITS, gib_unit, sizes_in, titled, unit
 from advisor.report.schemas import schema_document
@@ -35,7 +36,6 @@ from advisor.settings import (
 )
 from advisor.settings import UNITS as UNIT_NAMES
 from advisor.settings_file import save, settings_text
-from advisor.tui.state import SORTS as ORDERS
 
 Capture = pytest.CaptureFixture[str]
 
@@ -66,7 +66,7 @@ def test_built_in_values_are_those_of_the_question() -> None:
     for name in ("context", "users", "use", "kv_type", "runtime"):
         assert getattr(BUILT_IN, name) == getattr(question, name)
     assert tuple(USE_CASES) == USES
-    assert set(SORTS) <= set(ORDERS)
+    assert tuple(ORDERS) == SORTS
     assert tuple(UNITS) == UNIT_NAMES
 
 

@@ -26,6 +26,7 @@ from advisor.core.placement import Strategy
 from advisor.core.question import Question
 from advisor.core.score import Scores
 from advisor.core.whatif import WhatIfError
+from advisor.curves import Curve, CurvePoint, Curves
 from advisor.tui import background
 from catalog.quality import Quality
 from catalog.types import Model, Role
@@ -319,17 +320,36 @@ def _parse(text: str, rig: Rig) -> pipeline.Scenario:
     raise WhatIfError(f"unknown change {text.split()[0]!r}; use one of: ram, add-gpu")
 
 
+def _curves(wanted: Any) -> Curves:
+    """Speed is a half of what is on the axis, less with every scenario; the last point does not fit."""
+    model_id, quant, over, texts = wanted.of
+    model = next(m for m in MODELS if m.id == model_id)
+    drawn = []
+    for at, name in enumerate(("now", *texts)):
+        points = tuple(
+            CurvePoint(x, f"{x:g}", quant or "Q4_K_M", "offload", x / (2 + at), x / 3, x, 0.5, "RAM")
+            for x in (10.0, 20.0, 40.0, 80.0)
+        )
+        unfit = CurvePoint(160.0, "160", quant or "F16", "none", None, None, None, None, None)
+        drawn.append(Curve(name, (*points, unfit), 20.0))
+    return Curves(over, model, quant, wanted.question, tuple(drawn))
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Rig and models; the pipeline answers with the estimates made here."""
     candidates = _candidates(MODELS)
     knowledge = SimpleNamespace(candidates=candidates)
     monkeypatch.setattr(pipeline, "load_knowledge", lambda *_: knowledge)
+    monkeypatch.setattr(pipeline, "_format_knowledge", lambda *_: knowledge)
     monkeypatch.setattr(pipeline, "estimate_all", _estimate_all)
     monkeypatch.setattr(pipeline, "_sensitivities_of", _sensitivities)
     monkeypatch.setattr(background, "explain", _explain)
     monkeypatch.setattr(background, "parse", _parse)
-    return SimpleNamespace(rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge)
+    monkeypatch.setattr(background, "curves", _curves)
+    return SimpleNamespace(
+        rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge, curves=_curves
+    )
 
 
 def screen_text(app: Any) -> str:

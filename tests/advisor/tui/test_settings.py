@@ -87,7 +87,7 @@ async def test_screen_looks_as_agreed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    app = app_of(world, with_keys({"app.users_more": "plus"}, units="GB", glyphs=glyphs))
+    app = app_of(world, with_keys({"app.users_more": "f9"}, units="GB", glyphs=glyphs))
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await press(pilot, settle, "comma", "down")
