@@ -6,7 +6,7 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,7 +15,6 @@ from advisor.cli.exits import Exit, complain
 
 if TYPE_CHECKING:
     from advisor.core.question import Question
-    from advisor.validation import FileResult
     from probes.types import Rig
 
 _MARKDOWN_ROWS = 40
@@ -57,7 +56,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 def _default(arguments: argparse.Namespace) -> int:
     if _is_terminal(sys.stdout) and _is_terminal(sys.stdin):
-        from advisor.tui.app import run as run_app
+        from advisor.tui.start import run as run_app
 
         return run_app(
             getattr(arguments, "rig", None),
@@ -343,50 +342,9 @@ def _hardware(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from advisor.report import validation as report
-    from advisor.report.picture import PictureError, check_picture
-    from advisor.validation import validate_files
+    from advisor.cli.validate import run_validate
 
-    pictures = [
-        (Path(name), quantity)
-        for name, quantity in (
-            (arguments.plot, "tokens_per_s"),
-            (arguments.plot_prefill, "prefill_tokens_per_s"),
-        )
-        if name
-    ]
-    by = report.parse_by(arguments.by) if arguments.by is not None else report.MAIN
-    try:
-        for path, _ in pictures:
-            check_picture(path)
-        rig = rig_of(arguments) if arguments.rig else None
-        results = validate_files([Path(p) for p in arguments.files], rig)
-        for path, quantity in pictures:
-            _plot(path, results, quantity, by[0][0])
-    except PictureError as error:
-        complain(str(error))
-        return Exit.BAD_INPUT
-    if arguments.json:
-        print_json(report.validation_document(results, by))
-    else:
-        shown = None if arguments.slices else by
-        output.write(
-            report.validation_markdown(results, shown)
-            if arguments.markdown
-            else report.validation_text(results, shown, rows=arguments.rows)
-        )
-    return Exit.OK if any(r.status == "ok" for r in results) else Exit.NOTHING
-
-
-def _plot(path: Path, results: Sequence[FileResult], quantity: str, by: str) -> None:
-    from advisor.report.picture import write_picture
-    from advisor.report.validation_plot import speed_plot
-
-    picture = speed_plot(results, quantity, by)
-    if picture is None:
-        complain(f"{path} is not drawn: no row has both a measured and a predicted speed of that kind")
-    else:
-        write_picture(path, picture)
+    return run_validate(arguments)
 
 
 def _settings(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,6 @@ from advisor.core.question import Question
 from advisor.report.schemas import schema_document
 from advisor.settings import BUILT_IN, Loaded, Settings, SettingsError, load
 from advisor.tui.app import AdvisorApp
-from advisor.tui.app import run as run_app
 from advisor.tui.glyphs import UNICODE
 from advisor.tui.keys import all_bound, binding_owners, conflict, key_text, keys_of, known_key, normal, now
 from advisor.tui.palette import actions
@@ -31,6 +30,7 @@ from advisor.tui.screens.settings import SettingsList, SettingsScreen
 from advisor.tui.screens.whatif import WhatIfScreen
 from advisor.tui.screens.why import WhyScreen
 from advisor.tui.settings import check_names, spelled_out, theme_names
+from advisor.tui.start import run as run_app
 from advisor.tui.themes import HIGH_CONTRAST
 
 Settle = Callable[[Any], Awaitable[None]]
