@@ -51,8 +51,9 @@ def _expected(error: Exception) -> int | None:
     from advisor.core.goals import UpgradeError
     from advisor.core.question import QuestionError
     from advisor.core.whatif import WhatIfError
+    from advisor.settings import SettingsError
 
-    typed = FilterError | QuestionError | WhatIfError | UpgradeError
+    typed = FilterError | QuestionError | WhatIfError | UpgradeError | SettingsError
     return Exit.BAD_INPUT if isinstance(error, typed) else None
 
 

@@ -188,6 +188,9 @@ def build_parser() -> Parser:
     shape.add_argument("--json", action="store_true", help="one JSON document on stdout")
     shape.add_argument("--markdown", action="store_true", help="the tables for a document")
 
+    from advisor.cli.settings import DOES, HELP, add_settings
+
+    add_settings(commands.add_parser("settings", help=HELP, description=DOES))
     schema = commands.add_parser("schema", help="JSON Schemas of everything printed with --json")
     schema.add_argument("name", nargs="?", metavar="NAME")
     return parser

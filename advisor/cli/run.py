@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,7 +16,6 @@ from advisor.cli.exits import Exit, complain
 
 if TYPE_CHECKING:
     from advisor.core.question import Question
-    from advisor.validation import FileResult
     from probes.types import Rig
 
 _MARKDOWN_ROWS = 40
@@ -41,8 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
         "hardware": _hardware,
         "validate": _validate,
         "schema": _schema,
+        "settings": _settings,
     }
-    return commands[arguments.command](arguments)
+    from advisor.cli.settings import with_settings
+
+    return with_settings(commands[arguments.command], arguments)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -66,7 +68,7 @@ def _default(arguments: argparse.Namespace) -> int:
         return Exit.BAD_INPUT
     # Under another driver, such as a browser's, neither stream is a terminal.
     if os.environ.get("TEXTUAL_DRIVER") or (_is_terminal(sys.stdout) and _is_terminal(sys.stdin)):
-        from advisor.tui.app import run as run_app
+        from advisor.tui.start import run as run_app
 
         return run_app(
             getattr(arguments, "rig", None),
@@ -74,6 +76,7 @@ def _default(arguments: argparse.Namespace) -> int:
             _filter_of(arguments),
             order=_order_of(arguments),
             view=arguments.open or "ranking",
+            loaded=arguments.loaded,
         )
     if arguments.open:
         complain("--open opens the terminal app, and this is no terminal; the views' commands print text")
@@ -355,50 +358,15 @@ def _hardware(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from advisor.report import validation as report
-    from advisor.report.picture import PictureError, check_picture
-    from advisor.validation import validate_files
+    from advisor.cli.validate import run_validate
 
-    pictures = [
-        (Path(name), quantity)
-        for name, quantity in (
-            (arguments.plot, "tokens_per_s"),
-            (arguments.plot_prefill, "prefill_tokens_per_s"),
-        )
-        if name
-    ]
-    by = report.parse_by(arguments.by) if arguments.by is not None else report.MAIN
-    try:
-        for path, _ in pictures:
-            check_picture(path)
-        rig = rig_of(arguments) if arguments.rig else None
-        results = validate_files([Path(p) for p in arguments.files], rig)
-        for path, quantity in pictures:
-            _plot(path, results, quantity, by[0][0])
-    except PictureError as error:
-        complain(str(error))
-        return Exit.BAD_INPUT
-    if arguments.json:
-        print_json(report.validation_document(results, by))
-    else:
-        shown = None if arguments.slices else by
-        output.write(
-            report.validation_markdown(results, shown)
-            if arguments.markdown
-            else report.validation_text(results, shown, rows=arguments.rows)
-        )
-    return Exit.OK if any(r.status == "ok" for r in results) else Exit.NOTHING
+    return run_validate(arguments)
 
 
-def _plot(path: Path, results: Sequence[FileResult], quantity: str, by: str) -> None:
-    from advisor.report.picture import write_picture
-    from advisor.report.validation_plot import speed_plot
+def _settings(arguments: argparse.Namespace) -> int:
+    from advisor.cli.settings import run_settings
 
-    picture = speed_plot(results, quantity, by)
-    if picture is None:
-        complain(f"{path} is not drawn: no row has both a measured and a predicted speed of that kind")
-    else:
-        write_picture(path, picture)
+    return run_settings(arguments)
 
 
 def _schema(arguments: argparse.Namespace) -> int:

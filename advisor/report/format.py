@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +15,44 @@ if TYPE_CHECKING:
     from advisor.core.machine import Device
 
 GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The unit of memory sizes."""
+
+    name: str
+    size_bytes: int
+
+
+GIBIBYTES = Units("GiB", GIB)
+UNITS: Mapping[str, Units] = MappingProxyType({"GiB": GIBIBYTES, "GB": Units("GB", 10**9)})
+_IN_USE: ContextVar[Units] = ContextVar("units", default=GIBIBYTES)
+"""The unit of the text that is being made.  A variable of the context and no parameter: a size may be
+written ten calls below the report that is asked for.  It is set for one text only (``sizes_in``), so
+that a thread that writes a document and a screen that is drawn meanwhile do not see each other's."""
+
+
+@contextmanager
+def sizes_in(units: Units) -> Iterator[None]:
+    """Write memory sizes in a unit within this block."""
+    token = _IN_USE.set(units)
+    try:
+        yield
+    finally:
+        _IN_USE.reset(token)
+
+
+def unit() -> str:
+    """The name of the unit that ``gib`` writes: ``GiB``, or ``GB`` where that was asked for."""
+    return _IN_USE.get().name
+
+
+def titled(title: str) -> str:
+    """A title with the unit in use: ``file GiB`` becomes ``file GB``."""
+    return title.replace("GiB", unit())
+
+
 WIDTH = 80
 """Columns that running text and lists of cells keep to."""
 
@@ -49,16 +91,16 @@ def columns(cells: Sequence[str], indent: int = 4) -> list[str]:
 
 
 def gib(size_bytes: float) -> str:
-    """GiB without the unit: ``18.4``, ``0.35``, ``141``."""
-    value = size_bytes / GIB
+    """A memory size in the unit in use, GiB unless set otherwise, without it: ``18.4``, ``0.35``, ``141``."""
+    value = size_bytes / _IN_USE.get().size_bytes
     if value >= 99.95:
         return f"{value:.0f}"
     return f"{value:.1f}" if value >= 0.995 or value == 0 else f"{value:.2f}"
 
 
 def gib_unit(size_bytes: float) -> str:
-    """GiB with the unit."""
-    return f"{gib(size_bytes)} GiB"
+    """A memory size with the unit in use."""
+    return f"{gib(size_bytes)} {unit()}"
 
 
 def gbs(bytes_per_s: float) -> str:

@@ -93,7 +93,7 @@ def _cache(document: Document) -> list[str]:
         rows.setdefault((x["runtime"], x["kv_type"]), []).append(f.gib(x["kv_bytes"]))
     if rows:
         titles = "".join(f"{f.tokens(context):>8}" for context in contexts)
-        lines.append(f"    {'GiB for one user at':<22}{titles}")
+        lines.append(f"    {f.titled('GiB for one user at'):<22}{titles}")
     for (runtime, kv_type), cells in rows.items():
         sizes = "".join(f"{cell:>8}" for cell in cells)
         lines.append(f"    {runtime:<12}{_KV_NAMES.get((runtime, kv_type), kv_type):<10}{sizes}")
@@ -108,7 +108,7 @@ def _cache(document: Document) -> list[str]:
             _INDENT,
         )
     if document["compute_buffers"]:
-        lines.append("  compute buffers of llama.cpp, GiB:")
+        lines.append(f.titled("  compute buffers of llama.cpp, GiB:"))
         lines += f.columns(
             [
                 f"{f.tokens(x['context_tokens'])}, ubatch {x['ubatch_tokens']}"
@@ -144,7 +144,7 @@ def _kept(row: Document) -> str:
 def _file_types(document: Document) -> list[str]:
     lines = []
     if document["quants"]:
-        lines.append("  tensors by file type: GiB, bits per weight, quality kept:")
+        lines.append(f.titled("  tensors by file type: GiB, bits per weight, quality kept:"))
         lines += f.columns(
             [
                 f"{q['quant']:<9}{f.gib(q['tensor_bytes']):>6}{q['bits_per_weight']:>7.2f} {_kept(q)}"
@@ -152,7 +152,9 @@ def _file_types(document: Document) -> list[str]:
             ]
         )
     if document["hand_made"]:
-        lines.append("  hand-made mixes of unsloth, GiB (≈: estimated, with the range of its kind):")
+        lines.append(
+            f.titled("  hand-made mixes of unsloth, GiB (≈: estimated, with the range of its kind):")
+        )
         lines += f.columns(
             [
                 f"{x['quant']:<12} ≈{f.gib(x['tensor_bytes'])} "
@@ -173,5 +175,5 @@ def _other_formats(document: Document) -> list[str]:
         low, high = f.gib(x["low_bytes"]), f.gib(x["high_bytes"])
         span = f" ({low}–{high})" if x["approximate"] and low != high else ""
         cells.append(f"{x['format']:<19}{f.gib(x['tensor_bytes']):>6}{span:<13}{_kept(x)}")
-    title = "  tensors in other formats: GiB (what the label leaves open), quality kept:"
+    title = f.titled("  tensors in other formats: GiB (what the label leaves open), quality kept:")
     return [title, *(" " * _INDENT + cell for cell in cells)]

@@ -41,7 +41,8 @@ def alternative_lines(e: Explanation) -> list[str]:
     for a in others:
         name = STRATEGY_TEXT[STRATEGY_NAMES[int(a.strategy)]]
         if a.tokens_per_s is None or a.low_tokens_per_s is None or a.high_tokens_per_s is None:
-            lines.append(f"  {name}: {a.why}")
+            why = f"{f.gib_unit(a.missing_bytes)} short" if a.missing_bytes > 0 else a.why
+            lines.append(f"  {name}: {why}")
             continue
         interval = f.speed_range(a.low_tokens_per_s, a.high_tokens_per_s)
         lines.append(f"  {name}: {f.speed(a.tokens_per_s)} tok/s (80 %: {interval}); {a.why}")

@@ -489,7 +489,27 @@ def _validate() -> Schema:
     )
 
 
+def _settings() -> Schema:
+    value: Schema = {"type": ["string", "number"]}
+    setting = _object(
+        name=_TEXT,
+        group=_one_of("looks", "defaults"),
+        value=value,
+        default=value,
+        source=_one_of("environment", "file", "default"),
+        variable=_nullable(_TEXT),
+    )
+    return _object(
+        schema={"const": "rig-advice/settings/1"},
+        file=_TEXT,
+        file_exists=_BOOLEAN,
+        settings=_array(setting),
+        keys=_array(_object(binding=_TEXT, keys=_array(_TEXT))),
+    )
+
+
 _BUILDERS = {
+    "settings": _settings,
     "topology": _topology,
     "rank": _rank,
     "explain": _explain,

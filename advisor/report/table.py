@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from advisor.report.format import titled
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -45,8 +47,10 @@ def shorten(text: str, cells: int) -> str:
 
 def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: str = "  ") -> str:
     """Aligned columns under their titles, no trailing blanks."""
-    widths = [max([width(c.title)] + [width(row[i]) for row in rows]) for i, c in enumerate(columns)]
-    lines = [gap.join(pad(c.title, w, c.right) for c, w in zip(columns, widths, strict=True)).rstrip()]
+    widths = [max([width(titled(c.title))] + [width(row[i]) for row in rows]) for i, c in enumerate(columns)]
+    lines = [
+        gap.join(pad(titled(c.title), w, c.right) for c, w in zip(columns, widths, strict=True)).rstrip()
+    ]
     lines += [
         gap.join(pad(cell, w, c.right) for cell, w, c in zip(row, widths, columns, strict=True)).rstrip()
         for row in rows
@@ -61,7 +65,7 @@ def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> 
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
     rule = "|" + "|".join(" ---: " if c.right else " --- " for c in columns) + "|"
-    return "\n".join([line([c.title for c in columns]), rule, *(line(row) for row in rows)])
+    return "\n".join([line([titled(c.title) for c in columns]), rule, *(line(row) for row in rows)])
 
 
 def csv_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -234,7 +234,7 @@ def memory_lines(table: EstimateTable, row: int) -> list[str]:
                 f.gib(table.kv_bytes[row, g]),
                 f.gib(table.compute_bytes[row, g]),
                 f.gib(used),
-                f"{f.gib(usable)} GiB" + (" shared" if shared and device.kind != "gpu" else ""),
+                f"{f.gib_unit(usable)}" + (" shared" if shared and device.kind != "gpu" else ""),
             )
         )
     return lines + text_table(columns, cells).split("\n")

@@ -14,19 +14,20 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
-from textual.scrollbar import ScrollBar, ScrollBarRender
 
-from advisor.core.order import ORDERS
 from advisor.core.question import Question
-from advisor.tui import pauses
+from advisor.report.format import sizes_in
+from advisor.settings import BUILT_IN, Loaded, settings_path
 from advisor.tui.background import Measurer, Parsed, Prober, measure_again
-from advisor.tui.controller import Controller
+from advisor.tui.custom import Customized
 from advisor.tui.export import SUFFIXES, plain_svg, write_text
-from advisor.tui.glyphs import Glyphs, choose
+from advisor.tui.glyphs import Glyphs
+from advisor.tui.palette import commands
 from advisor.tui.routes import ROUTES, screen_class, split_view
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.toosmall import TooSmallScreen, too_small
+from advisor.tui.settings import glyphs_of
 from advisor.tui.state import (
     next_context,
     next_kv_type,
@@ -36,20 +37,12 @@ from advisor.tui.state import (
     next_use,
     next_users,
 )
-from advisor.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
     from probes.types import Rig
 
 
-class PlainScrollBar(ScrollBarRender):
-    """A scroll bar of coloured blanks, without the eighths that Unicode has."""
-
-    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
-    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
-
-
-class AdvisorApp(Controller):
+class AdvisorApp(Customized):
     """Which models run on this rig, how fast, why, and what an upgrade would change."""
 
     TITLE = "rig advisor"
@@ -91,6 +84,7 @@ class AdvisorApp(Controller):
         measurer: Measurer | None = None,
         remeasurer: Measurer = measure_again,
         glyphs: Glyphs | None = None,
+        loaded: Loaded | None = None,
         export_folder: Path | None = None,
     ) -> None:
         """Make the app.
@@ -106,6 +100,7 @@ class AdvisorApp(Controller):
             measurer: adds a measured RAM bandwidth to a probed rig; default: measure, unless it is known.
             remeasurer: measures the memory again when asked to.
             glyphs: character set; default: what the terminal can show.
+            loaded: the user's settings; default: the built-in ones.
             export_folder: where ``e`` writes; default: the current folder.
         """
         super().__init__(
@@ -117,20 +112,15 @@ class AdvisorApp(Controller):
             prober=prober,
             measurer=measurer,
             remeasurer=remeasurer,
+            glyphs=glyphs or glyphs_of(loaded.settings if loaded else BUILT_IN),
             # Textual turns colours into greys under NO_COLOR; with the terminal's own it sends none.
             ansi_color=True if "NO_COLOR" in os.environ else None,
         )
-        self.glyphs = glyphs or choose()
         self.export_folder = export_folder
         self.left_at = ""
         """The command that opens the view at which the app was quit."""
         self._opening: tuple[str, str] | None = split_view(view)
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = "ansi-dark" if self.no_color else DARK.name
-        ScrollBar.renderer = PlainScrollBar if self.glyphs.ascii else ScrollBarRender
-        if self.glyphs.ascii:
-            self.add_class("-ascii")
+        self.take_settings(loaded or Loaded(BUILT_IN, settings_path(), found=False))
 
     # ---------------------------------------------------------------- screens and state
 
@@ -317,7 +307,8 @@ class AdvisorApp(Controller):
         if what == "command":
             self.copy(screen.command(), "this view as a command")
         elif what == "row":
-            text = screen.row_text(self.state)
+            with sizes_in(self.glyphs.units):
+                text = screen.row_text(self.state)
             if text is None:
                 self.notify("there is no row to copy here; y copies the command", severity="warning")
             else:
@@ -374,61 +365,6 @@ class AdvisorApp(Controller):
             super().action_command_palette()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Palette entries: themes, then the app's actions."""
-        yield SystemCommand("Dark theme", "Light text on dark", partial(self._use_theme, DARK.name))
-        yield SystemCommand("Light theme", "Dark text on light", partial(self._use_theme, LIGHT.name))
-        for route in ROUTES.values():
-            yield SystemCommand(route.label, route.says, partial(self.action_open, route.name))
-        yield SystemCommand("Probe again", "Look at this machine again", self.action_probe)
-        yield SystemCommand("Export", "Write what this view shows to a file", self.action_export)
-        yield SystemCommand(
-            "Copy command", "The command that prints this view", partial(self.action_copy, "command")
-        )
-        yield SystemCommand("Copy row", "The chosen row as text", partial(self.action_copy, "row"))
-        yield SystemCommand("Copy JSON", "What this view shows as JSON", partial(self.action_copy, "json"))
-        for name, order in ORDERS.items():
-            yield SystemCommand(
-                f"Sort by {order.label}", "Change the order of the list", partial(self.sort_by, name)
-            )
+        """Every action with its key, views, orders and themes, then Textual's own."""
+        yield from commands(self, screen, self.settings.keys)
         yield from super().get_system_commands(screen)
-
-    def _use_theme(self, name: str) -> None:
-        self.theme = name
-
-
-def run(
-    rig_path: str | None,
-    question: Question,
-    filter_text: str,
-    order: tuple[str, bool] = ("score", False),
-    view: str = "ranking",
-) -> int:
-    """Run the app until it is quit; then print the command that opens the view it was left at.
-
-    Args:
-        rig_path: a Rig file; ``None``: probe this machine.
-        question: asked first.
-        filter_text: filter of the list.
-        order: sort order of the list, and whether it is reversed.
-        view: opened first, as ``--open`` names it.
-
-    Raises:
-        QuestionError: there is no such view.
-        RigError: the file cannot be read.
-        FilterError: the filter cannot be understood.
-    """
-    if filter_text.strip():
-        from advisor.core.filter import parse_filter
-
-        parse_filter(filter_text)
-    rig = None
-    if rig_path is not None:
-        from probes.rigfile import load_rig
-
-        rig = load_rig(rig_path)
-    pauses.starting()
-    app = AdvisorApp(question, filter_text=filter_text, order=order, view=view, rig=rig, rig_path=rig_path)
-    app.run()
-    if app.left_at:
-        print(f"this view again: {app.left_at}")
-    return app.return_code or 0

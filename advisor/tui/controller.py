@@ -11,6 +11,7 @@ from textual.app import App
 from textual.worker import get_current_worker
 
 from advisor.core.question import Question
+from advisor.report.format import sizes_in
 from advisor.tui import background, pauses
 from advisor.tui.background import (
     AbandonedError,
@@ -27,6 +28,7 @@ from advisor.tui.background import (
     abandonable,
 )
 from advisor.tui.export import text_of
+from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.state import AppState, Progress
 
@@ -53,6 +55,7 @@ class Controller(App[None]):
         prober: Prober | None = None,
         measurer: Measurer | None = None,
         remeasurer: Measurer = background.measure_again,
+        glyphs: Glyphs = UNICODE,
         ansi_color: bool | None = None,
     ) -> None:
         super().__init__(ansi_color=ansi_color)
@@ -70,6 +73,7 @@ class Controller(App[None]):
             sort=order[0],
             reverse=order[1],
         )
+        self.glyphs = glyphs
         self._explanations: dict[Wanted[tuple[str, str]], Explanation] = {}
         self._ranking_runs = False
         self._measured_once = False
@@ -304,5 +308,6 @@ class Controller(App[None]):
     @work(thread=True, group="document")
     def make_document(self, make: Document, then: Callable[[str], None]) -> None:
         """Make what is exported or copied in the background, then go on with its text."""
-        text = text_of(make())
+        with sizes_in(self.glyphs.units):
+            text = text_of(make())
         self.call_from_thread(then, text)

@@ -1,4 +1,4 @@
-"""The characters of the interface, in Unicode and in ASCII.
+"""The characters of the interface, in Unicode and in ASCII, and the unit of its memory sizes.
 
 Meaning rests on these and on words; colour only repeats it.
 """
@@ -9,6 +9,8 @@ import locale
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from advisor.report.format import GIBIBYTES, Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Glyphs:
     line: str
     """Vertical line between columns."""
     no_value: str
+    units: Units = GIBIBYTES
+    """Of memory sizes; the widgets draw with it."""
 
 
 SEGMENTS = ("weights", "kv", "ram", "compute", "link", "launch", "free")

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
+from advisor.report.format import sizes_in
 from advisor.tui.glyphs import UNICODE, Glyphs
 
 Part = tuple[str, str]
@@ -146,7 +147,8 @@ class Painted(Widget):
 
     def _lines(self, width: int) -> list[Line]:
         if self._memo is None or self._memo[0] != width:
-            lines = self.paint(width) if width > 0 else []
+            with sizes_in(self.glyphs.units):
+                lines = self.paint(width) if width > 0 else []
             self._memo = (width, [fit_line(line, width, self.glyphs.ellipsis) for line in lines])
         return self._memo[1]
 

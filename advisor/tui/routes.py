@@ -52,6 +52,13 @@ ROUTES: dict[str, Route] = {
             "picture:PictureScreen",
             "model",
         ),
+        Route(
+            "settings",
+            "comma",
+            "Settings",
+            "theme, units, what is asked first, and the keys",
+            "settings:SettingsScreen",
+        ),
     )
 }
 

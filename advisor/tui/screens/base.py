@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual.screen import ModalScreen, Screen
 
 from advisor.tui.glyphs import Glyphs
+from advisor.tui.settings import spelled_out
 from advisor.tui.state import app_options, question_options
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ class StateScreen(AdvisorScreen):
 
     def command(self) -> str:
         """The command that prints what this view says."""
-        return shlex.join(["rig-advisor", *self.text_command(self.advisor.state)])
+        app = self.advisor
+        words = spelled_out(self.text_command(app.state), app.state, app.settings)
+        return shlex.join(["rig-advisor", *words])
 
     def link(self) -> str:
         """The command that opens the app at this view."""
@@ -111,6 +114,7 @@ class StateScreen(AdvisorScreen):
         argument = self.argument(state)
         view = f"{self.ROUTE}:{argument}" if argument else self.ROUTE
         parts = [*question_options(state.question, app.rig_path), *app_options(state)]
+        parts = spelled_out(parts, state, app.settings)
         return shlex.join(["rig-advisor", *parts, *(["--open", view] if view != "ranking" else [])])
 
 

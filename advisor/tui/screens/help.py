@@ -9,7 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 
+from advisor.report.format import UNITS, gib_unit, unit
 from advisor.tui.glyphs import FIT_WORDS, Glyphs
+from advisor.tui.keys import key_text, now, owners_of
 from advisor.tui.lines import KEY, MUTED, TITLE, Line, Painted, pad, wrap
 from advisor.tui.routes import ROUTES
 from advisor.tui.screens.base import StateModal, StateScreen
@@ -33,7 +35,7 @@ _COMMON = (
     ("t", "KV cache type: f16, q8_0, q4_0"),
     ("R", "runtime: llama.cpp, Ollama, MLX, vLLM and others"),
     ("+  -", "higher, lower least speed: the best quantization that reaches it"),
-    *((route.key, route.says) for route in ROUTES.values() if route.key),
+    *((key_text(route.key), route.says) for route in ROUTES.values() if route.key),
     ("r", "probe this machine again"),
     ("y  Y  J", "copy the command that prints this view, the row, or JSON"),
     ("e", "export: JSON, CSV, Markdown, SVG"),
@@ -43,6 +45,7 @@ _COMMON = (
 
 _NUMBERS = (
     ("GiB", "1024³ bytes; weights, KV cache and buffers together"),
+    ("GB", "10⁹ bytes; weights, KV cache and buffers together"),
     ("GB/s", "10⁹ bytes per second"),
     ("tok/s", "tokens per second that one user sees while it writes"),
     ("28~41", "80 % of measurements of similar cases lie in this range"),
@@ -53,7 +56,12 @@ _NUMBERS = (
 
 
 def help_lines(
-    keys: Sequence[tuple[str, str]], command: str, link: str, width: int, glyphs: Glyphs
+    keys: Sequence[tuple[str, str]],
+    common: Sequence[tuple[str, str]],
+    command: str,
+    link: str,
+    width: int,
+    glyphs: Glyphs,
 ) -> list[Line]:
     """Keys of a screen, meanings, and this view as commands."""
 
@@ -70,17 +78,19 @@ def help_lines(
     for key, text in keys:
         lines += entry(key, text)
     lines += [[], [("Keys everywhere", TITLE)]]
-    for key, text in _COMMON:
+    for key, text in common:
         lines += entry(key, text)
     lines += [[], [("Fit", TITLE)]]
     for fit, text in FIT_WORDS.items():
-        word = "+9.9 GiB" if fit == "none" else fit
+        word = f"+{gib_unit(10.6e9)}" if fit == "none" else fit
         lines += entry(f"{glyphs.fit[fit]} {word}", text, FIT_STYLES[fit])
     lines += [[], [("Bars", TITLE)]]
     for kind, text in _SEGMENTS.items():
         lines += entry(glyphs.fills[kind] * 3, text, SEGMENT_STYLES[kind])
     lines += [[], [("Numbers", TITLE)]]
     for key, text in _NUMBERS:
+        if key in UNITS and key != unit():
+            continue
         lines += entry(key, text, "bold")
     lines += [[], [("Filter", TITLE)]]
     for text in (
@@ -98,11 +108,14 @@ class HelpText(Painted):
 
     def __init__(self, glyphs: Glyphs, below: StateScreen) -> None:
         super().__init__(glyphs)
-        self.keys, self.command, self.link = below.KEY_HELP, below.command(), below.link()
+        self.command, self.link = below.command(), below.link()
+        own, owners = below.advisor.settings.keys, owners_of(below)
+        self.keys = tuple((now(keys, owners, own), text) for keys, text in below.KEY_HELP)
+        self.common = tuple((now(keys, owners[::-1], own), text) for keys, text in _COMMON)
 
     def paint(self, width: int) -> list[Line]:
         """All of it."""
-        return help_lines(self.keys, self.command, self.link, width, self.glyphs)
+        return help_lines(self.keys, self.common, self.command, self.link, width, self.glyphs)
 
 
 class HelpKeys(Painted):

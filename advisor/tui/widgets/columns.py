@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from advisor.report.format import gib, params, seconds, speed, speed_range, tokens
+from advisor.report.format import gib, gib_unit, params, seconds, speed, speed_range, tokens
 from advisor.tui.glyphs import Glyphs
 from advisor.tui.lines import clip, pad
 from advisor.tui.view import Row
@@ -41,7 +41,7 @@ def speed_cell(row: Row, glyphs: Glyphs) -> str:
 
 def fit_cell(row: Row, glyphs: Glyphs) -> str:
     """Glyph and word of the fit, or how much memory is missing."""
-    word = row.fit if row.fits else f"+{gib(row.missing_bytes)} GiB"
+    word = row.fit if row.fits else f"+{gib_unit(row.missing_bytes)}"
     return f"{glyphs.fit[row.fit]} {word}"
 
 

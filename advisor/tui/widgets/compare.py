@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from advisor.report.format import gbs, gib, gib_unit, speed
+from advisor.report.format import gbs, gib_unit, speed
 from advisor.report.sensitivity import gains
 from advisor.tui.differences import SAME, Differences
 from advisor.tui.glyphs import Glyphs
@@ -153,8 +153,8 @@ def model_rows(
         table = rankings[i].table
         same, best = compared.same_quant_rows[i], compared.rows[i]
         if same is None:
-            missing = gib(float(table.missing_bytes[base_row]))
-            speeds.append([(f"{glyphs.fit['none']} +{missing} GiB", MUTED)])
+            missing = gib_unit(float(table.missing_bytes[base_row]))
+            speeds.append([(f"{glyphs.fit['none']} +{missing}", MUTED)])
             bounds.append([])
             helps.append([])
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor.report.format import evidence, gib, params, speed, tokens
+from advisor.report.format import evidence, gib, params, speed, tokens, unit
 from advisor.report.sensitivity import gains
 from advisor.tui.glyphs import UNICODE, Glyphs, shown
 from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, fit_line, flow, pad, width_of, wrap
@@ -63,7 +63,7 @@ def quant_lines(e: Explanation, width: int, glyphs: Glyphs, limit: int | None) -
     lines: list[Line] = [
         [
             ("Quantization", TITLE),
-            (f"{'GiB':>6}{'tok/s':>7}  {'fit':<10}{'quality' if width >= 46 else 'qual'}", MUTED),
+            (f"{unit():>6}{'tok/s':>7}  {'fit':<10}{'quality' if width >= 46 else 'qual'}", MUTED),
         ]
     ]
     for i in order:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from textual.content import Content
 
 from advisor.core.order import ORDERS
-from advisor.report.format import tokens
+from advisor.report.format import titled, tokens
 from advisor.tui.glyphs import UNICODE, Glyphs
+from advisor.tui.keys import own_key
 from advisor.tui.lines import KEY, MUTED, STRONG, Line, Painted, fit_line, width_of
 from advisor.tui.state import MAX_CONTEXT, MIN_CONTEXT, AppState, counted
 from advisor.tui.widgets.bars import slider
@@ -53,7 +54,7 @@ def sort_text(state: AppState, glyphs: Glyphs) -> str:
     """Name and direction of the sort order."""
     order = ORDERS[state.sort]
     descending = order.descending != state.reverse
-    return f"{order.label} {glyphs.down if descending else glyphs.up}"
+    return f"{titled(order.label)} {glyphs.down if descending else glyphs.up}"
 
 
 def status_line(state: AppState, width: int, glyphs: Glyphs) -> Line:
@@ -138,10 +139,14 @@ class KeyBar(Painted):
             self.repaint(layout=False)
             self.refresh()  # the same words may do something else when clicked
 
+    def _now(self) -> list[Hint]:
+        """The hints with the keys that the user has set."""
+        return [replace(hint, key=own_key(hint.key, self)) for hint in self.hints]
+
     def paint(self, width: int) -> list[Line]:
         """One line."""
         line: Line = [(" ", "")]
-        for n, hint in enumerate(choose_hints(self.hints, width)):
+        for n, hint in enumerate(choose_hints(self._now(), width)):
             line += [("  " if n else "", ""), (hint.key, KEY), (f" {hint.label}", MUTED)]
         return [line]
 
@@ -149,7 +154,7 @@ class KeyBar(Painted):
         """The keys, with their actions attached for the mouse."""
         content = super().render()
         x = 1
-        for n, hint in enumerate(choose_hints(self.hints, self.content_size.width)):
+        for n, hint in enumerate(choose_hints(self._now(), self.content_size.width)):
             x += 2 if n else 0
             size = cell_len(hint.key) + 1 + cell_len(hint.label)
             if hint.action:

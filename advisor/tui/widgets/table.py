@@ -12,7 +12,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from advisor.core.order import ORDERS
+from advisor.report.format import sizes_in, titled
 from advisor.tui.glyphs import UNICODE, Glyphs
+from advisor.tui.keys import own_key
 from advisor.tui.lines import MUTED, Line, pad
 from advisor.tui.state import Divider, Item
 from advisor.tui.strips import Inks
@@ -72,6 +74,12 @@ class RankingTable(ScrollView, can_focus=True):
         self._placed: tuple[Placed, ...] = ()
         self._placed_for = -1
 
+    def repaint(self) -> None:
+        """Draw again with other glyphs: the widths of the columns may differ."""
+        self._measured = None
+        self._placed_for = -1
+        self.refresh()
+
     @property
     def selected(self) -> Row | None:
         """The row under the cursor."""
@@ -102,7 +110,8 @@ class RankingTable(ScrollView, can_focus=True):
         """
         if self._measured is not all_rows:
             self._measured = all_rows
-            self._needed = widths_of(all_rows, self.glyphs)
+            with sizes_in(self.glyphs.units):
+                self._needed = widths_of(all_rows, self.glyphs)
             self._longest = max((len(r.name) + 4 * bool(r.variants) for r in all_rows), default=24)
         before = self._drawn()
         self.items, self.pins, self.sort, self.reverse, self.empty = items, pins, sort, reverse, empty
@@ -204,6 +213,10 @@ class RankingTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
+        with sizes_in(self.glyphs.units):
+            return self._strip(y)
+
+    def _strip(self, y: int) -> Strip:
         width = self.size.width
         index = y - 1 + round(self.scroll_y)
         style = ""
@@ -234,21 +247,22 @@ class RankingTable(ScrollView, can_focus=True):
         marked = [p.column for p in columns if p.column.sort == self.sort][-1:]
         for n, placed in enumerate(columns):
             column = placed.column
-            title, style = column.title, "bold $foreground-muted"
+            title, style = titled(column.title), "bold $foreground-muted"
             if column in marked:
                 descending = ORDERS[self.sort].descending != self.reverse
                 style = "bold $primary"
                 mark = g.down if descending else g.up
                 title = f"{title}{mark}" if column.align == "left" else f"{mark}{title}"
                 if len(title) > placed.width:
-                    title = column.title
+                    title = titled(column.title)
             line += [(" " if n else "", ""), (pad(title, placed.width, column.align), style)]
         return line
 
     def _divider(self, item: Divider, width: int) -> Line:
         rule = self.glyphs.rule
         what = "model does" if item.count == 1 else "models do"
-        hint = "n hides them" if item.shown else "n shows them, and by how much"
+        key = own_key("n", self)
+        hint = f"{key} hides them" if item.shown else f"{key} shows them, and by how much"
         text = f"{rule * 2} {item.count} {what} not fit {rule * 2} {hint} "
         return [(text + rule * max(width - len(text) - 1, 0), MUTED)]
 

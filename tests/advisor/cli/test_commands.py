@@ -307,15 +307,16 @@ def test_a_filter_before_the_command_or_without_one_counts(run: Run, rigs: dict[
 def test_the_app_opens_with_the_filter_order_and_view(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from advisor.tui import app
+    from advisor.tui import start
 
     asked: list[tuple[object, ...]] = []
 
-    def run_app(*given: object, **also: object) -> int:
+    def run_app(*given: object, loaded: object, **also: object) -> int:
+        assert loaded is not None
         asked.append((*given, also))
         return 0
 
-    monkeypatch.setattr(app, "run", run_app)
+    monkeypatch.setattr(start, "run", run_app)
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
     assert main(["--filter", "qwen tok>20", "--sort", "speed", "--reverse", "--open", "why:x"]) == 0

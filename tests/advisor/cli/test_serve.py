@@ -114,7 +114,7 @@ def test_what_cannot_be_served_is_said_before_anything_starts(
 def test_under_the_driver_of_a_browser_the_app_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither stream is a terminal there, which otherwise means the ranking as text."""
     ran: list[tuple[object, ...]] = []
-    monkeypatch.setattr("advisor.tui.app.run", lambda *given: ran.append(given) or 0)
+    monkeypatch.setattr("advisor.tui.start.run", lambda *given, **_: ran.append(given) or 0)
     monkeypatch.setenv("TEXTUAL_DRIVER", "advisor.web.driver:PageDriver")
     assert main(["--rig", str(RIG), "--users", "2", "--filter", "qwen"]) == 0
     assert ran == [(str(RIG), Question(users=2), "qwen")]

@@ -15,8 +15,9 @@ import pytest
 
 from advisor.core.question import Question
 from advisor.tui import background
-from advisor.tui.app import AdvisorApp, run
+from advisor.tui.app import AdvisorApp
 from advisor.tui.background import AbandonedError, abandonable
+from advisor.tui.start import run
 from probes.types import Fact, Rig, RigError
 
 Settle = Callable[[Any], Awaitable[None]]
