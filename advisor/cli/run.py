@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         "plot": _plot_curves,
         "upgrade": _upgrade,
         "model": _model,
+        "models": _models,
         "hardware": _hardware,
         "validate": _validate,
         "schema": _schema,
@@ -302,6 +303,12 @@ def _model(arguments: argparse.Namespace) -> int:
 
         output.write(model_text(document))
     return Exit.OK
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from advisor.cli.models import run_models
+
+    return run_models(arguments)
 
 
 def _hardware(arguments: argparse.Namespace) -> int:

@@ -8,9 +8,11 @@ must hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+
+from catalog.types import Model
 
 
 class FilterError(ValueError):
@@ -63,21 +65,29 @@ _SCALE = {"": 1.0, "k": 1024.0, "m": 1024.0 * 1024.0, "b": 1.0}
 Predicate = Callable[[Filterable], bool]
 
 
-def parse_filter(text: str) -> Predicate:
+def parse_filter(text: str, unknown: Mapping[str, str] | None = None) -> Predicate:
     """A predicate for a filter text; an empty text accepts everything.
+
+    Args:
+        text: the filter.
+        unknown: fields of the language that are not known of these rows, each with the reason.
 
     Raises:
         FilterError: unknown field, bad number or bad value, with the position of the term.
     """
-    terms = [_parse_term(match.group(), match.start()) for match in _TERM.finditer(text.lower())]
+    lacking = unknown or {}
+    terms = [_parse_term(match.group(), match.start(), lacking) for match in _TERM.finditer(text.lower())]
     return lambda row: all(term(row) for term in terms)
 
 
-def _parse_term(term: str, position: int) -> Predicate:
+def _parse_term(term: str, position: int, lacking: Mapping[str, str]) -> Predicate:
     if term[0] in "-!" and len(term) > 1:
-        inner = _parse_term(term[1:], position + 1)
+        inner = _parse_term(term[1:], position + 1, lacking)
         return lambda row: not inner(row)
     comparison = _COMPARISON.match(term)
+    name = comparison.group(1) if comparison else term.partition(":")[0] if ":" in term else ""
+    if name in lacking:
+        raise FilterError(f"{name} is not known here: {lacking[name]}", position)
     if comparison:
         name, operator, value = comparison.groups()
         return _number_term(name, operator, value, position)
@@ -85,6 +95,36 @@ def _parse_term(term: str, position: int) -> Predicate:
         name, _, value = term.partition(":")
         return _text_term(name, value, position)
     return lambda row: term in row.text
+
+
+def catalog_filterable(
+    model: Model, numbers: Mapping[str, float | None], quant: str = "", fit: str = ""
+) -> Filterable:
+    """What the filter language sees of a model of the catalog, with the numbers that depend on more."""
+    year = model.release_date[:4] if model.release_date else None
+    flags = {
+        "moe" if model.is_moe else "dense",
+        model.stage,
+        *(("vision",) if "vision" in model.modality else ()),
+        *(("tools",) if model.tool_use else ()),
+    }
+    return Filterable(
+        text=" ".join(
+            (model.name, model.id, model.organization, model.family, model.architecture, *model.aliases)
+        ).lower(),
+        quant=quant,
+        fit=fit,
+        license=model.license or "unknown",
+        architecture=model.architecture,
+        flags=frozenset(flags),
+        numbers={
+            "params": model.total_params / 1e9,
+            "active": model.active_params / 1e9,
+            "ctx": float(model.context_length) if model.context_length else None,
+            "year": float(year) if year and year.isdigit() else None,
+            **numbers,
+        },
+    )
 
 
 def _number_term(name: str, operator: str, value: str, position: int) -> Predicate:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.estimate import EstimateTable
-from advisor.core.filter import Filterable, Predicate
+from advisor.core.filter import Filterable, Predicate, catalog_filterable
 from advisor.core.placement import Strategy
 from advisor.core.score import Scores
 
@@ -113,32 +113,16 @@ def filterable(table: EstimateTable, scores: Scores, row: int) -> Filterable:
     c = table.candidates
     model = c.model(row)
     fits = bool(table.fits[row])
-    flags = {
-        "moe" if model.is_moe else "dense",
-        model.stage,
-        *(("vision",) if "vision" in model.modality else ()),
-        *(("tools",) if model.tool_use else ()),
-    }
-    year = model.release_date[:4] if model.release_date else None
-    return Filterable(
-        text=" ".join(
-            (model.name, model.id, model.organization, model.family, model.architecture, *model.aliases)
-        ).lower(),
-        quant=c.quant(row),
-        fit=fit_name(table, row),
-        license=model.license or "unknown",
-        architecture=model.architecture,
-        flags=frozenset(flags),
-        numbers={
-            "params": model.total_params / 1e9,
-            "active": model.active_params / 1e9,
+    return catalog_filterable(
+        model,
+        {
             "tok": float(table.tokens_per_s[row]) if fits else None,
             "ttft": float(table.ttft_s[row]) if fits else None,
             "mem": float(table.used_bytes[row].sum()) / 2**30,
             "bpw": float(c.file_bytes[row]) * 8 / float(c.total_params[row]),
-            "ctx": float(model.context_length) if model.context_length else None,
             "score": float(scores.score[row]) if fits else None,
             "quality": float(scores.quality[row]) * 100,
-            "year": float(year) if year and year.isdigit() else None,
         },
+        c.quant(row),
+        fit_name(table, row),
     )

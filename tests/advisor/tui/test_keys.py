@@ -26,6 +26,7 @@ from advisor.tui.screens.topology import TopologyScreen
 from advisor.tui.screens.whatif import WhatIfInput, WhatIfScreen
 from advisor.tui.screens.why import WhyScreen
 from advisor.tui.widgets.table import RankingTable
+from advisor.tui.widgets.virtual import VirtualList
 
 Settle = Callable[[Any], Awaitable[None]]
 Screen = Callable[[Any], str]
@@ -336,7 +337,7 @@ async def test_palette_offers_the_themes(world: SimpleNamespace, settle: Settle)
 def test_every_binding_has_an_id_of_its_own() -> None:
     owners = [
         AdvisorApp,
-        RankingTable,
+        VirtualList,
         FilterInput,
         WhatIfInput,
         RankingScreen,
