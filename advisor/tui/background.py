@@ -9,17 +9,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from textual.message import Message
 
 if TYPE_CHECKING:
     from advisor.core.question import Question
     from advisor.curves import Curves
+    from advisor.model_list import Entry
     from advisor.pipeline import Explanation, Scenario
     from advisor.tui.differences import Differences
     from advisor.tui.view import View
+    from catalog.quality import Quality, Use
     from probes.types import Rig
+
+    ModelFacts = tuple[dict[str, Any], Quality]
 
 T = TypeVar("T")
 
@@ -130,6 +134,32 @@ class Compared(Message):
     ) -> None:
         super().__init__()
         self.wanted, self.differences, self.error = wanted, differences, error
+
+
+class Browsed(Message):
+    """The catalog has been read, or why not."""
+
+    def __init__(self, entries: tuple[Entry, ...] | None, error: str | None = None) -> None:
+        super().__init__()
+        self.entries, self.error = entries, error
+
+
+def browse() -> tuple[Entry, ...]:
+    """Every model of the catalog, for the list."""
+    from advisor.model_list import entries_of
+    from catalog.models import load_models
+
+    return entries_of(load_models())
+
+
+def model_facts(model_id: str, use: str) -> ModelFacts:
+    """What the catalog knows of a model, with the source of every figure."""
+    from advisor.report.model_facts import model_document
+    from catalog.models import load_models
+    from catalog.quality import model_quality
+
+    model = next(m for m in load_models() if m.id == model_id)
+    return model_document(model), model_quality(model, cast("Use", use))
 
 
 def expected_errors() -> tuple[type[Exception], ...]:

@@ -49,6 +49,21 @@ ROUTES: dict[str, Route] = {
             "picture:PictureScreen",
             "model",
         ),
+        Route(
+            "models",
+            "M",
+            "Models",
+            "all models of the catalog, also those that do not run here",
+            "models:ModelsScreen",
+        ),
+        Route(
+            "compare",
+            "v",
+            "Compare",
+            "two to four pinned models side by side",
+            "compare:CompareScreen",
+            "model",
+        ),
     )
 }
 

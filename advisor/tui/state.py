@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from advisor.core.filter import NUMBER_FIELDS, TEXT_FIELDS
 from advisor.core.question import USE_CASES, Question
 from advisor.core.runtimes import RUNTIME
+from advisor.tui.browse import Browse
 from advisor.tui.view import Row, View
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class AppState:
     """What runs in the background, in words; empty when nothing does."""
     failure: str | None = None
     """Why there is no ranking."""
+    browse: Browse = field(default_factory=Browse)
+    """The models screen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from advisor.core.estimate import EstimateTable
     from advisor.core.machine import Machine
     from advisor.core.ranking import Ranking
+    from advisor.model_list import Here
     from advisor.pipeline import RankingResult
 
 
@@ -60,6 +61,8 @@ class View:
         self._filtered: tuple[str, Ranking] = ("", ranking)
         self.rows = self._rows_of(ranking)
         self._filtered_rows = self.rows
+        self._editions: tuple[Ranking, dict[str, int]] | None = None
+        self._here: dict[str, Here] | None = None
 
     @property
     def table(self) -> EstimateTable:
@@ -96,11 +99,31 @@ class View:
         return self._filtered_rows
 
     def row(self, model_id: str) -> Row | None:
-        """The row of a model, in the filtered list or the whole one."""
+        """The row of a model: in the filtered list, the whole one, or of its own where it is folded."""
         for row in (*self._filtered_rows, *self.rows):
             if row.model_id == model_id:
                 return row
-        return None
+        if self._editions is None:
+            from advisor.core.ranking import rank
+
+            whole = self.result.ranking
+            unfolded = rank(whole.table, whole.scores, fold=False)
+            ids = (whole.table.candidates.model(i).id for i in unfolded.rows.tolist())
+            self._editions = (unfolded, {name: n for n, name in enumerate(ids)})
+        unfolded, places = self._editions
+        at = places.get(model_id)
+        if at is None:
+            return None
+        return self._rows_of(replace(unfolded, rows=unfolded.rows[at : at + 1], variants=((),)))[0]
+
+    @property
+    def here(self) -> Mapping[str, Here]:
+        """How every model runs, by id, also those that are folded into others."""
+        if self._here is None:
+            from advisor.model_list import here_of
+
+            self._here = here_of(self.result.ranking)
+        return self._here
 
     def _rows_of(self, ranking: Ranking) -> tuple[Row, ...]:
         from advisor.core.ranking import fit_name
