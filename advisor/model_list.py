@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advisor.core.filter import Filterable, catalog_filterable, parse_filter
+from advisor.core.filter import Filterable, parse_filter
 from advisor.core.kv import cache_shape
+from advisor.core.model_sight import MODEL_NUMBERS, model_flags, model_text
 from catalog.file_sizes import file_sizes, native_file_type
 from catalog.quality import USES, quality_basis, quality_score
 from catalog.types import LookupFailedError, Model
@@ -240,7 +241,8 @@ def list_models(
 
 def _filterable(row: Listed) -> Filterable:
     h = row.here
-    numbers: dict[str, float | None] = {"quality": row.quality}
+    model = row.model
+    numbers = {name: read(model) for name, read in MODEL_NUMBERS.items()} | {"quality": row.quality}
     if h is not None:
         numbers |= {
             "tok": h.tokens_per_s,
@@ -249,4 +251,12 @@ def _filterable(row: Listed) -> Filterable:
             "bpw": h.bits_per_weight,
             "score": h.score,
         }
-    return catalog_filterable(row.model, numbers, h.quant if h else "", h.fit if h else "")
+    return Filterable(
+        text=model_text(model),
+        quant=h.quant if h else "",
+        fit=h.fit if h else "",
+        license=model.license or "unknown",
+        architecture=model.architecture,
+        flags=model_flags(model),
+        numbers=numbers,
+    )

@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-
-from catalog.types import Model
+from typing import Protocol
 
 
 class FilterError(ValueError):
@@ -23,9 +22,34 @@ class FilterError(ValueError):
         self.position = position
 
 
+class Numbers(Protocol):
+    """The numbers of a row by the names of ``NUMBER_FIELDS``; unknown ones are ``None``."""
+
+    def get(self, name: str, /) -> float | None: ...
+
+
+class Seen(Protocol):
+    """What a filter can see of one row; a row need only work out what is asked for."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def quant(self) -> str: ...
+    @property
+    def fit(self) -> str: ...
+    @property
+    def license(self) -> str: ...
+    @property
+    def architecture(self) -> str: ...
+    @property
+    def flags(self) -> frozenset[str]: ...
+    @property
+    def numbers(self) -> Numbers: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Filterable:
-    """What a filter can see of one ranking row."""
+    """A row whose values are all there."""
 
     text: str
     quant: str
@@ -33,7 +57,7 @@ class Filterable:
     license: str
     architecture: str
     flags: frozenset[str]
-    numbers: dict[str, float | None]
+    numbers: Mapping[str, float | None]
 
 
 NUMBER_FIELDS = {
@@ -55,14 +79,14 @@ TEXT_FIELDS = {
     "arch": "architecture",
     "is": "moe, dense, vision, tools, base or instruct",
 }
-_FLAGS = ("moe", "dense", "vision", "tools", "base", "instruct")
-_FITS = ("full", "offload", "cpu", "none")
+FLAGS = ("moe", "dense", "vision", "tools", "base", "instruct")
+FITS = ("full", "offload", "cpu", "none")
 _TERM = re.compile(r"\S+")
 _COMPARISON = re.compile(r"^([a-z]+)(<=|>=|<|>|=)(.*)$")
 _NUMBER = re.compile(r"^(\d+(?:\.\d+)?)([kmb]?)$")
 _SCALE = {"": 1.0, "k": 1024.0, "m": 1024.0 * 1024.0, "b": 1.0}
 
-Predicate = Callable[[Filterable], bool]
+Predicate = Callable[[Seen], bool]
 
 
 def parse_filter(text: str, unknown: Mapping[str, str] | None = None) -> Predicate:
@@ -85,9 +109,9 @@ def _parse_term(term: str, position: int, lacking: Mapping[str, str]) -> Predica
         inner = _parse_term(term[1:], position + 1, lacking)
         return lambda row: not inner(row)
     comparison = _COMPARISON.match(term)
-    name = comparison.group(1) if comparison else term.partition(":")[0] if ":" in term else ""
-    if name in lacking:
-        raise FilterError(f"{name} is not known here: {lacking[name]}", position)
+    field = comparison.group(1) if comparison else term.partition(":")[0] if ":" in term else ""
+    if field in lacking:
+        raise FilterError(f"{field} is not known here: {lacking[field]}", position)
     if comparison:
         name, operator, value = comparison.groups()
         return _number_term(name, operator, value, position)
@@ -95,36 +119,6 @@ def _parse_term(term: str, position: int, lacking: Mapping[str, str]) -> Predica
         name, _, value = term.partition(":")
         return _text_term(name, value, position)
     return lambda row: term in row.text
-
-
-def catalog_filterable(
-    model: Model, numbers: Mapping[str, float | None], quant: str = "", fit: str = ""
-) -> Filterable:
-    """What the filter language sees of a model of the catalog, with the numbers that depend on more."""
-    year = model.release_date[:4] if model.release_date else None
-    flags = {
-        "moe" if model.is_moe else "dense",
-        model.stage,
-        *(("vision",) if "vision" in model.modality else ()),
-        *(("tools",) if model.tool_use else ()),
-    }
-    return Filterable(
-        text=" ".join(
-            (model.name, model.id, model.organization, model.family, model.architecture, *model.aliases)
-        ).lower(),
-        quant=quant,
-        fit=fit,
-        license=model.license or "unknown",
-        architecture=model.architecture,
-        flags=frozenset(flags),
-        numbers={
-            "params": model.total_params / 1e9,
-            "active": model.active_params / 1e9,
-            "ctx": float(model.context_length) if model.context_length else None,
-            "year": float(year) if year and year.isdigit() else None,
-            **numbers,
-        },
-    )
 
 
 def _number_term(name: str, operator: str, value: str, position: int) -> Predicate:
@@ -143,7 +137,7 @@ def _number_term(name: str, operator: str, value: str, position: int) -> Predica
     }
     test = compare[operator]
 
-    def predicate(row: Filterable) -> bool:
+    def predicate(row: Seen) -> bool:
         actual = row.numbers.get(name)
         return actual is not None and test(actual)
 
@@ -156,12 +150,12 @@ def _text_term(name: str, value: str, position: int) -> Predicate:
     if not value:
         raise FilterError(f"{name}: needs a value ({TEXT_FIELDS[name]})", position)
     if name == "is":
-        if value not in _FLAGS:
-            raise FilterError(_unknown(value, _FLAGS, "property"), position)
+        if value not in FLAGS:
+            raise FilterError(_unknown(value, FLAGS, "property"), position)
         return lambda row: value in row.flags
     if name == "fit":
-        if value not in _FITS:
-            raise FilterError(_unknown(value, _FITS, "kind of fit"), position)
+        if value not in FITS:
+            raise FilterError(_unknown(value, FITS, "kind of fit"), position)
         return lambda row: row.fit == value
     if name == "quant":
         return lambda row: value.replace("-", "_") in row.quant.lower()

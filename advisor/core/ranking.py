@@ -8,19 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.estimate import EstimateTable
-from advisor.core.filter import Filterable, Predicate, catalog_filterable
-from advisor.core.placement import Strategy
+from advisor.core.filter import Predicate
 from advisor.core.score import Scores
+from advisor.core.sight import RankedRow, Sight, fit_name
 
-FIT_NAMES = {
-    -1: "none",
-    int(Strategy.ACCELERATOR): "full",
-    int(Strategy.EXPERTS_IN_RAM): "offload",
-    int(Strategy.LAYERS_SPLIT): "offload",
-    int(Strategy.CPU): "cpu",
-    int(Strategy.TENSOR_PARALLEL): "full",
-    int(Strategy.KV_IN_RAM): "offload",
-}
+__all__ = ["Ranking", "fit_name", "rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +29,8 @@ class Ranking:
     rows: NDArray[np.int64]
     considered: int
     variants: tuple[tuple[int, ...], ...]
+    places: tuple[int, ...]
+    """Place by merit of each row, from 1."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,6 +46,9 @@ def rank(
 ) -> Ranking:
     """One row per model: its best-scoring quantization that fits, else the one that misses by least.
 
+    Where the question wants a least speed, the best-scoring one that reaches it; models that fit but
+    reach it with no quantization are left out.
+
     The order is total: score, then the model's name, so that the same question always gives the
     same list.
 
@@ -62,8 +59,9 @@ def rank(
     c = table.candidates
     n = len(c)
     merit = np.where(table.fits, scores.score, -table.missing_bytes)
+    slow = table.fits & (table.tokens_per_s < table.question.min_tokens_per_s)
     # Last key is the primary one; ties go to the candidate listed first.
-    order = np.lexsort((np.arange(n), -merit, ~table.fits, c.model_of))
+    order = np.lexsort((np.arange(n), -merit, slow, ~table.fits, c.model_of))
     models = c.model_of[order]
     first = np.ones(n, dtype=bool)
     first[1:] = models[1:] != models[:-1]
@@ -71,13 +69,17 @@ def rank(
     names = np.array([c.models[i].name.lower() for i in c.model_of[best]])
     ranked = best[np.lexsort((names, -np.round(merit[best], 6), ~table.fits[best]))]
     considered = len(ranked)
+    ranked = ranked[~slow[ranked]]
     if accept is not None:
-        keep = [i for i in ranked.tolist() if accept(filterable(table, scores, i))]
-        ranked = np.array(keep, dtype=np.int64)
+        seen = Sight(table, scores)
+        ranked = np.array([i for i in ranked.tolist() if accept(RankedRow(seen, i))], dtype=np.int64)
     if not fold:
-        return Ranking(table, scores, ranked, considered, ((),) * len(ranked))
+        return Ranking(
+            table, scores, ranked, considered, ((),) * len(ranked), tuple(range(1, len(ranked) + 1))
+        )
     rows, variants = _folded(table, ranked.tolist())
-    return Ranking(table, scores, np.array(rows, dtype=np.int64), considered, variants)
+    places = tuple(range(1, len(rows) + 1))
+    return Ranking(table, scores, np.array(rows, dtype=np.int64), considered, variants, places)
 
 
 def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[tuple[int, ...], ...]]:
@@ -101,28 +103,3 @@ def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[t
 
 
 _OWN_EDITIONS = (None, "refresh", "instruct", "thinking", "context")
-
-
-def fit_name(table: EstimateTable, row: int) -> str:
-    """``full``, ``offload``, ``cpu`` or ``none``."""
-    return FIT_NAMES[int(table.strategy[row])]
-
-
-def filterable(table: EstimateTable, scores: Scores, row: int) -> Filterable:
-    """What the filter language sees of a row."""
-    c = table.candidates
-    model = c.model(row)
-    fits = bool(table.fits[row])
-    return catalog_filterable(
-        model,
-        {
-            "tok": float(table.tokens_per_s[row]) if fits else None,
-            "ttft": float(table.ttft_s[row]) if fits else None,
-            "mem": float(table.used_bytes[row].sum()) / 2**30,
-            "bpw": float(c.file_bytes[row]) * 8 / float(c.total_params[row]),
-            "score": float(scores.score[row]) if fits else None,
-            "quality": float(scores.quality[row]) * 100,
-        },
-        c.quant(row),
-        fit_name(table, row),
-    )

@@ -84,6 +84,18 @@ def fit(row: Listed) -> str:
     return f"{_FIT_GLYPHS[row.here.fit]} {short.strip() or row.here.fit}"
 
 
+def row_text(row: Listed) -> str:
+    """A row as one line of text, with tabs between its cells."""
+    cells = [row.model.name, row.model.organization, f.params(row.model.total_params)]
+    cells += [f"quality {quality(row)}", f"{size_gib(row)} GiB {row.entry.size_quant}"]
+    if row.model.not_estimated_because:
+        cells.append(f"not estimated, because {row.model.not_estimated_because}")
+    if row.here is not None:
+        likely = f"{speed(row)} tok/s (likely {interval(row)})"
+        cells += [row.here.quant, *([likely] if row.here.tokens_per_s is not None else []), fit(row)]
+    return "\t".join(cells)
+
+
 _CATALOG: tuple[tuple[Column, Callable[[Listed], str]], ...] = (
     (Column("Model"), lambda r: r.model.name),
     (Column("Maker"), lambda r: r.model.organization),

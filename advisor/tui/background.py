@@ -200,6 +200,28 @@ def measure_here(rig: Rig) -> Rig | None:
     return replace(rig, memory=found.added_to(rig.memory))
 
 
+def measure_again(rig: Rig) -> Rig:
+    """Measure the bandwidth of RAM, and of the GPUs' memory where a GPU library is installed, once more.
+
+    Raises:
+        RigError: it cannot be measured now; the text says why.
+    """
+    from dataclasses import replace
+
+    from probes.bandwidth import measure_ram
+    from probes.cache import measurement_key, store_measurement
+
+    found = measure_ram(rig.cpu, rig.memory)
+    store_measurement(measurement_key(rig.cpu, rig.memory), found)
+    measured = replace(rig, memory=found.added_to(rig.memory))
+    if not rig.accelerators:
+        return measured
+    from probes.vram_bandwidth import measure_vram
+
+    gpus, notes = measure_vram(rig.accelerators)
+    return replace(measured, accelerators=gpus, notes=(*rig.notes, *(n for n in notes if n not in rig.notes)))
+
+
 def rank(wanted: Wanted[None]) -> View:
     """Rank all models without a filter; the view filters."""
     from advisor.pipeline import rank_rig

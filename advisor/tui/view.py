@@ -6,9 +6,13 @@ Reads the arrays of ``advisor.core`` and hands on numbers and names; it computes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from advisor.core.filter_completion import Vocabulary
 
 if TYPE_CHECKING:
     from advisor.core.estimate import EstimateTable
@@ -61,8 +65,7 @@ class View:
         self._filtered: tuple[str, Ranking] = ("", ranking)
         self.rows = self._rows_of(ranking)
         self._filtered_rows = self.rows
-        self._editions: tuple[Ranking, dict[str, int]] | None = None
-        self._here: dict[str, Here] | None = None
+        self._sorted: tuple[tuple[str, str, bool], tuple[Row, ...]] = (("", "score", False), self.rows)
 
     @property
     def table(self) -> EstimateTable:
@@ -72,21 +75,46 @@ class View:
     def machine(self) -> Machine:
         return self.table.machine
 
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Values and words that a filter may complete to."""
+        candidates = self.table.candidates
+        models = candidates.models
+        words = {m.family for m in models} | {m.organization for m in models}
+        return Vocabulary(
+            quants=tuple(candidates.quants[i] for i in sorted(set(candidates.quant_of.tolist()))),
+            licenses=_by_frequency(m.license for m in models if m.license),
+            architectures=_by_frequency(m.architecture for m in models),
+            words=tuple(sorted((w for w in words if w and " " not in w), key=str.lower)),
+        )
+
     def ranking(self, filter_text: str) -> Ranking:
         """The ranking of what a filter accepts.
 
         Raises:
             FilterError: the filter cannot be understood.
         """
-        self.filtered(filter_text)
+        self._filter(filter_text)
         return self._filtered[1]
 
-    def filtered(self, filter_text: str) -> tuple[Row, ...]:
-        """The rows that a filter accepts; the last answer is kept.
+    def filtered(self, filter_text: str, sort: str = "score", reverse: bool = False) -> tuple[Row, ...]:
+        """The rows that a filter accepts, in an order; the last answer is kept.
 
         Raises:
             FilterError: the filter cannot be understood.
         """
+        wanted = (filter_text, sort, reverse)
+        if self._sorted[0] != wanted:
+            self._filter(filter_text)
+            rows = self._filtered_rows
+            if (sort, reverse) != ("score", False):
+                from advisor.core.order import positions
+
+                rows = tuple(rows[i] for i in positions(self._filtered[1], sort, reverse))
+            self._sorted = (wanted, rows)
+        return self._sorted[1]
+
+    def _filter(self, filter_text: str) -> None:
         if self._filtered[0] != filter_text:
             from advisor.core.filter import parse_filter
             from advisor.core.ranking import rank
@@ -96,34 +124,42 @@ class View:
             ranking = whole if accept is None else rank(whole.table, whole.scores, accept)
             rows = self.rows if accept is None else self._rows_of(ranking)
             self._filtered, self._filtered_rows = (filter_text, ranking), rows
-        return self._filtered_rows
+
+    def find(self, text: str) -> Row | None:
+        """The row of a model by its id or its name."""
+        wanted = text.strip().lower()
+        for row in self.rows:
+            if wanted in (row.model_id.lower(), row.name.lower()):
+                return row
+        return None
 
     def row(self, model_id: str) -> Row | None:
         """The row of a model: in the filtered list, the whole one, or of its own where it is folded."""
         for row in (*self._filtered_rows, *self.rows):
             if row.model_id == model_id:
                 return row
-        if self._editions is None:
-            from advisor.core.ranking import rank
-
-            whole = self.result.ranking
-            unfolded = rank(whole.table, whole.scores, fold=False)
-            ids = (whole.table.candidates.model(i).id for i in unfolded.rows.tolist())
-            self._editions = (unfolded, {name: n for n, name in enumerate(ids)})
         unfolded, places = self._editions
         at = places.get(model_id)
         if at is None:
             return None
         return self._rows_of(replace(unfolded, rows=unfolded.rows[at : at + 1], variants=((),)))[0]
 
-    @property
+    @cached_property
+    def _editions(self) -> tuple[Ranking, dict[str, int]]:
+        """The ranking with a row for every model, and the place of each in it."""
+        from advisor.core.ranking import rank
+
+        whole = self.result.ranking
+        unfolded = rank(whole.table, whole.scores, fold=False)
+        ids = (whole.table.candidates.model(i).id for i in unfolded.rows.tolist())
+        return unfolded, {name: n for n, name in enumerate(ids)}
+
+    @cached_property
     def here(self) -> Mapping[str, Here]:
         """How every model runs, by id, also those that are folded into others."""
-        if self._here is None:
-            from advisor.model_list import here_of
+        from advisor.model_list import here_of
 
-            self._here = here_of(self.result.ranking)
-        return self._here
+        return here_of(self.result.ranking)
 
     def _rows_of(self, ranking: Ranking) -> tuple[Row, ...]:
         from advisor.core.ranking import fit_name
@@ -175,13 +211,16 @@ def row_text(row: Row) -> str:
     return "\t".join([*cells, gib_unit(row.used_bytes), likely, row.fit, score])
 
 
-def list_document(view: View, filter_text: str, format_name: str) -> str | Mapping[str, Any]:
-    """The filtered list as ``json``, ``csv`` or ``markdown``."""
+def list_document(
+    view: View, filter_text: str, sort: str, reverse: bool, format_name: str
+) -> str | Mapping[str, Any]:
+    """The filtered list in its order as ``json``, ``csv`` or ``markdown``."""
+    from advisor.core.order import ordered
     from advisor.pipeline import RankingResult
     from advisor.report import text
     from advisor.report.documents import rank_document
 
-    result = RankingResult(view.result.rig, view.ranking(filter_text), filter_text)
+    result = RankingResult(view.result.rig, ordered(view.ranking(filter_text), sort, reverse), filter_text)
     if format_name == "json":
         return rank_document(result)
     return (
@@ -189,6 +228,10 @@ def list_document(view: View, filter_text: str, format_name: str) -> str | Mappi
         if format_name == "csv"
         else text.rank_markdown(result, len(result.ranking))
     )
+
+
+def _by_frequency(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name, _ in Counter(names).most_common())
 
 
 @dataclass(frozen=True, slots=True)

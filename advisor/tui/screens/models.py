@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Input, Static
 
 from advisor.core.filter import FilterError
 from advisor.model_list import DEFAULT_ORDER, ORDERS, Listed, ModelList, check_filter, list_models
 from advisor.tui import background
 from advisor.tui.background import Browsed
 from advisor.tui.glyphs import Glyphs
-from advisor.tui.lines import to_content
 from advisor.tui.screens.base import Document, StateScreen
-from advisor.tui.screens.ranking import WIDE, FilterInput
+from advisor.tui.screens.ranking import WIDE
 from advisor.tui.state import AppState, question_options
+from advisor.tui.widgets.filter_bar import FilterBar
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.model_detail import ModelPane, ModelStrip
-from advisor.tui.widgets.models import BrowseStatus, ModelTable, speed_cell
+from advisor.tui.widgets.models import BrowseStatus, ModelTable, empty_lines, vocabulary
 from advisor.tui.widgets.status import Hint, KeyBar
 
 if TYPE_CHECKING:
@@ -84,17 +83,12 @@ class ModelsScreen(StateScreen):
         g = self.glyphs
         yield HardwareHeader(g, id="header")
         yield BrowseStatus(g, id="status")
-        with Vertical(id="filter-bar"):
-            with Horizontal(id="filter-row"):
-                yield Static("/ ", id="filter-mark", markup=False)
-                yield FilterInput(
-                    self.advisor.state.browse.filter_text,
-                    placeholder="words, params<40, ctx>=128k, quality>60, is:moe, license:mit, -coder",
-                    id="filter",
-                    compact=True,
-                    select_on_focus=False,
-                )
-            yield Static("", id="filter-error", markup=False)
+        yield FilterBar(
+            g,
+            text=self.advisor.state.browse.filter_text,
+            placeholder="words, params<40, ctx>=128k, quality>60, is:moe, license:mit, -coder",
+            id="filter-bar",
+        )
         with Horizontal(id="body"):
             yield ModelTable(g, id="table")
             with VerticalScroll(id="model-scroll", can_focus=False):
@@ -147,7 +141,7 @@ class ModelsScreen(StateScreen):
         if b.entries is None:
             return None
         here = state.view.here if state.view else None
-        wanted = (b.entries, id(here), state.question.use, b.filter_text, b.sort, b.reverse)
+        wanted = (b.entries, state.view, state.question.use, b.filter_text, b.sort, b.reverse)
         if self._found_for != wanted:
             text = b.filter_text
             try:
@@ -157,7 +151,7 @@ class ModelsScreen(StateScreen):
             sort = b.sort if here is not None or not ORDERS[b.sort].needs_rig else DEFAULT_ORDER
             self._found = list_models(b.entries, here, state.question.use, text, sort, b.reverse)
             self._found_for = wanted
-        everything = (b.entries, id(here), state.question.use)
+        everything = (b.entries, state.view, state.question.use)
         if self._everything_for != everything:
             self._everything_for = everything
             self._everything = list_models(b.entries, here, state.question.use).rows
@@ -168,7 +162,10 @@ class ModelsScreen(StateScreen):
         found = self._list(state)
         self.query_one(HardwareHeader).show(state)
         self.query_one(BrowseStatus).show_list(state, found)
-        self.query_one("#filter-bar").set_class(bool(state.browse.filter_text), "-filled")
+        bar = self.query_one(FilterBar)
+        bar.show(state.browse.filter_text)
+        bar.check = partial(check_filter, with_rig=state.view is not None, reason=NO_RIG)
+        bar.vocabulary = lambda: vocabulary(state)
         self.query_one(ModelTable).show(
             found or ModelList((), 0, False, state.question.use, "", DEFAULT_ORDER, False),
             measured=self._everything_for,
@@ -267,53 +264,22 @@ class ModelsScreen(StateScreen):
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self.query_one("#filter-bar").add_class("-open")
-        self.query_one(FilterInput).focus()
-
-    def _set_field(self, text: str) -> None:
-        field = self.query_one(FilterInput)
-        with field.prevent(Input.Changed):
-            field.value = text
-        self._say("")
-        self.query_one("#filter-bar").remove_class("-open")
-        self.query_one(ModelTable).focus()
-
-    def action_leave_filter(self) -> None:
-        """Keep the filter and go to the list; what is left behind is what the list shows."""
-        self._set_field(self.advisor.state.browse.filter_text)
+        self.query_one(FilterBar).open()
 
     def action_clear_filter(self) -> None:
         """Show all models again; without a filter, go back."""
-        field = self.query_one(FilterInput)
-        if not (self.advisor.state.browse.filter_text or field.value or field.has_focus):
+        if self.advisor.state.browse.filter_text:
+            self.query_one(FilterBar).clear()
+        else:
             self.action_back()
-            return
-        self._set_field("")
-        self._change(filter_text="")
 
-    def _accepts(self, text: str) -> bool:
-        try:
-            check_filter(text, with_rig=self.advisor.state.view is not None, reason=NO_RIG)
-        except FilterError as error:
-            self._say(str(error))
-            return False
-        self._say("")
-        return True
+    @on(FilterBar.Changed)
+    def _filter_changed(self, message: FilterBar.Changed) -> None:
+        self._change(filter_text=message.text)
 
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        if self._accepts(event.value.strip()):
-            self._change(filter_text=event.value.strip())
-
-    @on(Input.Submitted, "#filter")
-    def _filter_submitted(self, event: Input.Submitted) -> None:
-        if self._accepts(event.value.strip()):
-            self.action_leave_filter()
-
-    def _say(self, error: str) -> None:
-        line = self.query_one("#filter-error", Static)
-        line.display = bool(error)
-        line.update(to_content([[(f"{self.glyphs.warning} {error}", "$error")]]))
+    @on(FilterBar.Left)
+    def _filter_left(self) -> None:
+        self.query_one(ModelTable).focus()
 
     # ---------------------------------------------------------------- the same as text
 
@@ -340,7 +306,6 @@ class ModelsScreen(StateScreen):
         sort, _, text = argument.partition(" ")
         if sort.lstrip("-") in ORDERS:
             self._change(sort=sort.lstrip("-"), reverse=sort.startswith("-"), filter_text=text.strip())
-            self._set_field(text.strip())
 
     def documents(self, state: AppState) -> Mapping[str, Document]:
         """The list as it is filtered and sorted."""
@@ -355,20 +320,9 @@ class ModelsScreen(StateScreen):
         row = self.query_one(ModelTable).at_cursor
         if row is None:
             return None
-        from advisor.report.format import params
-        from advisor.report.model_list import quality, size_gib
+        from advisor.report.model_list import row_text
 
-        cells = [row.model.name, row.model.organization, params(row.model.total_params)]
-        cells += [f"quality {quality(row)}", f"{size_gib(row)} GiB {row.entry.size_quant}"]
-        if row.here is not None:
-            from advisor.report.model_list import fit, interval
-
-            cells += [
-                row.here.quant,
-                f"{speed_cell(row, self.glyphs)} tok/s (likely {interval(row)})",
-                fit(row),
-            ]
-        return "\t".join(cells)
+        return row_text(row)
 
 
 def _document(found: ModelList, result: Any, name: str) -> str | Mapping[str, Any]:
@@ -377,13 +331,3 @@ def _document(found: ModelList, result: Any, name: str) -> str | Mapping[str, An
     if name == "json":
         return report.models_document(found, None, result)
     return report.models_csv(found) if name == "csv" else report.models_markdown(found, None)
-
-
-def empty_lines(state: AppState, found: ModelList | None) -> tuple[str, ...]:
-    """What to do when the list is empty."""
-    b = state.browse
-    if b.error:
-        return ("", b.error, "", "Esc goes back")
-    if found is None:
-        return ("", "reading the catalog …")
-    return ("", f"no model matches  {b.filter_text}", "", "Esc clears the filter, / changes it")

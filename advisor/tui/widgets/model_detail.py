@@ -81,7 +81,7 @@ def detail_lines(
     lines += [[], [("Quality", TITLE), (f"  {row.quality:.0f} of 100", STRONG)]]
     if found is not None:
         lines += text(f"{found.basis}: {found.detail}", MUTED)
-    lines += _files(document, row, width, glyphs)
+    lines += _files(document, row, width)
     lines += _lineage(document, row, width, glyphs)
     if document is None:
         lines += [[], [(f"reading sources {glyphs.waiting}", MUTED)]]
@@ -94,7 +94,7 @@ def detail_lines(
     return lines
 
 
-def _files(document: dict[str, Any] | None, row: Listed, width: int, glyphs: Glyphs) -> list[Line]:
+def _files(document: dict[str, Any] | None, row: Listed, width: int) -> list[Line]:
     title: Line = [("Files", TITLE), ("  GiB of tensors", MUTED)]
     if document is None:
         size = row.entry.size_bytes
@@ -118,7 +118,7 @@ def _lineage(document: dict[str, Any] | None, row: Listed, width: int, glyphs: G
 
 
 def strip_lines(row: Listed, width: int, glyphs: Glyphs) -> list[Line]:
-    """Three lines for narrow terminals: how it runs, what it is, and its lineage or why it has no estimate."""
+    """Three lines for narrow terminals: how it runs, what it is, its lineage or why it has no estimate."""
     m = row.model
     first = spread(
         [(clip(plain(m.name, glyphs), max(width - 48, 18), glyphs.ellipsis), STRONG)],

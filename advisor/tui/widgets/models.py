@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
+from advisor.core.filter_completion import Vocabulary
 from advisor.model_list import ORDERS, Listed, ModelList
 from advisor.report import model_list as report
 from advisor.report.format import params, speed, speed_range, tokens
@@ -41,7 +42,7 @@ def fit_cell(row: Listed, glyphs: Glyphs) -> str:
     return f"{glyphs.fit[row.here.fit]} {report.fit(row).split(' ', 1)[1]}"
 
 
-def _context(row: Listed, glyphs: Glyphs) -> str:
+def _context(row: Listed, _: Glyphs) -> str:
     return tokens(row.model.context_length) if row.model.context_length else "?"
 
 
@@ -53,7 +54,7 @@ CATALOG_COLUMNS: tuple[Column[Listed], ...] = (
     Column("kind", "Kind", "left", 3, lambda r, _: report.kind(r), 5, "kind"),
     Column("context", "Context", "right", 3, _context, 8, "context"),
     Column(
-        "license", "Licence", "left", 7, lambda r, g: clip(r.model.license or "unknown", 18), 8, "license"
+        "license", "Licence", "left", 7, lambda r, _: clip(r.model.license or "unknown", 18), 8, "license"
     ),
     Column(
         "release", "Released", "left", 8, lambda r, _: (r.model.release_date or "unknown")[:7], 9, "release"
@@ -177,3 +178,26 @@ class BrowseStatus(StatusLine):
     def paint(self, width: int) -> list[Line]:
         """One line."""
         return [browse_line(self.state, self.found, width, self.glyphs)] if self.state else [[]]
+
+
+def vocabulary(state: AppState) -> Vocabulary:
+    """What a filter of the catalog may complete to."""
+    if state.view is not None:
+        return state.view.vocabulary
+    models = [entry.model for entry in state.browse.entries or ()]
+    words = {m.family for m in models} | {m.organization for m in models}
+    return Vocabulary(
+        licenses=tuple(sorted({m.license for m in models if m.license})),
+        architectures=tuple(sorted({m.architecture for m in models})),
+        words=tuple(sorted((w for w in words if w and " " not in w), key=str.lower)),
+    )
+
+
+def empty_lines(state: AppState, found: ModelList | None) -> tuple[str, ...]:
+    """What to do when the list is empty."""
+    b = state.browse
+    if b.error:
+        return ("", b.error, "", "Esc goes back")
+    if found is None:
+        return ("", "reading the catalog …")
+    return ("", f"no model matches  {b.filter_text}", "", "Esc clears the filter, / changes it")

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
+from advisor.core.order import ORDERS
 from advisor.report.format import tokens
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import KEY, MUTED, STRONG, Line, Painted, fit_line, width_of
-from advisor.tui.state import MAX_CONTEXT, MIN_CONTEXT, SORTS, AppState, listing
+from advisor.tui.state import MAX_CONTEXT, MIN_CONTEXT, AppState, listing
 from advisor.tui.widgets.bars import slider
 
 
@@ -43,12 +44,14 @@ def question_line(state: AppState, width: int, glyphs: Glyphs) -> Line:
     ]
     if q.runtime != "llama.cpp":
         line += [gap, (q.runtime, STRONG)]
+    if q.min_tokens_per_s:
+        line += [gap, (f"{glyphs.at_least}{q.min_tokens_per_s:g} tok/s", STRONG)]
     return line
 
 
 def sort_text(state: AppState, glyphs: Glyphs) -> str:
     """Name and direction of the sort order."""
-    order = SORTS[state.sort]
+    order = ORDERS[state.sort]
     descending = order.descending != state.reverse
     return f"{order.label} {glyphs.down if descending else glyphs.up}"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from advisor.core.order import ORDERS
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import MUTED, Line, pad
-from advisor.tui.state import SORTS, Divider, Item
+from advisor.tui.state import Divider, Item
 from advisor.tui.view import Row
 from advisor.tui.widgets.columns import COLUMNS, Placed, name_cell, place_columns, widths_of
 from advisor.tui.widgets.virtual import VirtualList
@@ -54,7 +55,7 @@ class RankingTable(VirtualList[Item]):
             self._needed = widths_of(COLUMNS, all_rows, self.glyphs)
             self._longest = max((len(r.name) + 4 * bool(r.variants) for r in all_rows), default=24)
         self.pins, self.empty = pins, empty
-        self.sort, self.descending = sort, SORTS[sort].descending != reverse
+        self.sort, self.descending = sort, ORDERS[sort].descending != reverse
         self.show_items(items, selected)
 
     def key_of(self, item: Item) -> str | None:

@@ -217,10 +217,13 @@ class VirtualList(ScrollView, Generic[T], can_focus=True):
     def _head(self) -> Line:
         g = self.glyphs
         line: Line = [("  ", "")]
-        for n, placed in enumerate(self._columns()):
+        columns = self._columns()
+        # Two columns may be one order (place and score): the mark is at the last that is there.
+        marked = [p.column for p in columns if p.column.sort and p.column.sort == self.sort][-1:]
+        for n, placed in enumerate(columns):
             column = placed.column
             title, style = column.title, "bold $foreground-muted"
-            if column.sort and column.sort == self.sort:
+            if column in marked:
                 style = "bold $primary"
                 mark = g.down if self.descending else g.up
                 title = f"{title}{mark}" if column.align == "left" else f"{mark}{title}"

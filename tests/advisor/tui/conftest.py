@@ -324,6 +324,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     candidates = _candidates(MODELS)
     knowledge = SimpleNamespace(candidates=candidates)
     monkeypatch.setattr(pipeline, "load_knowledge", lambda *_: knowledge)
+    monkeypatch.setattr(pipeline, "_format_knowledge", lambda *_: knowledge)
     monkeypatch.setattr(pipeline, "estimate_all", _estimate_all)
     monkeypatch.setattr(pipeline, "_sensitivities_of", _sensitivities)
     monkeypatch.setattr(background, "explain", _explain)
