@@ -154,17 +154,16 @@ def entries_of(models: Sequence[Model]) -> tuple[Entry, ...]:
 
 def here_of(ranking: Ranking) -> dict[str, Here]:
     """How every model of a ranking runs, by id; also those folded into others and left out by a filter."""
-    from advisor.core.ranking import fit_name, rank
+    from advisor.core.ranking import best_rows, fit_name
 
     table, scores = ranking.table, ranking.scores
     c = table.candidates
-    rows = rank(table, scores, fold=False).rows
     tokens, low, high = table.tokens_per_s, table.low_tokens_per_s, table.high_tokens_per_s
     ttft, used = table.ttft_s, table.used_bytes.sum(axis=1)
     found = {}
-    for i in rows.tolist():
+    for model_id, i in best_rows(table, scores).items():
         fits = bool(table.fits[i])
-        found[c.model(i).id] = Here(
+        found[model_id] = Here(
             quant=c.quant(i),
             fit=fit_name(table, i),
             score=float(scores.score[i]) if fits else None,

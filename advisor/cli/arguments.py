@@ -160,6 +160,13 @@ def build_parser() -> Parser:
     model.add_argument("name", metavar="NAME")
     _json(model)
 
+    compare = commands.add_parser("compare", help="two to four models side by side on one machine")
+    compare.add_argument(
+        "models", nargs="+", metavar="MODEL[@QUANT]", help="without a quantization: the best one here"
+    )
+    _question(compare)
+    _formats(compare)
+
     _models(commands.add_parser("models", help="all models of the catalog, with filters"))
 
     hardware = commands.add_parser("hardware", help="what the catalog knows of a GPU, CPU, link or memory")

@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         "upgrade": _upgrade,
         "model": _model,
         "models": _models,
+        "compare": _compare,
         "hardware": _hardware,
         "validate": _validate,
         "schema": _schema,
@@ -332,6 +333,12 @@ def _models(arguments: argparse.Namespace) -> int:
     from advisor.cli.models import run_models
 
     return run_models(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from advisor.cli.compare import run_compare
+
+    return run_compare(arguments)
 
 
 def _hardware(arguments: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from advisor.core.filter import Predicate
 from advisor.core.score import Scores
 from advisor.core.sight import RankedRow, Sight, fit_name
 
-__all__ = ["Ranking", "fit_name", "rank"]
+__all__ = ["Ranking", "best_rows", "fit_name", "rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,19 @@ def rank(
     rows, variants = _folded(table, ranked.tolist())
     places = tuple(range(1, len(rows) + 1))
     return Ranking(table, scores, np.array(rows, dtype=np.int64), considered, variants, places)
+
+
+def best_rows(table: EstimateTable, scores: Scores) -> dict[str, int]:
+    """The row of every model by its id, as the ranking would have it if nothing were folded.
+
+    Models that a least speed leaves out are among them, with the best quantization that they have.
+    """
+    everything = replace(table, question=replace(table.question, min_tokens_per_s=0.0))
+    found = {}
+    for asked in (everything, table):
+        for row in rank(asked, scores, fold=False).rows.tolist():
+            found[table.candidates.model(row).id] = row
+    return found
 
 
 def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[tuple[int, ...], ...]]:

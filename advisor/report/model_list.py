@@ -87,7 +87,9 @@ def fit(row: Listed) -> str:
 def row_text(row: Listed) -> str:
     """A row as one line of text, with tabs between its cells."""
     cells = [row.model.name, row.model.organization, f.params(row.model.total_params)]
-    cells += [f"quality {quality(row)}", f"{size_gib(row)} GiB {row.entry.size_quant}"]
+    cells.append(f"quality {quality(row)}")
+    if row.entry.size_bytes is not None:
+        cells.append(f"{f.gib_unit(row.entry.size_bytes)} {row.entry.size_quant}")
     if row.model.not_estimated_because:
         cells.append(f"not estimated, because {row.model.not_estimated_because}")
     if row.here is not None:

@@ -501,46 +501,15 @@ def _model() -> Schema:
 
 
 def _models() -> Schema:
-    here = _object(
-        quant=_TEXT,
-        fit=_FIT,
-        score=_nullable(_SCORE),
-        decode_tokens_per_s=_nullable(_POSITIVE),
-        decode_low_tokens_per_s=_nullable(_POSITIVE),
-        decode_high_tokens_per_s=_nullable(_POSITIVE),
-        ttft_s=_nullable(_POSITIVE),
-        total_bytes=_COUNT,
-        missing_bytes=_COUNT,
-    )
-    row = _object(
-        model=_MODEL,
-        family=_TEXT,
-        moe=_BOOLEAN,
-        modality=_array(_TEXT),
-        tool_use=_nullable(_BOOLEAN),
-        variant_of=_nullable(_TEXT),
-        variant_kind=_nullable(_TEXT),
-        kv_bytes_per_token_f16=_nullable(_AMOUNT),
-        size_quant=_TEXT,
-        size_bytes=_nullable(_COUNT),
-        quality=_SCORE,
-        quality_basis=_one_of("scores", "prior", "scores+prior"),
-        not_estimated_because=_nullable(_TEXT),
-        here=_nullable(here),
-    )
-    return _object(
-        schema={"const": "rig-advice/models/1"},
-        rig=_nullable(_RIG),
-        question=_nullable(_QUESTION),
-        use=_TEXT,
-        filter=_nullable(_TEXT),
-        sort=_TEXT,
-        reverse=_BOOLEAN,
-        total=_COUNT,
-        matching=_COUNT,
-        listed=_COUNT,
-        rows=_array(row),
-    )
+    from advisor.report.model_schemas import models_schema
+
+    return models_schema()
+
+
+def _compare() -> Schema:
+    from advisor.report.model_schemas import compare_schema
+
+    return compare_schema()
 
 
 def _hardware() -> Schema:
@@ -641,6 +610,7 @@ _BUILDERS = {
     "upgrade": _upgrade,
     "model": _model,
     "models": _models,
+    "compare": _compare,
     "hardware": _hardware,
     "validate": _validate,
 }

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from advisor.curves import Curves
     from advisor.model_list import Entry
     from advisor.pipeline import Explanation, Scenario
+    from advisor.side_by_side import SideBySide
     from advisor.tui.differences import Differences
     from advisor.tui.view import View
     from catalog.quality import Quality, Use
+    from catalog.types import Model
     from probes.types import Rig
 
     ModelFacts = tuple[dict[str, Any], Quality]
+    WantedSides = tuple[tuple[str, str | None], ...]
 
 T = TypeVar("T")
 
@@ -160,6 +163,27 @@ def model_facts(model_id: str, use: str) -> ModelFacts:
 
     model = next(m for m in load_models() if m.id == model_id)
     return model_document(model), model_quality(model, cast("Use", use))
+
+
+class Sided(Message):
+    """Models have been lined up, or why not.  ``wanted.of`` is (model id, quantization) for each."""
+
+    def __init__(self, wanted: WantedSides, found: SideBySide | None, error: str | None = None) -> None:
+        super().__init__()
+        self.wanted, self.found, self.error = wanted, found, error
+
+
+def side_by_side(view: View, wanted: WantedSides) -> SideBySide:
+    """Models of a ranking side by side; a quantization that is not ranked is that of the ranking."""
+    from advisor.side_by_side import rows_of_model, side_by_side
+
+    table = view.table
+    models = {m.id: m for m in table.candidates.models}
+    asked: list[tuple[Model, str | None]] = []
+    for model_id, quant in wanted:
+        offered = [table.candidates.quant(i) for i in rows_of_model(table, model_id)]
+        asked.append((models[model_id], quant if quant in offered else None))
+    return side_by_side(view.result, asked)
 
 
 def expected_errors() -> tuple[type[Exception], ...]:

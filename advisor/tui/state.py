@@ -53,6 +53,8 @@ class AppState:
     selected: str | None = None
     """Model id under the cursor."""
     pins: tuple[str, ...] = ()
+    compared_quants: tuple[tuple[str, str], ...] = ()
+    """Model ids with the quantization that the comparison shows instead of the ranking's."""
     scenarios: tuple[str, ...] = ()
     """Edit texts, one per scenario, in the order they were added."""
     differences: Differences | None = None

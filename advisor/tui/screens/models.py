@@ -170,7 +170,7 @@ class ModelsScreen(StateScreen):
             found or ModelList((), 0, False, state.question.use, "", DEFAULT_ORDER, False),
             measured=self._everything_for,
             everything=self._everything,
-            selected=state.browse.selected or state.selected,
+            selected=state.browse.selected,
             pins=frozenset(state.pins),
             empty=empty_lines(state, found),
         )
