@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 
 from advisor.cli import output
 from advisor.cli.exits import Exit, complain
@@ -41,5 +42,5 @@ def run_compare(arguments: argparse.Namespace) -> int:
     elif arguments.markdown:
         output.write(report.compare_markdown(found))
     else:
-        output.write(report.compare_text(found))
+        output.write(report.compare_text(found, shutil.get_terminal_size((120, 40)).columns))
     return Exit.OK if any(side.detail.fits for side in found.sides) else Exit.NOTHING

@@ -249,12 +249,32 @@ def _table(found: SideBySide) -> tuple[list[Column], list[list[str]]]:
     return columns, rows
 
 
-def compare_text(found: SideBySide) -> str:
+def _tables(found: SideBySide, width: int) -> list[str]:
+    """The table, in as few parts as keep to the width: several models beside each other in each."""
+    columns, rows = _table(found)
+    models = range(1, len(columns))
+    parts: list[str] = []
+    for size in range(len(models), 0, -1):
+        groups = [models[i : i + size] for i in range(0, len(models), size)]
+        parts = [
+            text_table(
+                [columns[0], *(columns[i] for i in group)], [[r[0], *(r[i] for i in group)] for r in rows]
+            )
+            for group in groups
+        ]
+        if max(len(line) for part in parts for line in part.split("\n")) <= width:
+            break
+    return parts
+
+
+def compare_text(found: SideBySide, width: int) -> str:
     """The comparison for people and screen readers."""
     table = found.result.ranking.table
     lines = [*rig_lines(found.result.rig, table.machine), question_line(table.question)]
     lines += [f"assumed: {a}" for a in table.machine.assumptions]
-    lines += ["", text_table(*_table(found)), ""]
+    for part in _tables(found, width):
+        lines += ["", part]
+    lines.append("")
     for side in found.sides:
         q = side.quality
         lines += f.paragraph(f"quality of {side.model.name}: {q.basis}: {q.detail} ({q.source})", 0)

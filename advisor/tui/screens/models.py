@@ -157,6 +157,11 @@ class ModelsScreen(StateScreen):
             self._everything = list_models(b.entries, here, state.question.use).rows
         return self._found
 
+    @staticmethod
+    def _matches(state: AppState, text: str) -> bool:
+        entries, here = state.browse.entries or (), state.view.here if state.view else None
+        return bool(list_models(entries, here, state.question.use, text).rows)
+
     def show_state(self, state: AppState) -> None:
         """Draw everything that depends on the state."""
         found = self._list(state)
@@ -166,6 +171,7 @@ class ModelsScreen(StateScreen):
         bar.show(state.browse.filter_text)
         bar.check = partial(check_filter, with_rig=state.view is not None, reason=NO_RIG)
         bar.vocabulary = lambda: vocabulary(state)
+        bar.matches = partial(self._matches, state)
         self.query_one(ModelTable).show(
             found or ModelList((), 0, False, state.question.use, "", DEFAULT_ORDER, False),
             measured=self._everything_for,

@@ -224,4 +224,4 @@ class SidesView(Painted):
             return [*teaching, *wrap(self.said, width, MUTED)]
         chosen = min(self.chosen, len(self.found.sides) - 1)
         lines = compare_lines(self.found.sides, width, self.glyphs, chosen)
-        return [*teaching, *lines] if self.pins > MOST or self.left_out else [*lines, *teaching]
+        return [*teaching, *lines]

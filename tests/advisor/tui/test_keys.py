@@ -19,7 +19,9 @@ from advisor.core.question import RUNTIMES, Question, QuestionError
 from advisor.tui.app import AdvisorApp
 from advisor.tui.routes import ROUTES, screen_class, split_view
 from advisor.tui.screens.base import StateScreen
+from advisor.tui.screens.compare import CompareScreen
 from advisor.tui.screens.help import HelpScreen
+from advisor.tui.screens.models import ModelsScreen
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.rig import RigScreen
 from advisor.tui.screens.toosmall import TooSmallScreen
@@ -296,6 +298,8 @@ async def test_escape_leads_back_from_every_screen(world: SimpleNamespace, settl
             ("w", WhatIfScreen),
             ("i", RigScreen),
             ("m", TopologyScreen),
+            ("M", ModelsScreen),
+            ("v", CompareScreen),
             ("question_mark", HelpScreen),
             ("f1", HelpScreen),
         ):
@@ -442,6 +446,8 @@ def test_every_binding_has_an_id_of_its_own() -> None:
         TopologyScreen,
         HelpScreen,
         TooSmallScreen,
+        ModelsScreen,
+        CompareScreen,
     ]
     bindings = [b for owner in owners for b in owner.__dict__["BINDINGS"]]
     assert all(isinstance(b, Binding) and b.id for b in bindings)
@@ -460,7 +466,7 @@ def test_every_view_has_a_name_keys_to_explain_and_a_text_command(name: str) -> 
 MONKEY_WORDS = """
     up down pageup pagedown home end j k g G enter escape slash s S n w u U c t y i m r v space a x b e q h l
     left right left_square_bracket right_square_bracket question_mark f1 tab shift+tab backspace
-    1 2 3 4 5 6 9 less_than_sign minus colon ctrl+z
+    M 1 2 3 4 5 6 9 less_than_sign minus colon ctrl+z
 """
 MONKEY_KEYS = MONKEY_WORDS.split()
 
