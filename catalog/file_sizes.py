@@ -61,7 +61,7 @@ def _names(column: memoryview) -> list[str]:
     return bytes(column).decode().split("\n")
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def file_sizes(quant: str) -> Mapping[str, int]:
     """Tensor bytes by model id of all estimated models in one GGUF file type (importance matrix assumed).
 

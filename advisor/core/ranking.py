@@ -87,12 +87,13 @@ def best_rows(table: EstimateTable, scores: Scores) -> dict[str, int]:
 
     Models that a least speed leaves out are among them, with the best quantization that they have.
     """
-    everything = replace(table, question=replace(table.question, min_tokens_per_s=0.0))
-    found = {}
-    for asked in (everything, table):
-        for row in rank(asked, scores, fold=False).rows.tolist():
-            found[table.candidates.model(row).id] = row
-    return found
+    asked = [table]
+    if table.question.min_tokens_per_s:
+        asked.insert(0, replace(table, question=replace(table.question, min_tokens_per_s=0.0)))
+    models, model_of = table.candidates.models, table.candidates.model_of
+    return {
+        models[model_of[row]].id: row for one in asked for row in rank(one, scores, fold=False).rows.tolist()
+    }
 
 
 def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[tuple[int, ...], ...]]:

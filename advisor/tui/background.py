@@ -157,12 +157,12 @@ def browse() -> tuple[Entry, ...]:
 
 def model_facts(model_id: str, use: str) -> ModelFacts:
     """What the catalog knows of a model, with the source of every figure."""
-    from advisor.report.model_facts import model_document
+    from advisor.report.model_facts import model_brief
     from catalog.models import load_models
     from catalog.quality import model_quality
 
     model = next(m for m in load_models() if m.id == model_id)
-    return model_document(model), model_quality(model, cast("Use", use))
+    return model_brief(model), model_quality(model, cast("Use", use))
 
 
 class Sided(Message):

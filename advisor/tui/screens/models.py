@@ -174,7 +174,7 @@ class ModelsScreen(StateScreen):
         bar.matches = partial(self._matches, state)
         self.query_one(ModelTable).show(
             found or ModelList((), 0, False, state.question.use, "", DEFAULT_ORDER, False),
-            measured=self._everything_for,
+            measured=((state.browse.entries, state.question.use), state.view),
             everything=self._everything,
             selected=state.browse.selected,
             pins=frozenset(state.pins),

@@ -15,7 +15,6 @@ from advisor.tui.widgets.models import fit_cell, plain
 if TYPE_CHECKING:
     from catalog.quality import Quality
 
-_FILES = ("BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")
 _MOST_VARIANTS = 8
 
 
@@ -99,11 +98,8 @@ def _files(document: dict[str, Any] | None, row: Listed, width: int) -> list[Lin
     if document is None:
         size = row.entry.size_bytes
         return [[], title, [(f"  {row.entry.size_quant} {gib(size)}", "")]] if size is not None else []
-    sizes = {x["quant"]: x["tensor_bytes"] for x in document["quants"]}
     items: list[Line] = [
-        [(f"{q} ", MUTED), (gib(sizes[q]), "")]
-        for q in dict.fromkeys((*_FILES, row.entry.size_quant))
-        if q in sizes
+        [(f"{x['quant']} ", MUTED), (gib(x["tensor_bytes"]), "")] for x in document["quants"]
     ]
     return [[], title, *flow(items, width, gap="  ", indent="  ")] if items else []
 

@@ -77,6 +77,7 @@ class ModelTable(VirtualList[Listed]):
         super().__init__(glyphs, id=id)
         self._needed: dict[str, int] = {}
         self._measured: object = None
+        self._measured_rig: object = None
         self._longest = 24
         self._shown: tuple[Column[Listed], ...] = CATALOG_COLUMNS
 
@@ -84,7 +85,7 @@ class ModelTable(VirtualList[Listed]):
         self,
         found: ModelList,
         *,
-        measured: object,
+        measured: tuple[object, object],
         everything: tuple[Listed, ...],
         selected: str | None,
         pins: frozenset[str],
@@ -94,17 +95,21 @@ class ModelTable(VirtualList[Listed]):
 
         Args:
             found: rows and order.
-            measured: changes when the widths have to be measured again.
+            measured: two parts that change when the widths have to be measured again: those of the
+                catalog's columns, and those of the rig's.
             everything: rows the widths are measured on, so that filtering does not move columns.
             selected: model id under the cursor.
             pins: ids of pinned models.
             empty: lines shown instead of an empty list.
         """
         self._shown = (*CATALOG_COLUMNS, *(RIG_COLUMNS if found.with_rig else ()))
-        if self._measured != measured:
-            self._measured = measured
-            self._needed = widths_of(self._shown, everything, self.glyphs)
+        if self._measured != measured[0]:
+            self._measured = measured[0]
+            self._needed = widths_of(CATALOG_COLUMNS, everything, self.glyphs)
             self._longest = max((cell_len(r.model.name) for r in everything), default=24)
+        if self._measured_rig is not measured[1] and found.with_rig:
+            self._measured_rig = measured[1]
+            self._needed |= widths_of(RIG_COLUMNS, everything, self.glyphs)
         self.pins, self.empty = pins, empty
         self.sort, self.descending = found.sort, ORDERS[found.sort].descending != found.reverse
         self.show_items(found.rows, selected)
