@@ -11,6 +11,7 @@ from advisor.core.estimate import EstimateTable
 from advisor.core.filter import Predicate
 from advisor.core.score import Scores
 from advisor.core.sight import RankedRow, Sight, fit_name
+from catalog.types import Model
 
 __all__ = ["Ranking", "best_rows", "fit_name", "rank"]
 
@@ -57,17 +58,17 @@ def rank(
         fold: variants of one model (base, finetunes, prunes) share the row of its head.
     """
     c = table.candidates
-    n = len(c)
-    merit = np.where(table.fits, scores.score, -table.missing_bytes)
-    slow = table.fits & (table.tokens_per_s < table.question.min_tokens_per_s)
+    fits = table.fits
+    merit = np.where(fits, scores.score, -table.missing_bytes)
+    slow = fits & (table.tokens_per_s < table.question.min_tokens_per_s)
     # Last key is the primary one; ties go to the candidate listed first.
-    order = np.lexsort((np.arange(n), -merit, slow, ~table.fits, c.model_of))
+    order = np.lexsort((-merit, slow, ~fits, c.model_of))
     models = c.model_of[order]
-    first = np.ones(n, dtype=bool)
+    first = np.ones(len(c), dtype=bool)
     first[1:] = models[1:] != models[:-1]
     best = order[first]
     names = np.array([c.models[i].name.lower() for i in c.model_of[best]])
-    ranked = best[np.lexsort((names, -np.round(merit[best], 6), ~table.fits[best]))]
+    ranked = best[np.lexsort((names, -np.round(merit[best], 6), ~fits[best]))]
     considered = len(ranked)
     ranked = ranked[~slow[ranked]]
     if accept is not None:
@@ -102,16 +103,20 @@ def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[t
     The best of the maker's own editions (the head, its refreshes and instruct versions) stands for
     the lineage; where none of them fits or passes the filter, the best of the others.
     """
-    lineages: dict[str, list[int]] = {}
-    for row in ranked:
-        model = table.candidates.model(row)
-        lineages.setdefault(model.variant_of or model.id, []).append(row)
+    models, model_of = table.candidates.models, table.candidates.model_of[ranked].tolist()
+    fits = dict(zip(ranked, table.fits[ranked].tolist(), strict=True))
+    lineages: dict[str, list[tuple[int, Model]]] = {}
+    for row, m in zip(ranked, model_of, strict=True):
+        model = models[m]
+        lineages.setdefault(model.variant_of or model.id, []).append((row, model))
     standing: dict[int, tuple[int, ...]] = {}
-    for rows in lineages.values():
-        own = [row for row in rows if table.candidates.model(row).variant_kind in _OWN_EDITIONS]
-        fitting = [row for row in own if table.fits[row] == table.fits[rows[0]]]
-        best = fitting[0] if fitting else rows[0]
-        standing[best] = tuple(row for row in rows if row != best)
+    for members in lineages.values():
+        best = head = members[0][0]
+        for row, model in members:
+            if model.variant_kind in _OWN_EDITIONS and fits[row] == fits[head]:
+                best = row
+                break
+        standing[best] = tuple(row for row, _ in members if row != best)
     kept = [row for row in ranked if row in standing]
     return kept, tuple(standing[row] for row in kept)
 

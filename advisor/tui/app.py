@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from advisor.core.order import ORDERS
 from advisor.core.question import Question
+from advisor.tui import pauses
 from advisor.tui.background import Measurer, Parsed, Prober, measure_again
 from advisor.tui.controller import Controller
-from advisor.tui.export import SUFFIXES, write_text
+from advisor.tui.export import SUFFIXES, plain_svg, write_text
 from advisor.tui.glyphs import Glyphs, choose
 from advisor.tui.routes import ROUTES, screen_class, split_view
 from advisor.tui.screens.base import Document, StateScreen
@@ -147,6 +149,8 @@ class AdvisorApp(Controller):
         """Say so when the terminal is too small for anything useful."""
         shown = isinstance(self.screen, TooSmallScreen)
         if too_small(event.size) and not shown:
+            if isinstance(self.screen, CommandPalette):
+                self.pop_screen()  # it cannot be moved through where it has no line of its own
             self.push_screen(TooSmallScreen())
         elif not too_small(event.size) and shown:
             self.screen.dismiss()
@@ -212,8 +216,10 @@ class AdvisorApp(Controller):
 
     def set_question(self, question: Question) -> None:
         """Ask another question."""
-        self.set_state(question=question)
+        # The ranking is under way while the new question is drawn.
+        self.state = replace(self.state, question=question)
         self.request_ranking()
+        self.set_state()
         self.request_comparison()
 
     def action_context(self, step: int) -> None:
@@ -326,7 +332,7 @@ class AdvisorApp(Controller):
     def write_view(self, name: str, format_name: str, make: Document | None) -> None:
         """Write what a view shows in a format; without ``make``, a picture of the screen."""
         if make is None:
-            picture = self.export_screenshot(title=f"rig advisor: {name}")
+            picture = plain_svg(self.export_screenshot(title=f"rig advisor: {name}"))
             make = lambda: picture  # noqa: E731
         self.make_document(make, partial(self._write, name, format_name))
 
@@ -420,6 +426,7 @@ def run(
         from probes.rigfile import load_rig
 
         rig = load_rig(rig_path)
+    pauses.starting()
     app = AdvisorApp(question, filter_text=filter_text, order=order, view=view, rig=rig, rig_path=rig_path)
     app.run()
     if app.left_at:

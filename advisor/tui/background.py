@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from textual.message import Message
 
+from advisor.tui.pauses import give_back
+
 if TYPE_CHECKING:
     from advisor.core.question import Question
     from advisor.curves import Curves
@@ -261,7 +263,9 @@ def explain(wanted: Wanted[tuple[str, str]]) -> Explanation:
     model_id, quant = wanted.of
     candidates = pipeline.load_knowledge().candidates
     model = next(m for m in candidates.models if m.id == model_id)
-    return pipeline.explain(wanted.rig, wanted.question, model, quant)
+    found = pipeline.explain(wanted.rig, wanted.question, model, quant)
+    give_back()
+    return found
 
 
 def parse(text: str, rig: Rig) -> Scenario:
@@ -277,7 +281,9 @@ def compare(wanted: Wanted[tuple[str, ...]]) -> Differences:
     from advisor.tui.differences import compare_changes
 
     now = pipeline.Scenario("now", wanted.rig, ())
-    return compare_changes([now, *(parse(text, wanted.rig) for text in wanted.of)], wanted.question)
+    found = compare_changes([now, *(parse(text, wanted.rig) for text in wanted.of)], wanted.question)
+    give_back()
+    return found
 
 
 def curves(wanted: Wanted[tuple[str, str | None, str, tuple[str, ...]]]) -> Curves:

@@ -11,7 +11,7 @@ from textual.app import App
 from textual.worker import get_current_worker
 
 from advisor.core.question import Question
-from advisor.tui import background
+from advisor.tui import background, pauses
 from advisor.tui.background import (
     AbandonedError,
     Compared,
@@ -73,6 +73,7 @@ class Controller(App[None]):
         self._explanations: dict[Wanted[tuple[str, str]], Explanation] = {}
         self._ranking_runs = False
         self._measured_once = False
+        self._started = False
 
     def set_state(self, **changes: Any) -> None:
         """Change the state and draw it on every screen."""
@@ -80,6 +81,12 @@ class Controller(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, StateScreen) and screen.is_mounted:
                 screen.show_state(self.state)
+
+    def _settle(self) -> None:
+        """Once the first ranking is there, or the reason why there is none, the start is over."""
+        if not self._started:
+            self._started = True
+            pauses.started()
 
     def select(self, model_id: str) -> None:
         """Remember the model under the cursor; the screen has drawn it already."""
@@ -128,7 +135,9 @@ class Controller(App[None]):
             probe=replace(self.state.probe, running=False, error=message.error),
             activity="",
         )
-        if message.rig is not None:
+        if message.rig is None:
+            self._settle()
+        else:
             self._measured_once = False
             self.request_ranking()
             self.request_comparison()
@@ -191,6 +200,7 @@ class Controller(App[None]):
     @on(Ranked)
     def _ranked(self, message: Ranked) -> None:
         self._ranking_runs = False
+        self._settle()
         now = (self.state.rig, self.state.question)
         changes: dict[str, Any] = {"view": message.view, "failure": message.error}
         if self.state.activity == _RANKING:

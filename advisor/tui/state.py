@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KV_CYCLE = ("f16", "q8_0", "q4_0")
 """Cache types that ``t`` offers; any other of llama.cpp's can be given on the command line."""
 
-MIN_SPEEDS = (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0)
+MIN_SPEEDS = (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 """Least decode tokens/s that ``+`` and ``-`` go through; 0 for any."""
 
 MIN_CONTEXT, MAX_CONTEXT = 512, 1_048_576
@@ -89,6 +89,23 @@ class Listing:
     total: int = 0
     fitting: int = 0
     """Models that pass the filter and fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many models there are, pass the filter, and fit of those."""
+
+    total: int
+    matching: int
+    fitting: int
+
+
+def counted(state: AppState) -> Counts | None:
+    """The counts of a ranking; ``None`` without one."""
+    if state.view is None:
+        return None
+    rows = state.view.filtered(state.filter_text, state.sort, state.reverse)
+    return Counts(len(state.view.rows), len(rows), sum(r.fits for r in rows))
 
 
 def listing(state: AppState) -> Listing:

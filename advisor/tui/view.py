@@ -169,12 +169,23 @@ class View:
 
         table, scores = ranking.table, ranking.scores
         candidates = table.candidates
-        tokens, low, high = table.tokens_per_s, table.low_tokens_per_s, table.high_tokens_per_s
-        ttft, used, fit = table.ttft_s, table.used_bytes.sum(axis=1), table.fits
+        listed = ranking.rows
+        columns = (
+            table.tokens_per_s[listed],
+            table.low_tokens_per_s[listed],
+            table.high_tokens_per_s[listed],
+            table.ttft_s[listed],
+            scores.score[listed],
+            table.used_bytes[listed].sum(axis=1),
+            table.missing_bytes[listed],
+        )
+        values = zip(*(column.tolist() for column in columns), strict=True)
         rows = []
-        for i, variants in zip(ranking.rows.tolist(), ranking.variants, strict=True):
+        for i, variants, own in zip(listed.tolist(), ranking.variants, values, strict=True):
+            tokens, low, high, ttft, score, used, missing = own
             model = candidates.model(i)
-            fits = bool(fit[i])
+            fit = fit_name(table, i)
+            fits = fit != "none"
             limit = model.context_length
             rows.append(
                 Row(
@@ -184,14 +195,14 @@ class View:
                     name=model.name,
                     quant=candidates.quant(i),
                     moe=model.is_moe,
-                    fit=fit_name(table, i),
-                    score=float(scores.score[i]) if fits else None,
-                    tokens_per_s=float(tokens[i]) if fits else None,
-                    low_tokens_per_s=float(low[i]) if fits else None,
-                    high_tokens_per_s=float(high[i]) if fits else None,
-                    ttft_s=float(ttft[i]) if fits else None,
-                    used_bytes=float(used[i]),
-                    missing_bytes=float(table.missing_bytes[i]),
+                    fit=fit,
+                    score=score if fits else None,
+                    tokens_per_s=tokens if fits else None,
+                    low_tokens_per_s=low if fits else None,
+                    high_tokens_per_s=high if fits else None,
+                    ttft_s=ttft if fits else None,
+                    used_bytes=used,
+                    missing_bytes=missing,
                     total_params=model.total_params,
                     context_tokens=limit,
                     context_exceeds_model=limit is not None and table.question.context > limit,

@@ -24,7 +24,7 @@ from advisor.tui.state import (
     listing,
     question_options,
 )
-from advisor.tui.view import Detail, detail_of, list_document, row_text
+from advisor.tui.view import Detail, Row, View, detail_of, list_document, row_text
 from advisor.tui.widgets.filter_bar import FilterBar
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
@@ -94,6 +94,8 @@ class RankingScreen(StateScreen):
         super().__init__(glyphs)
         self._explain_later: Timer | None = None
         self._shown: object = None
+        self._listed_by: object = None
+        self._detailed: tuple[View, Row, Detail] | None = None
 
     def compose(self) -> ComposeResult:
         """Header, question, filter, list beside the why-pane, strip, keys."""
@@ -124,6 +126,13 @@ class RankingScreen(StateScreen):
         bar = self.query_one(FilterBar)
         bar.matches, bar.vocabulary = self._would_match, self._vocabulary
         bar.show(state.filter_text)
+        listed_by = _listed_by(state)
+        if listed_by != self._listed_by:
+            self._listed_by = listed_by
+            self._show_list(state)
+        self._follow_selection(state)
+
+    def _show_list(self, state: AppState) -> None:
         found = listing(state)
         self.query_one(RankingTable).show(
             found.items,
@@ -134,7 +143,6 @@ class RankingScreen(StateScreen):
             reverse=state.reverse,
             empty=empty_lines(state, found),
         )
-        self._follow_selection(state)
 
     def _follow_selection(self, state: AppState) -> None:
         """Draw the why-pane and strip of the row under the cursor."""
@@ -144,7 +152,7 @@ class RankingScreen(StateScreen):
             pane.show(None, None)
             strip.show(None)
             return
-        detail: Detail = detail_of(state.view.table, row.index, row.variants)
+        detail = self._detail_of(state.view, row)
         explanation = self.advisor.explanation(row.model_id, row.quant)
         strip.show(detail)
         pane.show(detail, explanation)
@@ -157,6 +165,12 @@ class RankingScreen(StateScreen):
             self._explain_later = self.set_timer(
                 EXPLAIN_DELAY_S, lambda: self.advisor.request_explanation(row.model_id, row.quant)
             )
+
+    def _detail_of(self, view: View, row: Row) -> Detail:
+        """The detail of a row, made again for another row or ranking."""
+        if self._detailed is None or self._detailed[:2] != (view, row):
+            self._detailed = (view, row, detail_of(view.table, row.index, row.variants))
+        return self._detailed[2]
 
     @on(RankingTable.Highlighted)
     def _highlighted(self, message: RankingTable.Highlighted) -> None:
@@ -227,6 +241,13 @@ class RankingScreen(StateScreen):
         """The row under the cursor."""
         row = self.query_one(RankingTable).selected
         return row_text(row) if row else None
+
+
+def _listed_by(state: AppState) -> tuple[object, ...]:
+    """What the list depends on: a question that is not answered yet changes nothing in it."""
+    s = state
+    listed = (s.view, s.filter_text, s.sort, s.reverse, s.show_unfit, s.pins)
+    return (*listed, s.selected, s.probe, s.activity, s.failure)
 
 
 def empty_lines(state: AppState, found: Listing) -> tuple[str, ...]:

@@ -122,6 +122,10 @@ class ModelTable(VirtualList[Listed]):
         """The columns of the catalog, and those of the rig where there is one."""
         return place_columns(self._shown, width, self._needed, self._longest)
 
+    def measures(self) -> object:
+        """Widths of the cells."""
+        return (self._shown, dict(self._needed), self._longest)
+
     def draw(self, item: Listed, at_cursor: bool) -> Line:
         """A row; models without an estimate are muted."""
         g = self.glyphs

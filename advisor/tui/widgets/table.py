@@ -66,6 +66,10 @@ class RankingTable(VirtualList[Item]):
         """The columns of the ranking."""
         return place_columns(COLUMNS, width, self._needed, self._longest)
 
+    def measures(self) -> object:
+        """Widths of the cells."""
+        return (dict(self._needed), self._longest)
+
     def draw(self, item: Item, at_cursor: bool) -> Line:
         """A row or the divider."""
         if isinstance(item, Divider):

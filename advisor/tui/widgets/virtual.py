@@ -11,10 +11,10 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.visual import Visual
 
 from advisor.tui.glyphs import UNICODE, Glyphs
-from advisor.tui.lines import MUTED, Line, fit_line, pad, to_content, width_of
+from advisor.tui.lines import MUTED, Line, pad
+from advisor.tui.strips import Inks
 from advisor.tui.widgets.columns import Placed
 
 T = TypeVar("T")
@@ -65,6 +65,8 @@ class VirtualList(ScrollView, Generic[T], can_focus=True):
         self.sort = ""
         self.descending = True
         self.empty: tuple[str, ...] = ()
+        self._inks = Inks(self)
+        self._drawn: tuple[object, ...] | None = None
         self._cursor = 0
         self._placed: tuple[Placed, ...] = ()
         self._placed_for = -1
@@ -79,6 +81,10 @@ class VirtualList(ScrollView, Generic[T], can_focus=True):
     def place(self, width: int) -> tuple[Placed, ...]:
         """The columns for ``width`` cells."""
 
+    def measures(self) -> object:
+        """What the columns were measured to be; the list is drawn again when it changes."""
+        return None
+
     @abstractmethod
     def draw(self, item: T, at_cursor: bool) -> Line:
         """The line of an item."""
@@ -92,13 +98,18 @@ class VirtualList(ScrollView, Generic[T], can_focus=True):
         return item if item is not None and self.key_of(item) is not None else None
 
     def show_items(self, items: tuple[T, ...], selected: str | None) -> None:
-        """Draw these items; the cursor stays on ``selected`` if it is among them."""
+        """Draw these items, if anything changed; the cursor stays on ``selected`` if it is among them."""
         self.items = items
         places = {key: i for i, item in enumerate(items) if (key := self.key_of(item)) is not None}
         if selected in places:
             self._cursor = places[selected]
         else:
             self._cursor = self._nearest(min(self._cursor, max(len(items) - 1, 0)), -1)
+        listed = (self.items, self.pins, self.sort, self.descending, self.empty)
+        drawn = (*listed, self._cursor, self.measures())
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
         self._placed_for = -1
         self.virtual_size = Size(self.size.width, len(items) + 1)
         self._keep_cursor_visible()
@@ -146,6 +157,7 @@ class VirtualList(ScrollView, Generic[T], can_focus=True):
             return
         before, self._cursor = self._cursor, index
         self._keep_cursor_visible()
+        self._drawn = None
         for item in (before, index):
             self.refresh_line(item + 1)
         self._tell(self.Highlighted)
@@ -207,12 +219,7 @@ class VirtualList(ScrollView, Generic[T], can_focus=True):
                 style = "on $block-cursor-blurred-background"
                 if self.has_focus:
                     style = "bold on $primary-muted"
-        line = fit_line(line, width)
-        content = to_content([[*line, (" " * (width - width_of(line)), "")]])
-        if style:
-            content = content.stylize_before(style)
-        strips = Visual.to_strips(self, content, width, 1, self.visual_style, apply_selection=False, pad=True)
-        return strips[0]
+        return self._inks.strip(line, width, style)
 
     def _head(self) -> Line:
         g = self.glyphs

@@ -26,6 +26,7 @@ from advisor.core.placement import Strategy
 from advisor.core.question import USE_CASES, Question
 from advisor.core.score import Scores
 from advisor.core.whatif import WhatIfError
+from advisor.curves import Curve, CurvePoint, Curves
 from advisor.model_list import Entry
 from advisor.tui import background
 from catalog.quality import Quality
@@ -353,6 +354,21 @@ def _by_depth(table: EstimateTable, row: int) -> tuple[tuple[int, float], ...]:
     return (0, rate * 1.1), (1200, rate), (table.question.context, rate * 0.8)
 
 
+def _curves(wanted: Any) -> Curves:
+    """Speed is a half of what is on the axis, less with every scenario; the last point does not fit."""
+    model_id, quant, over, texts = wanted.of
+    model = next(m for m in MODELS if m.id == model_id)
+    drawn = []
+    for at, name in enumerate(("now", *texts)):
+        points = tuple(
+            CurvePoint(x, f"{x:g}", quant or "Q4_K_M", "offload", x / (2 + at), x / 3, x, 0.5, "RAM")
+            for x in (10.0, 20.0, 40.0, 80.0)
+        )
+        unfit = CurvePoint(160.0, "160", quant or "F16", "none", None, None, None, None, None)
+        drawn.append(Curve(name, (*points, unfit), 20.0))
+    return Curves(over, model, quant, wanted.question, tuple(drawn))
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Rig and models; the pipeline answers with the estimates made here."""
@@ -369,7 +385,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(side_by_side, "speeds_by_depth", _by_depth)
     quality = Quality(71.5, "prior", "no published score: expected from size", "made up")
     monkeypatch.setattr(side_by_side, "model_quality", lambda *_, **__: quality)
-    return SimpleNamespace(rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge)
+    monkeypatch.setattr(background, "curves", _curves)
+    return SimpleNamespace(
+        rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge, curves=_curves
+    )
 
 
 def screen_text(app: Any) -> str:

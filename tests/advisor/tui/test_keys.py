@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 import shlex
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 from textual.binding import Binding
-from textual.widgets import Input
 
 from advisor.core.question import RUNTIMES, Question, QuestionError
 from advisor.tui.app import AdvisorApp
@@ -461,43 +459,3 @@ def test_every_view_has_a_name_keys_to_explain_and_a_text_command(name: str) -> 
     assert name == screen.ROUTE
     assert screen.KEY_HELP
     assert screen.text_command is not StateScreen.text_command
-
-
-MONKEY_WORDS = """
-    up down pageup pagedown home end j k g G enter escape slash s S n w u U c t y i m r v space a x b e q h l
-    left right left_square_bracket right_square_bracket question_mark f1 tab shift+tab backspace
-    M 1 2 3 4 5 6 9 less_than_sign minus colon ctrl+z
-"""
-MONKEY_KEYS = MONKEY_WORDS.split()
-
-
-async def test_three_hundred_random_keys_and_sizes_do_no_harm(
-    world: SimpleNamespace, settle: Settle, tmp_path: Path, screen: Screen
-) -> None:
-    app = app_of(world, export_folder=tmp_path)
-    luck = random.Random(20250428)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settle(pilot)
-        for _ in range(300):
-            key = luck.choice(MONKEY_KEYS)
-            # Quitting ends the test; everywhere but in text fields q does that.
-            if key == "q" and not isinstance(app.focused, Input):
-                continue
-            if luck.random() < 0.08:
-                width, height = luck.choice([(80, 24), (120, 40), (60, 16), (59, 15), (200, 60), (100, 30)])
-                await pilot.resize_terminal(width, height)
-            # Not always waiting for the work that a key starts is part of the test.
-            app.simulate_key(key)
-            if luck.random() < 0.3:
-                await pilot.pause()
-        await settle(pilot)
-        await pilot.resize_terminal(80, 24)
-        await settle(pilot)
-        for _ in range(12):
-            if isinstance(app.screen, RankingScreen):
-                break
-            await press(pilot, settle, "escape")
-        assert isinstance(app.screen, RankingScreen)
-        await press(pilot, settle, "escape")
-        assert app.state.filter_text == ""
-        assert "Medium-14B" in screen(app)
