@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SIZE_QUANT = "Q4_K_M"
 """The file type that sizes are listed in; of models published in a format of their own, that format."""
+FEWEST_COMPARED, MOST_COMPARED = 2, 4
+"""How many models of the list are put side by side."""
 _F16_BYTES = 2
 _GIB = 1024**3
 

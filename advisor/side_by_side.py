@@ -15,9 +15,6 @@ from catalog.efficiency import load_efficiencies
 from catalog.quality import Quality, model_quality
 from catalog.types import LookupFailedError, Model
 
-FEWEST, MOST = 2, 4
-"""How many models a comparison takes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Side:

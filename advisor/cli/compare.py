@@ -12,11 +12,15 @@ from advisor.cli.run import has_hardware, print_json, question_of, rig_of
 
 def run_compare(arguments: argparse.Namespace) -> int:
     """Look the models up before the machine, then print them side by side."""
+    from advisor.model_list import FEWEST_COMPARED, MOST_COMPARED
     from catalog.models import find_model
 
     question = question_of(arguments)
-    if not 2 <= len(arguments.models) <= 4:
-        complain(f"compare takes 2 to 4 models, not {len(arguments.models)}: MODEL[@QUANT] MODEL[@QUANT] …")
+    if not FEWEST_COMPARED <= len(arguments.models) <= MOST_COMPARED:
+        complain(
+            f"compare takes {FEWEST_COMPARED} to {MOST_COMPARED} models, not {len(arguments.models)}: "
+            "MODEL[@QUANT] MODEL[@QUANT] …"
+        )
         return Exit.BAD_INPUT
     wanted = []
     for text in arguments.models:

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.worker import get_current_worker
 
+from advisor.model_list import FEWEST_COMPARED, MOST_COMPARED
 from advisor.tui import background
 from advisor.tui.background import AbandonedError, Sided, abandonable
 from advisor.tui.glyphs import Glyphs
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from advisor.tui.background import WantedSides
     from advisor.tui.view import View
     from advisor.tui.widgets.side import SidesView
-
-MOST = 4
 
 
 class CompareScreen(StateScreen):
@@ -101,13 +100,13 @@ class CompareScreen(StateScreen):
     def _wanted(self, state: AppState) -> tuple[WantedSides, tuple[str, ...]]:
         """Models with the quantization chosen for them, and the pinned ones that this runtime lacks."""
         ids = list(state.pins)
-        if len(ids) < 2 and state.selected is not None and state.selected not in ids:
+        if len(ids) < FEWEST_COMPARED and state.selected is not None and state.selected not in ids:
             ids.append(state.selected)
         known = state.view.here if state.view else {}
         quants = dict(state.compared_quants)
         wanted = [(model_id, quants.get(model_id)) for model_id in ids if model_id in known]
         missing = tuple(model_id.split("/")[-1] for model_id in ids if model_id not in known)
-        return tuple(wanted[:MOST]), missing
+        return tuple(wanted[:MOST_COMPARED]), missing
 
     def show_state(self, state: AppState) -> None:
         """Draw a state; what is asked anew is worked out in the background."""

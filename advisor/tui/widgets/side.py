@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from advisor.model_list import FEWEST_COMPARED, MOST_COMPARED
 from advisor.report import side_by_side as report
 from advisor.report.format import gib_unit, milliseconds
 from advisor.report.side_by_side import Fact
-from advisor.side_by_side import MOST, Side, SideBySide
+from advisor.side_by_side import Side, SideBySide
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, Painted, fit_line, pad, width_of, wrap
 from advisor.tui.widgets.bars import SEGMENT_STYLES, Segment, bar
@@ -188,7 +189,7 @@ def compare_lines(
 def teaching_lines(pins: int, left_out: Sequence[str], width: int, glyphs: Glyphs) -> list[Line]:
     """How to choose what is compared, where fewer or more than fit are pinned."""
     lines: list[Line] = []
-    if pins < 2:
+    if pins < FEWEST_COMPARED:
         lines.append([("Compare two to four models", TITLE)])
         lines.append(
             [("  ", ""), ("space", KEY), (" pins a model in the ranking or in the catalog (M),", "")]
@@ -196,8 +197,8 @@ def teaching_lines(pins: int, left_out: Sequence[str], width: int, glyphs: Glyph
         lines.append(
             [("  ", ""), ("v", KEY), (" comes back here; ", ""), ("x", KEY), (" unpins a column", "")]
         )
-    elif pins > MOST:
-        text = f"{glyphs.warning} {pins} models are pinned: these are the first {MOST}; x unpins one"
+    elif pins > MOST_COMPARED:
+        text = f"{glyphs.warning} {pins} models are pinned: these are the first {MOST_COMPARED}; x unpins one"
         lines += wrap(text, width, "$warning")
     for name in left_out:
         lines += wrap(
