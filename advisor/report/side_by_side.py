@@ -208,7 +208,9 @@ def time_facts(sides: Sequence[Side]) -> list[Fact]:
         lambda s: _known(s, s.detail.step_s),
         higher=False,
     )
-    kinds = [k for k in TERM_WORDS if any(t.kind == k for s in sides for t in s.detail.terms)]
+    kinds = [
+        k for k in TERM_WORDS if any(t.kind == k for s in sides if s.detail.fits for t in s.detail.terms)
+    ]
 
     def text(side: Side, kind: str) -> str:
         found = next((t.seconds for t in side.detail.terms if t.kind == kind), None)

@@ -115,6 +115,18 @@ class Drawing:
     def time_bars(self) -> list[Line]:
         """Time per token of all columns on one scale, with the terms in figures."""
         longest = max((s.detail.step_s for s in self.sides if s.detail.fits), default=0.0)
+        if not longest:
+            line: Line = [("Time per token", TITLE), ("  nothing here fits: ", MUTED), ("down", KEY)]
+            return [
+                [*line, (" takes a smaller quantization, ", MUTED)],
+                [
+                    ("  ", ""),
+                    ("[", KEY),
+                    (" half the context, ", MUTED),
+                    ("w", KEY),
+                    (" asks what if", MUTED),
+                ],
+            ]
         total, *terms = report.time_facts(self.sides)
         bars: list[Line] = []
         for i in self.shown:

@@ -245,6 +245,22 @@ async def test_a_model_that_the_runtime_lacks_is_named_and_a_failure_is_said(
         assert isinstance(app.screen, CompareScreen)
 
 
+async def test_where_nothing_fits_the_screen_says_what_is_short_and_what_to_press(
+    world: SimpleNamespace, settle: Settle, screen: Screen
+) -> None:
+    app = app_of(world)
+    async with app.run_test(size=(80, 40)) as pilot:
+        view = await opened(
+            pilot, settle, ("example/Boundless-671B", "example/Vast-235B-A22B-With-A-Rather-Long-Name")
+        )
+        await press(pilot, settle, "right", "up", "up")
+        assert view.found is not None
+        assert not any(side.detail.fits for side in view.found.sides)
+        assert "GiB short" in screen(app)
+        assert "nothing here fits: down takes a smaller quantization" in screen(app)
+        assert "best" not in screen(app).split("Time per token")[0]
+
+
 @pytest.mark.usefixtures("world")
 async def test_before_there_is_a_model_the_screen_does_not_open(settle: Settle) -> None:
     def nothing(_: Any) -> Any:
