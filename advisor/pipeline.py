@@ -38,6 +38,7 @@ from advisor.core.runtimes import RUNTIME
 from advisor.core.score import Scores, score
 from advisor.runtime_rig import machine_on, one_node, rig_on
 from catalog.efficiency import Efficiencies, load_efficiencies
+from catalog.file_sizes import native_file_type
 from catalog.hardware import find_accelerator, match_cpu_family
 from catalog.models import load_models
 from catalog.quality import model_quality, quality_score, quant_loss
@@ -112,15 +113,6 @@ def _use(name: str) -> Use:
 
 
 _LOSSLESS = ("F32", "F16", "BF16")
-_NATIVE_FILE_TYPES = {"MXFP4": "MXFP4_MOE"}
-
-
-def native_file_type(model: Model) -> str | None:
-    """The GGUF file type that keeps a model's published format, where there is one.
-
-    FP8 and INT4 checkpoints have none: packagers expand and quantize them like 16 bit ones.
-    """
-    return _NATIVE_FILE_TYPES.get(model.native_quant or "")
 
 
 @cache

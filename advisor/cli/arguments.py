@@ -111,10 +111,7 @@ def build_parser() -> Parser:
     _filter(rank)
     _order(rank)
     rank.add_argument("--limit", type=int, metavar="N", help="rows to list")
-    output = rank.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    output.add_argument("--csv", action="store_true")
-    output.add_argument("--markdown", action="store_true")
+    _formats(rank)
 
     explain = commands.add_parser("explain", help="why a model runs as it does, with every quantization")
     explain.add_argument("model", metavar="MODEL")
@@ -167,6 +164,15 @@ def build_parser() -> Parser:
     model.add_argument("name", metavar="NAME")
     _json(model)
 
+    compare = commands.add_parser("compare", help="two to four models side by side on one machine")
+    compare.add_argument(
+        "models", nargs="+", metavar="MODEL[@QUANT]", help="without a quantization: the best one here"
+    )
+    _question(compare)
+    _formats(compare)
+
+    _models(commands.add_parser("models", help="all models of the catalog, with filters"))
+
     hardware = commands.add_parser("hardware", help="what the catalog knows of a GPU, CPU, link or memory")
     hardware.add_argument("name", metavar="NAME")
     _json(hardware)
@@ -194,6 +200,31 @@ def build_parser() -> Parser:
     schema = commands.add_parser("schema", help="JSON Schemas of everything printed with --json")
     schema.add_argument("name", nargs="?", metavar="NAME")
     return parser
+
+
+def _models(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
+    _filter(parser)
+    parser.add_argument(
+        "--sort",
+        metavar="NAME",
+        default="quality",
+        help="quality, name, maker, params, active, kind, context, license, release, kv, size; "
+        "on a rig also speed, fit, memory, score",
+    )
+    parser.add_argument("--reverse", action="store_true", help="the other direction")
+    parser.add_argument(
+        "--here", action="store_true", help="with speed and fit on this machine, or on that of --rig"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="rows to list")
+    _formats(parser)
+
+
+def _formats(parser: argparse.ArgumentParser) -> None:
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    shape.add_argument("--csv", action="store_true")
+    shape.add_argument("--markdown", action="store_true")
 
 
 def _json(parser: argparse.ArgumentParser) -> None:

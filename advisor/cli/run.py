@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         "plot": _plot_curves,
         "upgrade": _upgrade,
         "model": _model,
+        "models": _models,
+        "compare": _compare,
         "hardware": _hardware,
         "validate": _validate,
         "schema": _schema,
@@ -344,6 +346,18 @@ def _model(arguments: argparse.Namespace) -> int:
 
         output.write(model_text(document))
     return Exit.OK
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from advisor.cli.models import run_models
+
+    return run_models(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from advisor.cli.compare import run_compare
+
+    return run_compare(arguments)
 
 
 def _hardware(arguments: argparse.Namespace) -> int:

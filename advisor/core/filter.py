@@ -89,21 +89,29 @@ _SCALE = {"": 1.0, "k": 1024.0, "m": 1024.0 * 1024.0, "b": 1.0}
 Predicate = Callable[[Seen], bool]
 
 
-def parse_filter(text: str) -> Predicate:
+def parse_filter(text: str, unknown: Mapping[str, str] | None = None) -> Predicate:
     """A predicate for a filter text; an empty text accepts everything.
+
+    Args:
+        text: the filter.
+        unknown: fields of the language that are not known of these rows, each with the reason.
 
     Raises:
         FilterError: unknown field, bad number or bad value, with the position of the term.
     """
-    terms = [_parse_term(match.group(), match.start()) for match in _TERM.finditer(text.lower())]
+    lacking = unknown or {}
+    terms = [_parse_term(match.group(), match.start(), lacking) for match in _TERM.finditer(text.lower())]
     return lambda row: all(term(row) for term in terms)
 
 
-def _parse_term(term: str, position: int) -> Predicate:
+def _parse_term(term: str, position: int, lacking: Mapping[str, str]) -> Predicate:
     if term[0] in "-!" and len(term) > 1:
-        inner = _parse_term(term[1:], position + 1)
+        inner = _parse_term(term[1:], position + 1, lacking)
         return lambda row: not inner(row)
     comparison = _COMPARISON.match(term)
+    field = comparison.group(1) if comparison else term.partition(":")[0] if ":" in term else ""
+    if field in lacking:
+        raise FilterError(f"{field} is not known here: {lacking[field]}", position)
     if comparison:
         name, operator, value = comparison.groups()
         return _number_term(name, operator, value, position)

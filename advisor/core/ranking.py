@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from advisor.core.score import Scores
 from advisor.core.sight import RankedRow, Sight, fit_name
 from catalog.types import Model
 
-__all__ = ["Ranking", "fit_name", "rank"]
+__all__ = ["Ranking", "best_rows", "fit_name", "rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,20 @@ def rank(
     rows, variants = _folded(table, ranked.tolist())
     places = tuple(range(1, len(rows) + 1))
     return Ranking(table, scores, np.array(rows, dtype=np.int64), considered, variants, places)
+
+
+def best_rows(table: EstimateTable, scores: Scores) -> dict[str, int]:
+    """The row of every model by its id, as the ranking would have it if nothing were folded.
+
+    Models that a least speed leaves out are among them, with the best quantization that they have.
+    """
+    asked = [table]
+    if table.question.min_tokens_per_s:
+        asked.insert(0, replace(table, question=replace(table.question, min_tokens_per_s=0.0)))
+    models, model_of = table.candidates.models, table.candidates.model_of
+    return {
+        models[model_of[row]].id: row for one in asked for row in rank(one, scores, fold=False).rows.tolist()
+    }
 
 
 def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[tuple[int, ...], ...]]:

@@ -7,9 +7,9 @@ from functools import cached_property
 
 from advisor.core.candidates import Floats
 from advisor.core.estimate import EstimateTable
+from advisor.core.model_sight import MODEL_NUMBERS, model_flags, model_text
 from advisor.core.placement import Strategy
 from advisor.core.score import Scores
-from catalog.types import Model
 
 FIT_NAMES = {
     -1: "none",
@@ -92,37 +92,6 @@ class RankedRow:
             return MODEL_NUMBERS[name](self.model)
         return _ROW_NUMBERS[name](self.sight, self.row)
 
-
-def model_text(model: Model) -> str:
-    """What the words of a filter are looked for in."""
-    words = (model.name, model.id, model.organization, model.family, model.architecture, *model.aliases)
-    return " ".join(words).lower()
-
-
-def model_flags(model: Model) -> frozenset[str]:
-    """What ``is:`` knows of a model."""
-    return frozenset(
-        {
-            "moe" if model.is_moe else "dense",
-            model.stage,
-            *(("vision",) if "vision" in model.modality else ()),
-            *(("tools",) if model.tool_use else ()),
-        }
-    )
-
-
-def _year(model: Model) -> float | None:
-    year = model.release_date[:4] if model.release_date else ""
-    return float(year) if year.isdigit() else None
-
-
-MODEL_NUMBERS: Mapping[str, Callable[[Model], float | None]] = {
-    "params": lambda m: m.total_params / 1e9,
-    "active": lambda m: m.active_params / 1e9,
-    "ctx": lambda m: float(m.context_length) if m.context_length else None,
-    "year": _year,
-}
-"""Fields of the filter language that are facts of the catalog."""
 
 _ROW_NUMBERS: Mapping[str, Callable[[Sight, int], float]] = {
     "tok": lambda s, i: float(s.tokens_per_s[i]),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from advisor.curves import Curve, CurvePoint, Curves
 from advisor.report import format as f
-from advisor.report.documents import Document, model_summary, number, question_document
+from advisor.report.documents import Document, number, question_document
+from advisor.report.model_summary import model_summary
 from advisor.report.plot import COLOURS, Axis, Band, Guide, Series, axis_over, chart
 from advisor.report.table import Column, csv_table, shorten, text_table
 from advisor.report.terminal_chart import TerminalCurve, letter, terminal_chart

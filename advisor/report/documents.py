@@ -13,9 +13,9 @@ from advisor.core.ranking import Ranking, fit_name
 from advisor.core.score import Scores
 from advisor.core.timing import Term
 from advisor.pipeline import RankingResult
+from advisor.report.model_summary import model_summary
 from advisor.report.placement_text import STRATEGY_NAMES
 from catalog.quality import quality_basis
-from catalog.types import Model
 from probes.types import Rig
 
 Document = dict[str, Any]
@@ -79,22 +79,6 @@ def rig_summary(rig: Rig, machine: Machine) -> Document:
         ],
         "assumptions": list(machine.assumptions),
         "notes": list(rig.notes),
-    }
-
-
-def model_summary(model: Model) -> Document:
-    """The model in brief."""
-    return {
-        "id": model.id,
-        "name": model.name,
-        "organization": model.organization,
-        "architecture": model.architecture,
-        "total_params": model.total_params,
-        "active_params": model.active_params,
-        "context_length_tokens": model.context_length,
-        "license": model.license,
-        "release_date": model.release_date,
-        "stage": model.stage,
     }
 
 

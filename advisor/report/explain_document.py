@@ -11,7 +11,6 @@ from advisor.pipeline import Explanation
 from advisor.report.documents import (
     Document,
     memory_fields,
-    model_summary,
     number,
     placement_fields,
     question_document,
@@ -22,6 +21,7 @@ from advisor.report.documents import (
 )
 from advisor.report.evidence_text import evidence_fields
 from advisor.report.matrix_text import matrix_fields
+from advisor.report.model_summary import model_summary
 from advisor.report.placement_text import STRATEGY_NAMES
 from advisor.report.roofline import roofline_fields
 

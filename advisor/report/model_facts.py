@@ -98,6 +98,26 @@ def model_document(model: Model) -> Document:
     }
 
 
+def model_brief(model: Model) -> Document:
+    """The part of ``model_document`` that a list shows beside a model: nothing is counted for it.
+
+    Its keys mean the same there; of the file types only the common ones are listed.
+    """
+    from catalog.file_sizes import file_sizes, native_file_type
+
+    own = native_file_type(model)
+    quants = dict.fromkeys([*_COMMON_QUANTS, *([own] if own else [])])
+    sizes = {quant: file_sizes(quant).get(model.id) for quant in quants}
+    return {
+        "state_bytes_per_sequence": cache_shape(model).state_bytes if model.is_counted else None,
+        "quants": [{"quant": q, "tensor_bytes": size} for q, size in sizes.items() if size is not None],
+        "variants": _variants(model),
+        "sources": _sources(model),
+    }
+
+
+_COMMON_QUANTS = ("BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")
+
 _SOURCES = {
     "llmfit": "model list of llmfit 1.1.17 (MIT)",
     "aiconfigurator": "config.json in aiconfigurator-core 0.12.0 (Apache-2.0), else llmfit 1.1.17 (MIT)",

@@ -400,6 +400,18 @@ def _model() -> Schema:
     )
 
 
+def _models() -> Schema:
+    from advisor.report.model_schemas import models_schema
+
+    return models_schema()
+
+
+def _compare() -> Schema:
+    from advisor.report.model_schemas import compare_schema
+
+    return compare_schema()
+
+
 def _hardware() -> Schema:
     return _object(
         schema={"const": "rig-advice/hardware/1"},
@@ -517,6 +529,8 @@ _BUILDERS = {
     "plot": _plot,
     "upgrade": _upgrade,
     "model": _model,
+    "models": _models,
+    "compare": _compare,
     "hardware": _hardware,
     "validate": _validate,
 }

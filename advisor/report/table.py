@@ -58,6 +58,41 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: st
     return "\n".join(lines)
 
 
+NARROWEST_NAME = 22
+"""Cells that names may be cut to before columns are left out."""
+
+
+def fitted_table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    cells: int,
+    dropped_first: Sequence[str],
+    name: int = 1,
+) -> str:
+    """A table no wider than ``cells``: names are cut first, then columns are left out.
+
+    Args:
+        columns: all of them.
+        rows: their cells; not empty.
+        cells: of the terminal.
+        dropped_first: titles of columns in the order in which they go.
+        name: index of the column with the names.
+    """
+    kept = list(range(len(columns)))
+    longest = max(len(row[name]) for row in rows)
+    for dropped in (None, *dropped_first):
+        if dropped is not None:
+            kept = [i for i in kept if columns[i].title != dropped]
+        titles = [columns[i] for i in kept]
+        shown = [[row[i] for i in kept] for row in rows]
+        over = len(text_table(titles, shown).split("\n")[0]) - cells
+        if longest - over >= NARROWEST_NAME:
+            break
+    cut = max(longest - max(over, 0), NARROWEST_NAME)
+    at = kept.index(name)
+    return text_table(titles, [[*row[:at], shorten(row[at], cut), *row[at + 1 :]] for row in shown])
+
+
 def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     """A GitHub-flavoured Markdown table."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from advisor.core.estimate import EstimateTable, machine_at
 from advisor.core.machine import Machine
 from advisor.core.question import Question
@@ -16,7 +14,7 @@ from advisor.report.placement_text import (
     STRATEGY_NAMES,
     STRATEGY_TEXT,
 )
-from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
+from advisor.report.table import Column, csv_table, fitted_table, markdown_table, text_table
 from catalog.quality import quality_basis
 from probes.types import Rig
 
@@ -37,7 +35,6 @@ _RANK_COLUMNS = (
 PRIOR_MARK = "~"
 """Behind a quality that rests on no published score."""
 _DROPPED_FIRST = ("TTFT", "Quality", "Params")
-_NARROWEST_NAME = 22
 
 
 def question_line(q: Question) -> str:
@@ -93,7 +90,7 @@ def rank_text(result: RankingResult, limit: int, columns: int) -> str:
     shown = fitting[:limit]
     body = [rank_cells(ranking, place, row) for place, row in zip(ranking.places, shown, strict=False)]
     if body:
-        lines += ["", _fitted_table(body, columns)]
+        lines += ["", fitted_table(_RANK_COLUMNS, body, columns, _DROPPED_FIRST)]
     else:
         lines += ["", _empty_text(result)]
     missing = [row for row in rows if not table.fits[row]]
@@ -122,22 +119,6 @@ def _empty_text(result: RankingResult) -> str:
     if least and result.ranking.table.fits.any():
         return f"what fits is slower than {least:g} tok/s: lower --min-speed, or see what 'upgrade' finds"
     return "nothing fits: try a smaller context, --kv-type q8_0, or fewer --users"
-
-
-def _fitted_table(body: Sequence[Sequence[str]], width: int) -> str:
-    """The ranking no wider than ``width``: names are cut first, then columns are left out."""
-    kept = list(range(len(_RANK_COLUMNS)))
-    for dropped in (None, *_DROPPED_FIRST):
-        if dropped is not None:
-            kept = [i for i in kept if _RANK_COLUMNS[i].title != dropped]
-        titles = [_RANK_COLUMNS[i] for i in kept]
-        rows = [[cells[i] for i in kept] for cells in body]
-        over = len(text_table(titles, rows).split("\n")[0]) - width
-        longest = max(len(cells[1]) for cells in body)
-        if longest - over >= _NARROWEST_NAME:
-            break
-    cut = max(longest - max(over, 0), _NARROWEST_NAME)
-    return text_table(titles, [[row[0], shorten(row[1], cut), *row[2:]] for row in rows])
 
 
 def rank_cells(ranking: Ranking, place: int, row: int) -> tuple[str, ...]:

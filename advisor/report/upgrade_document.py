@@ -7,13 +7,13 @@ from advisor.pipeline import machine_of
 from advisor.report.documents import (
     Document,
     memory_fields,
-    model_summary,
     number,
     question_document,
     rig_summary,
     sensitivity_fields,
     speed_fields,
 )
+from advisor.report.model_summary import model_summary
 from advisor.report.upgrade_names import option_name, what_if_command
 from advisor.upgrade.options import Option
 from advisor.upgrade.outcome import Outcome, Reach

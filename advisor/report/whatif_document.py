@@ -9,13 +9,13 @@ from advisor.core.ranking import fit_name
 from advisor.pipeline import Comparison, Scenario, network_of
 from advisor.report.documents import (
     Document,
-    model_summary,
     number,
     question_document,
     rig_summary,
     sensitivity_fields,
     speed_fields,
 )
+from advisor.report.model_summary import model_summary
 
 
 def what_if_document(c: Comparison) -> Document:

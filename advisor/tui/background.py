@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from textual.message import Message
 
@@ -18,10 +18,17 @@ from advisor.tui.pauses import give_back
 if TYPE_CHECKING:
     from advisor.core.question import Question
     from advisor.curves import Curves
+    from advisor.model_list import Entry
     from advisor.pipeline import Explanation, Scenario
+    from advisor.side_by_side import SideBySide
     from advisor.tui.differences import Differences
     from advisor.tui.view import View
+    from catalog.quality import Quality, Use
+    from catalog.types import Model
     from probes.types import Rig
+
+    ModelFacts = tuple[dict[str, Any], Quality]
+    WantedSides = tuple[tuple[str, str | None], ...]
 
 T = TypeVar("T")
 
@@ -132,6 +139,53 @@ class Compared(Message):
     ) -> None:
         super().__init__()
         self.wanted, self.differences, self.error = wanted, differences, error
+
+
+class Browsed(Message):
+    """The catalog has been read, or why not."""
+
+    def __init__(self, entries: tuple[Entry, ...] | None, error: str | None = None) -> None:
+        super().__init__()
+        self.entries, self.error = entries, error
+
+
+def browse() -> tuple[Entry, ...]:
+    """Every model of the catalog, for the list."""
+    from advisor.model_list import entries_of
+    from catalog.models import load_models
+
+    return entries_of(load_models())
+
+
+def model_facts(model_id: str, use: str) -> ModelFacts:
+    """What the catalog knows of a model, with the source of every figure."""
+    from advisor.report.model_facts import model_brief
+    from catalog.models import load_models
+    from catalog.quality import model_quality
+
+    model = next(m for m in load_models() if m.id == model_id)
+    return model_brief(model), model_quality(model, cast("Use", use))
+
+
+class Sided(Message):
+    """Models have been lined up, or why not.  ``wanted.of`` is (model id, quantization) for each."""
+
+    def __init__(self, wanted: WantedSides, found: SideBySide | None, error: str | None = None) -> None:
+        super().__init__()
+        self.wanted, self.found, self.error = wanted, found, error
+
+
+def side_by_side(view: View, wanted: WantedSides) -> SideBySide:
+    """Models of a ranking side by side; a quantization that is not ranked is that of the ranking."""
+    from advisor.side_by_side import rows_of_model, side_by_side
+
+    table = view.table
+    models = {m.id: m for m in table.candidates.models}
+    asked: list[tuple[Model, str | None]] = []
+    for model_id, quant in wanted:
+        offered = [table.candidates.quant(i) for i in rows_of_model(table, model_id)]
+        asked.append((models[model_id], quant if quant in offered else None))
+    return side_by_side(view.result, asked)
 
 
 def expected_errors() -> tuple[type[Exception], ...]:

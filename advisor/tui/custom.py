@@ -13,7 +13,7 @@ from advisor.tui.lines import Painted
 from advisor.tui.screens.base import StateScreen
 from advisor.tui.settings import glyphs_of, theme_of
 from advisor.tui.themes import OWN
-from advisor.tui.widgets.table import RankingTable
+from advisor.tui.widgets.virtual import VirtualList
 
 
 class PlainScrollBar(ScrollBarRender):
@@ -51,7 +51,7 @@ class Customized(Controller):
             if isinstance(screen, StateScreen):
                 screen.glyphs = self.glyphs
             for widget in screen.walk_children(Widget):
-                if isinstance(widget, Painted | RankingTable):
+                if isinstance(widget, Painted | VirtualList):
                     widget.glyphs = self.glyphs
                     widget.repaint()
                 if widget.show_vertical_scrollbar:

@@ -219,4 +219,5 @@ def conflict(binding_id: str, key: str, own: Mapping[str, str], bound: Sequence[
 
 def _together(one: Bound, other: Bound) -> bool:
     """The list has the keys of its screen as well."""
-    return {one.owner, other.owner} == {"RankingScreen", "RankingTable"}
+    owners = {one.owner, other.owner}
+    return "VirtualList" in owners and bool(owners & {"RankingScreen", "ModelsScreen"})

@@ -59,6 +59,21 @@ ROUTES: dict[str, Route] = {
             "theme, units, what is asked first, and the keys",
             "settings:SettingsScreen",
         ),
+        Route(
+            "models",
+            "M",
+            "Models",
+            "all models of the catalog, also those that do not run here",
+            "models:ModelsScreen",
+        ),
+        Route(
+            "compare",
+            "v",
+            "Compare",
+            "two to four pinned models side by side",
+            "compare:CompareScreen",
+            "model",
+        ),
     )
 }
 

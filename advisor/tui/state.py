@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from advisor.core.order import ORDERS
 from advisor.core.question import USE_CASES, Question
 from advisor.core.runtimes import RUNTIME
+from advisor.tui.browse import Browse
 from advisor.tui.view import Row, View
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class AppState:
     selected: str | None = None
     """Model id under the cursor."""
     pins: tuple[str, ...] = ()
+    compared_quants: tuple[tuple[str, str], ...] = ()
+    """Model ids with the quantization that the comparison shows instead of the ranking's."""
     scenarios: tuple[str, ...] = ()
     """Edit texts, one per scenario, in the order they were added."""
     differences: Differences | None = None
@@ -60,6 +63,8 @@ class AppState:
     """What runs in the background, in words; empty when nothing does."""
     failure: str | None = None
     """Why there is no ranking."""
+    browse: Browse = field(default_factory=Browse)
+    """The models screen."""
 
 
 @dataclass(frozen=True, slots=True)

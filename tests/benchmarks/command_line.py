@@ -21,6 +21,7 @@ COMMANDS = {
     "import numpy": ["-c", "import numpy"],
     "--version": ["-m", "advisor", "--version"],
     "probe --json": ["-m", "advisor", "probe", "--json"],
+    "models --json": ["-m", "advisor", "models", "--json"],
     "rank --json": ["-m", "advisor", "rank", "--json"],
     "rank (text)": ["-m", "advisor", "rank"],
     "explain --json": ["-m", "advisor", "explain", "llama 3.1 8b", "--json"],

@@ -76,13 +76,13 @@ class RankingScreen(StateScreen):
         ("/", "filter; Esc clears it"),
         ("s  S", "next sort order, reverse (or click a column)"),
         ("n", "show models that do not fit, and by how much"),
-        ("Space", "pin a model to the top"),
+        ("Space", "pin a model to the top; v compares the pinned ones"),
         ("Ctrl+↑ ↓", "scroll the why-pane"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", id="ranking.filter"),
         Binding("escape", "clear_filter", "Clear filter", id="ranking.clear_filter", show=False),
-        Binding("space,v", "pin", "Pin", id="ranking.pin"),
+        Binding("space", "pin", "Pin", id="ranking.pin"),
         Binding("s", "app.sort", "Sort", id="ranking.sort"),
         Binding("S", "app.reverse", "Reverse", id="ranking.reverse"),
         Binding("n", "app.unfit", "Not fitting", id="ranking.unfit"),

@@ -1,9 +1,10 @@
-"""The columns of the ranking table: cells, widths, and which of them go when there is no room."""
+"""Columns of a list: widths, and which of them go when there is no room; and those of the ranking."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len
 
@@ -17,15 +18,21 @@ WIDE_INTERVAL = 1.5
 more certain than it is."""
 
 
+R = TypeVar("R")
+
+
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column.  ``priority`` 0 is never dropped; higher numbers go first."""
+class Column(Generic[R]):
+    """One column.  ``priority`` 0 is never dropped; higher numbers go first.
+
+    The column with the key ``name`` takes what the others leave.
+    """
 
     key: str
     title: str
     align: str
     priority: int
-    cell: Callable[[Row, Glyphs], str]
+    cell: Callable[[R, Glyphs], str]
     min_width: int
     sort: str | None = None
 
@@ -68,7 +75,7 @@ def name_cell(row: Row, width: int, glyphs: Glyphs) -> tuple[str, str]:
     return name, pad(suffix, width - cell_len(name))
 
 
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[Column[Row], ...] = (
     Column("place", "#", "right", 0, lambda r, _: str(r.place), 3, "score"),
     Column("name", "Model", "left", 0, lambda r, _: r.name, 16, "name"),
     Column("moe", "", "left", 4, lambda r, _: "MoE" if r.moe else "", 3, "active"),
@@ -93,33 +100,35 @@ MARKER = 2
 class Placed:
     """A column with its width and the x where it starts."""
 
-    column: Column
+    column: Column[Any]
     x: int
     width: int
 
 
-def widths_of(rows: Sequence[Row], glyphs: Glyphs) -> dict[str, int]:
+def widths_of(columns: Sequence[Column[R]], rows: Sequence[R], glyphs: Glyphs) -> dict[str, int]:
     """Cells that the widest cell of each column needs."""
     return {
         c.key: max([c.min_width, *(cell_len(c.cell(row, glyphs)) for row in rows)])
-        for c in COLUMNS
+        for c in columns
         if c.key != "name"
     }
 
 
-def place_columns(width: int, needed: dict[str, int], longest_name: int = 40) -> tuple[Placed, ...]:
+def place_columns(
+    columns: Sequence[Column[Any]], width: int, needed: dict[str, int], longest_name: int = 40
+) -> tuple[Placed, ...]:
     """Choose columns for ``width`` cells; the model name takes what is left.
 
     Columns go by priority until the name has room; no chosen column is narrower than its cells.
     """
-    chosen = list(COLUMNS)
+    chosen = list(columns)
     wanted = min(max(longest_name, 16), _NAME_WANTED)
 
-    def name_width(columns: list[Column]) -> int:
+    def name_width(columns: list[Column[Any]]) -> int:
         fixed = sum(needed.get(c.key, c.min_width) for c in columns if c.key != "name")
         return width - MARKER - fixed - (len(columns) - 1)
 
-    for priority in sorted({c.priority for c in COLUMNS if c.priority}, reverse=True):
+    for priority in sorted({c.priority for c in columns if c.priority}, reverse=True):
         if name_width(chosen) >= wanted:
             break
         chosen = [c for c in chosen if c.priority != priority]

@@ -80,9 +80,19 @@ class FilterBar(Vertical):
     class Left(Message):
         """The list has the keys again."""
 
-    def __init__(self, glyphs: Glyphs = UNICODE, *, text: str = "", id: str | None = None) -> None:
+    def __init__(
+        self,
+        glyphs: Glyphs = UNICODE,
+        *,
+        text: str = "",
+        placeholder: str = PLACEHOLDER,
+        id: str | None = None,
+    ) -> None:
         super().__init__(id=id)
         self.glyphs = glyphs
+        self.placeholder = placeholder
+        self.check: Callable[[str], object] = parse_filter
+        """Raises a ``FilterError`` for what cannot be understood of these rows."""
         self.applied = text
         self.vocabulary: Callable[[], Vocabulary] = Vocabulary
         """Values and words to complete to; asked only while somebody types."""
@@ -95,7 +105,7 @@ class FilterBar(Vertical):
             yield Static(_MARK, id="filter-mark", markup=False)
             yield FilterInput(
                 self.applied,
-                placeholder=PLACEHOLDER,
+                placeholder=self.placeholder,
                 id="filter",
                 compact=True,
                 select_on_focus=False,
@@ -172,7 +182,7 @@ class FilterBar(Vertical):
         text = event.value.strip()
         found = self.completions(event.value)
         try:
-            parse_filter(text)
+            self.check(text)
         except FilterError as error:
             # A term that is only unfinished is no error: what is offered says how it goes on.
             if found:
@@ -190,7 +200,7 @@ class FilterBar(Vertical):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         try:
-            parse_filter(event.value)
+            self.check(event.value.strip())
         except FilterError:
             return
         self._apply(event.value.strip())

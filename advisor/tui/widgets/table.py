@@ -1,89 +1,38 @@
-"""The ranking table: a virtual list that draws only the lines on the screen."""
+"""The ranking table: one line per model, pins, and a divider before what does not fit."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from textual import events
-from textual.binding import Binding, BindingType
-from textual.geometry import Size
-from textual.message import Message
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
-
 from advisor.core.order import ORDERS
-from advisor.report.format import sizes_in, titled
+from advisor.report.format import sizes_in
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.keys import own_key
 from advisor.tui.lines import MUTED, Line, pad
 from advisor.tui.state import Divider, Item
-from advisor.tui.strips import Inks
 from advisor.tui.view import Row
-from advisor.tui.widgets.columns import Placed, name_cell, place_columns, widths_of
+from advisor.tui.widgets.columns import COLUMNS, Placed, name_cell, place_columns, widths_of
+from advisor.tui.widgets.virtual import VirtualList
 
 FIT_STYLES = {"full": "$success", "offload": "$warning", "cpu": "$warning", "none": "$foreground-muted"}
 
 
-class RankingTable(ScrollView, can_focus=True):
+class RankingTable(VirtualList[Item]):
     """One line per model, with a cursor, pins and a divider before what does not fit."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", id="table.up", show=False),
-        Binding("down,j", "move(1)", "Down", id="table.down", show=False),
-        Binding("pageup", "page(-1)", "Page up", id="table.page_up", show=False),
-        Binding("pagedown", "page(1)", "Page down", id="table.page_down", show=False),
-        Binding("home,g", "edge(-1)", "First", id="table.first", show=False),
-        Binding("end,G", "edge(1)", "Last", id="table.last", show=False),
-        Binding("enter", "open", "Why", id="table.open"),
-    ]
-
-    class Highlighted(Message):
-        """The cursor is on another model."""
-
-        def __init__(self, model_id: str) -> None:
-            super().__init__()
-            self.model_id = model_id
-
-    class Opened(Message):
-        """Enter, or a click on the row under the cursor."""
-
-        def __init__(self, model_id: str) -> None:
-            super().__init__()
-            self.model_id = model_id
-
-    class SortWanted(Message):
-        """A click on a column head."""
-
-        def __init__(self, sort: str) -> None:
-            super().__init__()
-            self.sort = sort
-
     def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.glyphs = glyphs
-        self.items: tuple[Item, ...] = ()
-        self.pins: frozenset[str] = frozenset()
-        self.sort = "score"
-        self.reverse = False
-        self.empty: tuple[str, ...] = ()
-        self._inks = Inks(self)
-        self._cursor = 0
+        super().__init__(glyphs, id=id)
         self._needed: dict[str, int] = {}
         self._measured: object = None
         self._longest = 24
-        self._placed: tuple[Placed, ...] = ()
-        self._placed_for = -1
 
     def repaint(self) -> None:
         """Draw again with other glyphs: the widths of the columns may differ."""
         self._measured = None
-        self._placed_for = -1
-        self.refresh()
+        super().repaint()
 
     @property
     def selected(self) -> Row | None:
         """The row under the cursor."""
-        item = self.items[self._cursor] if 0 <= self._cursor < len(self.items) else None
+        item = self.at_cursor
         return item if isinstance(item, Row) else None
 
     def show(
@@ -111,152 +60,29 @@ class RankingTable(ScrollView, can_focus=True):
         if self._measured is not all_rows:
             self._measured = all_rows
             with sizes_in(self.glyphs.units):
-                self._needed = widths_of(all_rows, self.glyphs)
+                self._needed = widths_of(COLUMNS, all_rows, self.glyphs)
             self._longest = max((len(r.name) + 4 * bool(r.variants) for r in all_rows), default=24)
-        before = self._drawn()
-        self.items, self.pins, self.sort, self.reverse, self.empty = items, pins, sort, reverse, empty
-        places = {item.model_id: i for i, item in enumerate(items) if isinstance(item, Row)}
-        if selected in places:
-            self._cursor = places[selected]
-        else:
-            self._cursor = self._nearest(min(self._cursor, max(len(items) - 1, 0)), -1)
-        if self._drawn() == before:
-            return
-        self._placed_for = -1
-        self.virtual_size = Size(self.size.width, len(items) + 1)
-        self._keep_cursor_visible()
-        self.refresh()
+        self.pins, self.empty = pins, empty
+        self.sort, self.descending = sort, ORDERS[sort].descending != reverse
+        self.show_items(items, selected)
 
-    def _drawn(self) -> tuple[object, ...]:
-        """All that the lines are made of."""
-        listed = (self.items, self.pins, self.sort, self.reverse, self.empty)
-        return (*listed, self._cursor, self._needed, self._longest)
+    def key_of(self, item: Item) -> str | None:
+        """The model of a row."""
+        return item.model_id if isinstance(item, Row) else None
 
-    def on_resize(self) -> None:
-        """Keep the cursor on the screen."""
-        self._keep_cursor_visible()
+    def place(self, width: int) -> tuple[Placed, ...]:
+        """The columns of the ranking."""
+        return place_columns(COLUMNS, width, self._needed, self._longest)
 
-    def _columns(self) -> tuple[Placed, ...]:
-        """The columns for the present width, which is known for certain only when drawing."""
-        if self._placed_for != self.size.width:
-            self._placed_for = self.size.width
-            self._placed = place_columns(self.size.width - 1, self._needed, self._longest)
-        return self._placed
+    def measures(self) -> object:
+        """Widths of the cells."""
+        return (dict(self._needed), self._longest)
 
-    # The head stays where it is: line 0 of the screen is the head, the others scroll below it.
-
-    def _page(self) -> int:
-        return max(self.size.height - 1, 1)
-
-    def _keep_cursor_visible(self) -> None:
-        top = round(self.scroll_y)
-        if self._cursor < top:
-            top = self._cursor if self._cursor > 1 else 0
-        elif self._cursor >= top + self._page():
-            top = self._cursor - self._page() + 1
-        top = min(top, max(len(self.items) - self._page(), 0))
-        if top != round(self.scroll_y):
-            self.scroll_to(y=top, animate=False, force=True)
-
-    def _nearest(self, index: int, direction: int) -> int:
-        """The row at ``index``, or the next one in ``direction``, or the one on the other side."""
-        for step in (direction, -direction):
-            i = index
-            while 0 <= i < len(self.items):
-                if isinstance(self.items[i], Row):
-                    return i
-                i += step
-        return 0
-
-    def _go(self, index: int, direction: int) -> None:
-        index = self._nearest(min(max(index, 0), len(self.items) - 1), direction)
-        if index == self._cursor or not self.items:
-            return
-        before, self._cursor = self._cursor, index
-        self._keep_cursor_visible()
-        for item in (before, index):
-            self.refresh_line(item + 1)
-        if self.selected:
-            self.post_message(self.Highlighted(self.selected.model_id))
-
-    def action_move(self, step: int) -> None:
-        """Move the cursor by rows."""
-        self._go(self._cursor + step, step)
-
-    def action_page(self, step: int) -> None:
-        """Move the cursor by pages."""
-        self._go(self._cursor + step * max(self._page() - 1, 1), step)
-
-    def action_edge(self, step: int) -> None:
-        """Move to the first or last row."""
-        self._go(0 if step < 0 else len(self.items) - 1, -step)
-
-    def action_open(self) -> None:
-        """Ask for the explanation of the row."""
-        if self.selected:
-            self.post_message(self.Opened(self.selected.model_id))
-
-    def on_click(self, event: events.Click) -> None:
-        """Head: sort.  Row: select, and open when it was selected already."""
-        if event.y == 0:
-            for placed in self._columns():
-                if placed.x <= event.x <= placed.x + placed.width and placed.column.sort:
-                    self.post_message(self.SortWanted(placed.column.sort))
-            return
-        index = event.y - 1 + round(self.scroll_y)
-        if not (0 <= index < len(self.items) and isinstance(self.items[index], Row)):
-            return
-        if index == self._cursor:
-            self.action_open()
-        else:
-            self._go(index, 1)
-
-    def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
-        with sizes_in(self.glyphs.units):
-            return self._strip(y)
-
-    def _strip(self, y: int) -> Strip:
-        width = self.size.width
-        index = y - 1 + round(self.scroll_y)
-        style = ""
-        if y == 0:
-            line = self._head()
-        elif not self.items and 1 <= y - 1 <= len(self.empty):
-            line = [(pad(self.empty[y - 2], width, "center"), MUTED)]
-        elif 0 <= index < len(self.items):
-            item = self.items[index]
-            if isinstance(item, Divider):
-                line = self._divider(item, width)
-            else:
-                at_cursor = index == self._cursor
-                line = self._row(item, at_cursor)
-                if at_cursor:
-                    style = "on $block-cursor-blurred-background"
-                    if self.has_focus:
-                        style = "bold on $primary-muted"
-        else:
-            line = []
-        return self._inks.strip(line, width, style)
-
-    def _head(self) -> Line:
-        g = self.glyphs
-        line: Line = [("  ", "")]
-        columns = self._columns()
-        # Place and score are one order: the mark is at the score where there is room for it.
-        marked = [p.column for p in columns if p.column.sort == self.sort][-1:]
-        for n, placed in enumerate(columns):
-            column = placed.column
-            title, style = titled(column.title), "bold $foreground-muted"
-            if column in marked:
-                descending = ORDERS[self.sort].descending != self.reverse
-                style = "bold $primary"
-                mark = g.down if descending else g.up
-                title = f"{title}{mark}" if column.align == "left" else f"{mark}{title}"
-                if len(title) > placed.width:
-                    title = titled(column.title)
-            line += [(" " if n else "", ""), (pad(title, placed.width, column.align), style)]
-        return line
+    def draw(self, item: Item, at_cursor: bool) -> Line:
+        """A row or the divider."""
+        if isinstance(item, Divider):
+            return self._divider(item, self.size.width)
+        return self._row(item, at_cursor)
 
     def _divider(self, item: Divider, width: int) -> Line:
         rule = self.glyphs.rule
@@ -268,10 +94,7 @@ class RankingTable(ScrollView, can_focus=True):
 
     def _row(self, row: Row, at_cursor: bool) -> Line:
         g = self.glyphs
-        line: Line = [
-            (g.cursor if at_cursor else " ", "$primary"),
-            (g.pin if row.model_id in self.pins else " ", "$accent"),
-        ]
+        line = self.marker(row.model_id, at_cursor)
         for n, placed in enumerate(self._columns()):
             column = placed.column
             if column.key == "name":

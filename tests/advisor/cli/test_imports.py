@@ -35,6 +35,7 @@ def imported_by(*arguments: str) -> set[str]:
         (("topology", "--json"), ("textual", "rich", "numpy", "cpuinfo")),
         (("schema", "rank"), ("textual", "rich", "pynvml")),
         (("rig", "--gpu", "RTX 4090", "--json"), ("textual", "rich", "numpy", "pynvml")),
+        (("models", "--json"), ("textual", "rich", "numpy", "pynvml", "cpuinfo")),
         (("rank", "--json"), ("textual", "rich", "cpuinfo")),
     ],
 )

@@ -82,3 +82,10 @@ def test_any_text_is_a_filter_or_a_filter_error(text: str) -> None:
     except FilterError:
         return
     assert predicate(row()) in (True, False)
+
+
+def test_a_field_that_these_rows_lack_is_refused_with_the_reason() -> None:
+    with pytest.raises(FilterError, match="tok is not known here: rank first") as caught:
+        parse_filter("qwen -tok>3", {"tok": "rank first"})
+    assert caught.value.position == 6
+    assert parse_filter("qwen params<40", {"tok": "rank first"})(row())

@@ -19,20 +19,21 @@ import numpy as np
 import pytest
 from textual.worker import WorkerCancelled
 
-from advisor import pipeline
+from advisor import pipeline, side_by_side
 from advisor.core.candidates import Candidates, build_candidates
 from advisor.core.estimate import EstimateTable, bottleneck
 from advisor.core.evidence import DeviceEvidence, Evidence, Narrower
 from advisor.core.machine import Device, Machine
 from advisor.core.placement import Strategy
 from advisor.core.placement_matrix import Cell, PlacementMatrix, QuantRow, Way
-from advisor.core.question import Question
+from advisor.core.question import USE_CASES, Question
 from advisor.core.remedies import Remedies, Remedy
 from advisor.core.roofline import Dot, Roofline
 from advisor.core.score import Scores
 from advisor.core.spread import Basis
 from advisor.core.whatif import WhatIfError
 from advisor.curves import Curve, CurvePoint, Curves
+from advisor.model_list import Entry
 from advisor.tui import background
 from catalog.quality import Quality
 from catalog.types import Model, Role
@@ -62,6 +63,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.002)
     monkeypatch.setattr("advisor.tui.screens.ranking.EXPLAIN_DELAY_S", 0.01)
     monkeypatch.setenv("RIG_ADVISOR_CONFIG", str(tmp_path / "settings.toml"))
+    monkeypatch.setattr("advisor.tui.screens.models.FACTS_DELAY_S", 0.01)
     monkeypatch.setenv("RIG_ADVISOR_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("RIG_ADVISOR_ASCII", "0")
 
@@ -397,6 +399,39 @@ def _parse(text: str, rig: Rig) -> pipeline.Scenario:
     raise WhatIfError(f"unknown change {text.split()[0]!r}; use one of: ram, add-gpu")
 
 
+UNKNOWN_MODEL = replace(_model("Odd-9B", 9, 32), not_estimated_because="its layout is not understood")
+
+
+def _browse() -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            model=model,
+            kv_bytes_per_token=4096.0 * len(model.layers),
+            size_quant="Q4_K_M",
+            size_bytes=None if model.not_estimated_because else round(model.total_params * 4.85 / 8),
+            quality={use: 30.0 + len(model.layers) / 2 + n for n, use in enumerate(USE_CASES)},
+            quality_basis="scores" if model.is_moe else "prior",
+        )
+        for model in (*MODELS, UNKNOWN_MODEL)
+    )
+
+
+def _model_facts(model_id: str, use: str) -> Any:
+    model = next(m for m in (*MODELS, UNKNOWN_MODEL) if m.id == model_id)
+    document = {
+        "state_bytes_per_sequence": 0,
+        "quants": [{"quant": q, "tensor_bytes": round(model.total_params * b / 8)} for q, b in BITS.items()],
+        "variants": [{"id": m.id, "kind": "finetune"} for m in MODELS if m.variant_of == model_id],
+        "sources": [{"figures": "shape and identity", "source": "made up for tests"}],
+    }
+    return document, Quality(71.5, "prior", "no published score: expected from size", f"made up for {use}")
+
+
+def _by_depth(table: EstimateTable, row: int) -> tuple[tuple[int, float], ...]:
+    rate = float(table.tokens_per_s[row])
+    return (0, rate * 1.1), (1200, rate), (table.question.context, rate * 0.8)
+
+
 def _curves(wanted: Any) -> Curves:
     """Speed is a half of what is on the axis, less with every scenario; the last point does not fit."""
     model_id, quant, over, texts = wanted.of
@@ -423,6 +458,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(pipeline, "_sensitivities_of", _sensitivities)
     monkeypatch.setattr(background, "explain", _explain)
     monkeypatch.setattr(background, "parse", _parse)
+    monkeypatch.setattr(background, "browse", _browse)
+    monkeypatch.setattr(background, "model_facts", _model_facts)
+    monkeypatch.setattr(side_by_side, "speeds_by_depth", _by_depth)
+    quality = Quality(71.5, "prior", "no published score: expected from size", "made up")
+    monkeypatch.setattr(side_by_side, "model_quality", lambda *_, **__: quality)
     monkeypatch.setattr(background, "curves", _curves)
     return SimpleNamespace(
         rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge, curves=_curves

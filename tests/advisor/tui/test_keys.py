@@ -17,7 +17,9 @@ from advisor.core.question import RUNTIMES, Question, QuestionError
 from advisor.tui.app import AdvisorApp
 from advisor.tui.routes import ROUTES, screen_class, split_view
 from advisor.tui.screens.base import StateScreen
+from advisor.tui.screens.compare import CompareScreen
 from advisor.tui.screens.help import HelpScreen
+from advisor.tui.screens.models import ModelsScreen
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.rig import RigScreen
 from advisor.tui.screens.toosmall import TooSmallScreen
@@ -26,6 +28,7 @@ from advisor.tui.screens.whatif import WhatIfInput, WhatIfScreen
 from advisor.tui.screens.why import WhyScreen
 from advisor.tui.widgets.filter_bar import FilterInput
 from advisor.tui.widgets.table import RankingTable
+from advisor.tui.widgets.virtual import VirtualList
 
 Settle = Callable[[Any], Awaitable[None]]
 Screen = Callable[[Any], str]
@@ -293,6 +296,8 @@ async def test_escape_leads_back_from_every_screen(world: SimpleNamespace, settl
             ("w", WhatIfScreen),
             ("i", RigScreen),
             ("m", TopologyScreen),
+            ("M", ModelsScreen),
+            ("v", CompareScreen),
             ("question_mark", HelpScreen),
             ("f1", HelpScreen),
         ):
@@ -429,7 +434,7 @@ async def test_palette_offers_the_themes(world: SimpleNamespace, settle: Settle)
 def test_every_binding_has_an_id_of_its_own() -> None:
     owners = [
         AdvisorApp,
-        RankingTable,
+        VirtualList,
         FilterInput,
         WhatIfInput,
         RankingScreen,
@@ -439,6 +444,8 @@ def test_every_binding_has_an_id_of_its_own() -> None:
         TopologyScreen,
         HelpScreen,
         TooSmallScreen,
+        ModelsScreen,
+        CompareScreen,
     ]
     bindings = [b for owner in owners for b in owner.__dict__["BINDINGS"]]
     assert all(isinstance(b, Binding) and b.id for b in bindings)
