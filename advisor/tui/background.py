@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from advisor.pipeline import Explanation, Scenario
     from advisor.tui.differences import Differences
     from advisor.tui.view import View
+    from advisor.upgrade.ask import Asked, Tell
+    from advisor.upgrade.reach import UpgradeResult
+    from advisor.upgrade.spend import SpendResult
     from probes.types import Rig
 
 T = TypeVar("T")
@@ -134,12 +137,13 @@ class Compared(Message):
 
 def expected_errors() -> tuple[type[Exception], ...]:
     """Failures whose text is meant for the user; anything else is a defect."""
+    from advisor.core.goals import UpgradeError
     from advisor.core.question import QuestionError
     from advisor.core.whatif import WhatIfError
     from catalog.types import CatalogError, LookupFailedError
     from probes.types import RigError
 
-    return (RigError, LookupFailedError, CatalogError, WhatIfError, QuestionError)
+    return (RigError, LookupFailedError, CatalogError, WhatIfError, QuestionError, UpgradeError)
 
 
 def probe_here(on_step: Callable[[str, str], None]) -> Rig:
@@ -214,3 +218,10 @@ def curves(wanted: Wanted[tuple[str, str | None, str, tuple[str, ...]]]) -> Curv
     now = pipeline.Scenario("now", wanted.rig, ())
     scenarios = [now, *(parse(text, wanted.rig) for text in texts)]
     return curves_of(scenarios, wanted.question, model, over, quant)
+
+
+def upgrade(wanted: Wanted[Asked], tell: Tell) -> UpgradeResult | SpendResult:
+    """The changes that reach the goals, or what the parts are best spent on."""
+    from advisor.upgrade.ask import answer, understand
+
+    return answer(understand(wanted.of, wanted.question), wanted.rig, wanted.question, tell)
