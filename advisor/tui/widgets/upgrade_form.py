@@ -81,6 +81,10 @@ class FormField(Input):
             event.prevent_default()
             self.post_message(self.Step(self.field, 1 if event.character == "+" else -1))
 
+    def on_blur(self) -> None:
+        """Show the beginning of a text that is longer than the field."""
+        self.cursor_position = 0
+
     def action_cursor_right(self, select: bool = False) -> None:
         """One to the right; at the end, take the completion."""
         if self.completion and not select and self.cursor_position >= len(self.value):
@@ -175,7 +179,7 @@ class UpgradeForm(Vertical):
         self.field(field_name(n, "model")).focus()
 
     def follow_models(self, goal_of: Callable[[str], str | None]) -> None:
-        """Where a goal has another model and its speed is still that of the one before, a speed of its own."""
+        """A goal with another model gets a speed of its own, unless one was typed."""
         before = texts_of(self._shown or Asked())
         for n in range(self.goals):
             model, speed = self.field(field_name(n, "model")), self.field(field_name(n, "speed"))

@@ -54,6 +54,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
     monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.002)
     monkeypatch.setattr("advisor.tui.screens.ranking.EXPLAIN_DELAY_S", 0.01)
+    monkeypatch.setattr("advisor.tui.upgrade_search.SEARCH_DELAY_S", 0.005)
     monkeypatch.setenv("RIG_ADVISOR_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("RIG_ADVISOR_ASCII", "0")
 
