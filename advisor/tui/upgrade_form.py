@@ -83,8 +83,10 @@ def goal_for(state: AppState, model: str | None) -> str | None:
     row = state.view.row(model) or next((r for r in state.view.rows if r.name == model), None)
     if row is None:
         return None
+    from advisor.upgrade.outcome import present_speed
+
     target = USE_CASES[state.question.use].decode_target_tokens_per_s
-    return f"{row.name}>={sensible_speed(row.tokens_per_s, target):g}"
+    return f"{row.name}>={sensible_speed(present_speed(state.view.table, row.model_id), target):g}"
 
 
 def first_asked(state: AppState) -> Asked:

@@ -151,6 +151,18 @@ def _good_quants(model: Model) -> tuple[str, ...]:
     return good or (max(offered, key=lambda name: bits[name]),)
 
 
+def present_speed(table: EstimateTable, model_id: str) -> float | None:
+    """Tokens/s of a model of a ranking with the quantization that a goal without one would take: the
+    fastest that fits of those with ``LEAST_BITS``, 8 x bytes / parameters; ``None`` where none fits."""
+    c = table.candidates
+    number = next((n for n, model in enumerate(c.models) if model.id == model_id), None)
+    if number is None:
+        return None
+    good = c.file_bytes * 8 >= LEAST_BITS * c.models[number].total_params
+    speeds = table.tokens_per_s[(c.model_of == number) & table.fits & good]
+    return float(speeds.max()) if len(speeds) else None
+
+
 class Evaluator:
     """Exact estimates of options for goals, each once."""
 

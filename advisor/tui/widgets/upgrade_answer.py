@@ -52,6 +52,9 @@ class UpgradeAnswer(Vertical):
         """The picture goes where the list would have no room."""
         width, height = self.app.size
         self.query_one(UpgradeFront).display = width >= _PICTURE_FROM[0] and height >= _PICTURE_FROM[1]
+        if self.table.says_notes != (width < _PICTURE_FROM[0]):
+            self.table.says_notes = width < _PICTURE_FROM[0]
+            self.table.repaint()
 
     def show(self, answer: Answer | None, progress: str, *, failed: bool) -> None:
         """Draw an answer; the last one stays while the next is looked for."""
@@ -74,6 +77,7 @@ class UpgradeAnswer(Vertical):
 
     def _follow(self) -> None:
         """Draw what follows the cursor."""
+        self.table.repaint()
         change = self.table.selected
         command = self.command_of(change) if change is not None else ""
         for pane in self.query(UpgradeDetail):
@@ -81,8 +85,9 @@ class UpgradeAnswer(Vertical):
         self.query_one(UpgradeFront).show(self.answer, change)
 
     def scroll_pane(self, step: int) -> None:
-        """Scroll the pane while the list keeps the focus."""
-        self.query_one("#upgrade-why").scroll_relative(y=4 * step, animate=False)
+        """Scroll what is beside the list, or below it, while the list keeps the focus."""
+        for pane in ("#upgrade-why", "#upgrade-scroll"):
+            self.query_one(pane).scroll_relative(y=4 * step, animate=False)
 
     def next_sort(self) -> None:
         """The next order."""

@@ -235,6 +235,8 @@ class ChangeTable(Painted, can_focus=True):
         super().__init__(glyphs, id=id)
         self.answer: Answer | None = None
         self.failed = False
+        self.says_notes = False
+        """Whether remarks and notes stand below the list, as there is no pane for them."""
         self.sort, self.reverse = "found", False
         self.cursor = 0
         self.changes: tuple[Change, ...] = ()
@@ -266,6 +268,13 @@ class ChangeTable(Painted, can_focus=True):
             )  # fmt: skip
             self._at = {n: line + len(lines) for n, line in at.items()}
             lines = [*lines, *listed]
+        if self.says_notes and self.answer is not None and not self.failed:
+            chosen = self.selected.remarks if self.selected else ()
+            said = [
+                wrap(text, width - 2, MUTED, "   ", f" {self.glyphs.dot} ")
+                for text in (*chosen, *self.answer.notes)
+            ]
+            below = [*below, [], *(line for lines_of in said for line in lines_of)]
         return in_glyphs([*lines, *below], self.glyphs)
 
     def on_focus(self) -> None:

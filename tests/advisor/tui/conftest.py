@@ -40,6 +40,7 @@ from probes.types import (
     SystemInfo,
     unknown,
 )
+from tests.advisor.tui.made_up_upgrades import upgrades_of
 
 GIB = 1024**3
 HERE = Path(__file__).parent
@@ -329,7 +330,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(pipeline, "_sensitivities_of", _sensitivities)
     monkeypatch.setattr(background, "explain", _explain)
     monkeypatch.setattr(background, "parse", _parse)
-    return SimpleNamespace(rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge)
+    made = SimpleNamespace(rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge)
+    monkeypatch.setattr(background, "upgrade", upgrades_of(made, _said))
+    return made
 
 
 def screen_text(app: Any) -> str:

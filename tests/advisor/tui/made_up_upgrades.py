@@ -36,11 +36,17 @@ def upgrades_of(world: SimpleNamespace, said: Callable[[Any], Any]) -> Callable[
     ram = Part("ram", "2x64GB:DDR5-5600", 310.0)
     card = Part("gpu", "Example 24GB", 700.0, 350.0)
     memory = replace(world.rig.memory, total_bytes=said(128 * GIB))
-    machine = replace(world.make_rig(4), name="machine")
+
+    def faster(gpus: int, rate: float) -> Any:
+        rig = world.make_rig(gpus)
+        cards = tuple(replace(a, bandwidth_bytes_per_s=said(rate)) for a in rig.accelerators)
+        return replace(rig, accelerators=cards)
+
+    machine = replace(faster(4, 1150e9), name="machine")
     things = (
         (Option((ram,)), replace(world.rig, memory=memory), ()),
         (Option((card,)), world.make_rig(2), ("2 GPUs: check slots, lanes and power supply",)),
-        (Option((card, card)), world.make_rig(3), ("3 GPUs: check slots, lanes and power supply",)),
+        (Option((card, card)), faster(3, 1300e9), ("3 GPUs: check slots, lanes and power supply",)),
         (Option((Part("machine", "Example Studio 96GB", 2900.0, 200.0),)), machine, ()),
     )
 

@@ -30,8 +30,7 @@ from advisor.tui.widgets.upgrade_columns import columns_for, place_columns
 from advisor.tui.widgets.upgrade_form import FormField, UpgradeForm
 from advisor.tui.widgets.upgrade_list import ChangeTable
 from advisor.upgrade.ask import Asked
-from probes.types import Fact
-from tests.advisor.tui.made_up_upgrades import PRICES, upgrades_of
+from tests.advisor.tui.made_up_upgrades import PRICES
 
 Settle = Callable[[Any], Awaitable[None]]
 Screen = Callable[[Any], str]
@@ -43,8 +42,9 @@ HUGE = "Huge-70B-Instruct"
 @pytest.fixture
 def asked(world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was searched for."""
+    assert world.rig  # its answers are in place
     found: list[Any] = []
-    answers = upgrades_of(world, lambda value: Fact(value, "made up for tests", "reported"))
+    answers = background.upgrade
 
     def upgrade(wanted: Any, tell: Callable[[str], None]) -> Any:
         found.append(wanted)
@@ -145,14 +145,15 @@ async def test_ascii_screens_hold_nothing_but_ascii(
 
 @pytest.mark.parametrize("width", range(60, 201, 4))
 def test_no_number_is_cut_at_any_width(world: SimpleNamespace, width: int, prices: str) -> None:
-    upgrade = upgrades_of(world, lambda value: Fact(value, "made up for tests", "reported"))
     for options in (
         Asked((f"{HUGE}>=6",)),
         Asked((f"{HUGE}>=6",), prices=prices),
         Asked(parts="Example 24GB"),
         Asked(prices=prices, budget=1000.0),
     ):
-        answer = answer_of(upgrade(background.Wanted(world.rig, Question(), options), lambda _: None))
+        answer = answer_of(
+            background.upgrade(background.Wanted(world.rig, Question(), options), lambda _: None)
+        )
         assert answer.listed
         for glyphs in (UNICODE, ASCII):
             placed = place_columns(columns_for(answer), answer.listed, width, glyphs)
@@ -425,7 +426,7 @@ async def test_a_search_tells_its_progress_and_gives_way_to_the_next(
 ) -> None:
     ended: list[str] = []
     go_on = threading.Event()
-    answers = upgrades_of(world, lambda value: Fact(value, "made up for tests", "reported"))
+    answers = background.upgrade
 
     def slow(wanted: Any, tell: Callable[[str], None]) -> Any:
         if wanted.of.goals[0].endswith(">=6"):
@@ -479,17 +480,17 @@ async def test_moving_sorting_and_the_mouse(world: SimpleNamespace, settle: Sett
             assert table.selected is not None
             assert f"│ {table.selected.name}" in screen(app), "the pane is about the change under the cursor"
         await press(pilot, settle, "s")
-        assert names(app) == as_found[::-1], "fastest first"
+        assert names(app) == [as_found[n] for n in (1, 2, 0)], "fastest first"
         assert table.selected is not None
         assert table.selected.name == as_found[0], "the cursor stays on its change"
         await press(pilot, settle, "S")
-        assert names(app) == as_found
+        assert names(app) == [as_found[n] for n in (0, 2, 1)]
         assert table.answer is not None
         placed = place_columns(columns_for(table.answer), table.changes, table.size.width, UNICODE)
         speed = next(p for p in placed if p.column.key == "speed")
         await pilot.click(ChangeTable, offset=(speed.x, 0))
         await settle(pilot)
-        assert names(app) == as_found[::-1]
+        assert names(app) == [as_found[n] for n in (1, 2, 0)]
         await pilot.click(ChangeTable, offset=(5, 1))
         await settle(pilot)
         assert table.cursor == 0
@@ -568,6 +569,7 @@ async def test_the_view_is_copied_exported_and_linked_to(
         assert app.state.upgrade == before
         assert field(app, "prices").value == prices
         again.open_with("--nonsense 3")
+        await settle(pilot)
         assert any("--nonsense" in n.message for n in app._notifications)
 
 
