@@ -7,7 +7,8 @@ from typing import Any
 
 from advisor.report import format as f
 from advisor.report.table import Column, csv_table, markdown_table
-from advisor.report.upgrade_rows import Answer, Change, GoalFacts, TopModel, answer_of
+from advisor.report.upgrade_answer import answer_of
+from advisor.report.upgrade_rows import Answer, Change, GoalFacts, TopModel
 from advisor.upgrade.reach import UpgradeResult
 from advisor.upgrade.spend import SpendResult
 

@@ -9,9 +9,10 @@ from advisor.report import format as f
 from advisor.report.sensitivity import gains
 from advisor.report.table import Column, shorten, text_table
 from advisor.report.text import question_line
+from advisor.report.upgrade_answer import held
 from advisor.report.upgrade_document import gained
 from advisor.report.upgrade_names import option_name, what_if_command
-from advisor.report.upgrade_rows import TOP_MODELS, VERDICTS, held
+from advisor.report.upgrade_rows import TOP_MODELS, VERDICTS
 from advisor.upgrade.options import Option
 from advisor.upgrade.outcome import Outcome, Reach
 from advisor.upgrade.prices import PriceList

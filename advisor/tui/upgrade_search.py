@@ -104,7 +104,7 @@ class UpgradeSearch(StateScreen):
                 self.post_message(Progressed(wanted, text))
 
         def find() -> tuple[UpgradeResult | SpendResult, Answer]:
-            from advisor.report.upgrade_rows import answer_of
+            from advisor.report.upgrade_answer import answer_of
 
             result = background.upgrade(wanted, tell)
             return result, answer_of(result)

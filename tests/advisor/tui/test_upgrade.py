@@ -18,7 +18,7 @@ from textual.binding import Binding
 from advisor.__main__ import main
 from advisor.cli.arguments import build_parser
 from advisor.core.question import Question
-from advisor.report.upgrade_rows import answer_of
+from advisor.report.upgrade_answer import answer_of
 from advisor.tui import background
 from advisor.tui.app import AdvisorApp
 from advisor.tui.background import AbandonedError
