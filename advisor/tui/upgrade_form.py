@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from advisor.core.goals import parse_goal
 from advisor.core.question import USE_CASES
-from advisor.upgrade.ask import Asked, AskedError, amount_of_money, next_speed, sensible_speed, whole_number
+from advisor.upgrade.ask import (
+    Asked,
+    AskedError,
+    amount_of_money,
+    next_speed,
+    present_speed,
+    sensible_speed,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from advisor.tui.state import AppState
@@ -83,8 +91,6 @@ def goal_for(state: AppState, model: str | None) -> str | None:
     row = state.view.row(model) or next((r for r in state.view.rows if r.name == model), None)
     if row is None:
         return None
-    from advisor.upgrade.outcome import present_speed
-
     target = USE_CASES[state.question.use].decode_target_tokens_per_s
     return f"{row.name}>={sensible_speed(present_speed(state.view.table, row.model_id), target):g}"
 

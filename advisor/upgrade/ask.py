@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from advisor.core.goals import EXAMPLE, UpgradeError
 
 if TYPE_CHECKING:
+    from advisor.core.estimate import EstimateTable
     from advisor.core.question import Question
     from advisor.upgrade.outcome import Goal
     from advisor.upgrade.prices import PriceList
@@ -27,6 +28,9 @@ Tell = Callable[[str], None]
 
 FIELDS = ("goal", "parts", "cards", "slots", "budget", "prices")
 """The options of ``upgrade`` that say what is searched."""
+
+LEAST_BITS = 4.0
+"""Bits per weight from which a quantization is taken for a goal that names none."""
 
 
 class AskedError(UpgradeError):
@@ -242,3 +246,15 @@ def sensible_speed(now_tokens_per_s: float | None, target_tokens_per_s: float) -
     if now_tokens_per_s is None or now_tokens_per_s < target_tokens_per_s:
         return target_tokens_per_s
     return next_speed(now_tokens_per_s * 1.5 * (1 - 1e-6), 1)
+
+
+def present_speed(table: EstimateTable, model_id: str) -> float | None:
+    """Tokens/s of a model of a ranking with the quantization that a goal without one would take: the
+    fastest that fits of those with ``LEAST_BITS``, 8 x bytes / parameters; ``None`` where none fits."""
+    c = table.candidates
+    number = next((n for n, model in enumerate(c.models) if model.id == model_id), None)
+    if number is None:
+        return None
+    good = c.file_bytes * 8 >= LEAST_BITS * c.models[number].total_params
+    speeds = table.tokens_per_s[(c.model_of == number) & table.fits & good]
+    return float(speeds.max()) if len(speeds) else None

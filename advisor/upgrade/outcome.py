@@ -14,13 +14,11 @@ from advisor.core.goals import parse_goal
 from advisor.core.question import Question
 from advisor.core.whatif import WhatIfError
 from advisor.pipeline import is_offered, machine_for, resolve_quant
+from advisor.upgrade.ask import LEAST_BITS
 from advisor.upgrade.options import Option
 from catalog.efficiency import Efficiencies
 from catalog.types import LookupFailedError, Model
 from probes.types import Rig, RigError
-
-LEAST_BITS = 4.0
-"""Bits per weight from which a quantization is taken for a goal that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +147,6 @@ def _good_quants(model: Model) -> tuple[str, ...]:
     bits = {name: sum(weights_for(model, name).values()) * 8 / model.total_params for name in offered}
     good = tuple(name for name in offered if bits[name] >= LEAST_BITS)
     return good or (max(offered, key=lambda name: bits[name]),)
-
-
-def present_speed(table: EstimateTable, model_id: str) -> float | None:
-    """Tokens/s of a model of a ranking with the quantization that a goal without one would take: the
-    fastest that fits of those with ``LEAST_BITS``, 8 x bytes / parameters; ``None`` where none fits."""
-    c = table.candidates
-    number = next((n for n, model in enumerate(c.models) if model.id == model_id), None)
-    if number is None:
-        return None
-    good = c.file_bytes * 8 >= LEAST_BITS * c.models[number].total_params
-    speeds = table.tokens_per_s[(c.model_of == number) & table.fits & good]
-    return float(speeds.max()) if len(speeds) else None
 
 
 class Evaluator:

@@ -89,9 +89,8 @@ class UpgradeScreen(UpgradeSearch):
         )
 
     def on_mount(self) -> None:
-        """Draw, and fill the goal in."""
+        """Complete names; the base class, whose handler follows, draws."""
         self.query_one(UpgradeForm).names = self._names
-        super().on_mount()
 
     def _names(self) -> Sequence[str]:
         view = self.advisor.state.view
@@ -106,7 +105,7 @@ class UpgradeScreen(UpgradeSearch):
             asked = first_asked(state)
             if asked != state.upgrade:
                 self.advisor.set_state(upgrade=asked)
-                return
+                state = self.advisor.state  # which screens that are being mounted are not told of
         self.query_one(HardwareHeader).show(state)
         self.query_one(StatusLine).show(state)
         if not self.begun or state.rig is None:

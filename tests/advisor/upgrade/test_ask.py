@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 
 from advisor.core.question import Question
 from advisor.pipeline import load_knowledge, rank_rig
-from advisor.upgrade.ask import Asked, AskedError, answer, asked_of, next_speed, sensible_speed, understand
-from advisor.upgrade.outcome import present_speed, read_goals
+from advisor.upgrade.ask import (
+    Asked,
+    AskedError,
+    answer,
+    asked_of,
+    next_speed,
+    present_speed,
+    sensible_speed,
+    understand,
+)
+from advisor.upgrade.outcome import read_goals
 from advisor.upgrade.reach import search_catalog
 from probes.types import Rig
 
