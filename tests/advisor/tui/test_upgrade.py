@@ -273,6 +273,23 @@ async def test_escape_drops_what_was_typed_then_goes_back(
         assert isinstance(app.screen, RankingScreen)
 
 
+@pytest.mark.usefixtures("asked")
+async def test_fields_and_keys_can_be_clicked(world: SimpleNamespace, settle: Settle) -> None:
+    app = app_of(world)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, settle)
+        await pilot.click("#upgrade-goal-0-speed")
+        await settle(pilot)
+        assert app.focused is field(app, "goal-0-speed")
+        await press(pilot, settle, *"9", "enter")
+        assert app.state.upgrade.goals == (f"{HUGE}>=9",)
+        x = app.screen.query_one("#keys").render().plain.index("tok/s")  # type: ignore[attr-defined]
+        await pilot.click("#keys", offset=(x, 0))
+        await press(pilot, settle)
+        await settle(pilot)
+        assert app.state.upgrade.goals == (f"{HUGE}>=10",)
+
+
 async def test_other_fields_step_too(world: SimpleNamespace, asked: list[Any], settle: Settle) -> None:
     app = app_of(world)
     async with app.run_test(size=(80, 24)) as pilot:
