@@ -43,6 +43,7 @@ class UpgradeScreen(UpgradeSearch):
     KEY_HELP = (
         ("↑ ↓  j k", "move through the changes"),
         ("Enter", "show the change in What if, with all it changes"),
+        ("1 - 9", "type the tok/s wanted; Enter searches"),
         ("+  -", "ask for more or less tok/s (in a field: step it)"),
         ("Tab  f", "to the form; Enter there searches, Esc leaves it"),
         ("a  x", "add a goal that has to hold as well; take the last one away"),
@@ -55,6 +56,10 @@ class UpgradeScreen(UpgradeSearch):
         Binding("f,slash", "form", "Form", id="upgrade.form"),
         Binding("plus,equals_sign", "step_goal(1)", "More tok/s", id="upgrade.more"),
         Binding("minus", "step_goal(-1)", "Less tok/s", id="upgrade.less"),
+        *(
+            Binding(str(n), f"type_speed('{n}')", "tok/s", id=f"upgrade.digit_{n}", show=False)
+            for n in range(1, 10)
+        ),
         Binding("a", "add_goal", "Add a goal", id="upgrade.add_goal"),
         Binding("x", "remove_goal", "Remove a goal", id="upgrade.remove_goal"),
         Binding("s", "sort", "Sort", id="upgrade.sort"),
@@ -213,6 +218,12 @@ class UpgradeScreen(UpgradeSearch):
         """More or less tok/s for the first goal."""
         if self.query_one(UpgradeForm).goals:
             self._step(field_name(0, "speed"), step)
+
+    def action_type_speed(self, digit: str) -> None:
+        """Begin to type the speed of the first goal."""
+        form = self.query_one(UpgradeForm)
+        if form.goals:
+            form.field(field_name(0, "speed")).begin(digit)
 
     def action_add_goal(self) -> None:
         """The goal of the selected model, or one more to be typed."""

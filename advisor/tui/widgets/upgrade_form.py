@@ -81,8 +81,16 @@ class FormField(Input):
             event.prevent_default()
             self.post_message(self.Step(self.field, 1 if event.character == "+" else -1))
 
+    def begin(self, text: str) -> None:
+        """Take the focus with a text to go on typing."""
+        self.select_on_focus = False
+        self.screen.set_focus(self)
+        self.value = text
+        self.cursor_position = len(text)
+
     def on_blur(self) -> None:
         """Show the beginning of a text that is longer than the field."""
+        self.select_on_focus = True
         self.cursor_position = 0
 
     def action_cursor_right(self, select: bool = False) -> None:

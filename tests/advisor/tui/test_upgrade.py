@@ -199,6 +199,21 @@ async def test_plus_and_minus_step_the_speed_from_the_list(
         assert field(app, "goal-0-speed").value == "8"
 
 
+async def test_a_number_typed_in_the_list_is_the_speed_wanted(
+    world: SimpleNamespace, asked: list[Any], settle: Settle
+) -> None:
+    app = app_of(world)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, settle)
+        await pilot.press("1", "7")
+        await press(pilot, settle, "enter")
+        assert asked[-1].of.goals == (f"{HUGE}>=17",)
+        assert isinstance(app.focused, ChangeTable)
+        assert len(names(app)) == 3
+        await press(pilot, settle, "x", "9")
+        assert isinstance(app.focused, ChangeTable), "without a goal there is no speed to type"
+
+
 async def test_the_search_follows_the_question(
     world: SimpleNamespace, asked: list[Any], settle: Settle
 ) -> None:
@@ -281,7 +296,7 @@ async def test_fields_and_keys_can_be_clicked(world: SimpleNamespace, settle: Se
         await pilot.click("#upgrade-goal-0-speed")
         await settle(pilot)
         assert app.focused is field(app, "goal-0-speed")
-        await press(pilot, settle, *"9", "enter")
+        await press(pilot, settle, "end", "backspace", "9", "enter")
         assert app.state.upgrade.goals == (f"{HUGE}>=9",)
         x = app.screen.query_one("#keys").render().plain.index("tok/s")  # type: ignore[attr-defined]
         await pilot.click("#keys", offset=(x, 0))
