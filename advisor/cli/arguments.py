@@ -385,4 +385,7 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
     add("--slots", type=int, metavar="N", help="slots for GPUs, those that are taken included")
     add("--limit", type=int, metavar="N", help="changes to list")
     _question(parser)
-    _json(parser)
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    shape.add_argument("--csv", action="store_true", help="the changes as rows for a spreadsheet")
+    shape.add_argument("--markdown", action="store_true", help="the changes as a table for a text")

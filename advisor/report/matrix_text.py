@@ -64,7 +64,7 @@ def by_worth(m: PlacementMatrix, ways: list[int]) -> list[int]:
 
 def remarks(m: PlacementMatrix, ways: list[int]) -> list[str]:
     """What the cells need said."""
-    found = ["tok/s, as 80 % interval where it is wide; +GiB: short of memory"]
+    found = [f.titled("tok/s, as 80 % interval where it is wide; +GiB: short of memory")]
     if any(m.ways[n].aside for n in ways):
         found.append("*: experimental there, never chosen")
     return found

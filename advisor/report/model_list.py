@@ -145,7 +145,7 @@ def models_text(found: ModelList, limit: int | None, width: int) -> str:
     shown = found.rows[:limit]
     if len(shown) < len(found.rows):
         lines.append(f"{len(found.rows) - len(shown)} more: --limit {len(found.rows)} lists all")
-    lines.append(f"GiB: tensors in {SIZE_QUANT}; KV KiB: cache per token at f16")
+    lines.append(f"{f.titled('GiB')}: tensors in {SIZE_QUANT}; KV KiB: cache per token at f16")
     if any(r.entry.size_bytes is not None and r.entry.size_quant != SIZE_QUANT for r in shown):
         lines.append("* in the model's own 4 bit format, the only one that is published of it")
     if any(r.entry.quality_basis == "prior" for r in shown):

@@ -28,8 +28,17 @@ class TerminalCurve:
     points: Sequence[Point | None]
     band: Sequence[tuple[float, float] | None] = ()
     mark_x: float | None = None
-    name: str = ""
-    """Its letter; by default the next of the alphabet."""
+    name: str | None = None
+    """What it is marked and, in ASCII, drawn with; by default the next letter of the alphabet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalMark:
+    """A point on its own, with a short name at its place."""
+
+    x: float
+    y: float
+    name: str
 
 
 def letter(index: int) -> str:
@@ -45,6 +54,7 @@ def terminal_chart(
     columns: int = 80,
     rows: int = 18,
     ascii_only: bool = False,
+    marks: Sequence[TerminalMark] = (),
 ) -> list[str]:
     """Lines of text no wider than ``columns``: frame, ticks, curves with their letters, intervals shaded."""
     labels = [label for _, label in y.ticks()]
@@ -53,9 +63,11 @@ def terminal_chart(
     for curve in curves:
         canvas.shade(x, y, curve)
     for at, curve in enumerate(curves):
-        canvas.draw(x, y, curve, curve.name or letter(at))
+        canvas.draw(x, y, curve, letter(at) if curve.name is None else curve.name)
     for at, curve in enumerate(curves):
-        canvas.mark(x, y, curve, curve.name or letter(at), at, len(curves))
+        canvas.mark(x, y, curve, letter(at) if curve.name is None else curve.name, at, len(curves))
+    for mark in marks:
+        canvas.write(x, y, mark)
     bar, corner, dash = ("|", "+", "-") if ascii_only else ("│", "└", "─")
     ticks = {canvas.row_of(y, value): label for value, label in reversed(y.ticks()) if label}
     lines = [" " * margin + y.title]
@@ -136,6 +148,18 @@ class _Canvas:
         dot = self._dot(x, y, chosen)
         if dot is not None:
             self.letters[round(dot[1]) // self.down][round(dot[0]) // self.across] = name
+
+    def write(self, x: Axis, y: Axis, mark: TerminalMark) -> None:
+        """The name of a point; what others have written stays, so of names that collide one moves on."""
+        start = min(self.column_of(x, mark.x), self.columns - len(mark.name))
+        row = self.row_of(y, mark.y)
+        taken = self.letters[row]
+        while start + len(mark.name) < self.columns and any(
+            c not in ("", "-") for c in taken[max(start - 1, 0) : start + len(mark.name)]
+        ):
+            start += 1
+        for n, c in enumerate(mark.name):
+            taken[start + n] = c
 
     def shade(self, x: Axis, y: Axis, curve: TerminalCurve) -> None:
         """The interval, column by column."""

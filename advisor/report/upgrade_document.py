@@ -15,13 +15,17 @@ from advisor.report.documents import (
 )
 from advisor.report.model_summary import model_summary
 from advisor.report.upgrade_names import option_name, what_if_command
+from advisor.report.upgrade_rows import TOP_MODELS
 from advisor.upgrade.options import Option
 from advisor.upgrade.outcome import Outcome, Reach
 from advisor.upgrade.parts import Parts
 from advisor.upgrade.reach import UpgradeResult
 from advisor.upgrade.spend import SpendResult
 
-TOP_MODELS = 3
+
+def document_of(result: UpgradeResult | SpendResult, limit: int | None = None) -> Document:
+    """The answer, to a goal or without one."""
+    return upgrade_document(result, limit) if isinstance(result, UpgradeResult) else spend_document(result)
 
 
 def upgrade_document(result: UpgradeResult, limit: int | None = None) -> Document:

@@ -36,11 +36,14 @@ def _short_count(value: str) -> str:
     return f"{count}x {short_part(name)}" if times and count.isdigit() else short_part(value)
 
 
-def what_if_command(option: Option, rig_file: str | None) -> str | None:
-    """The command that compares the change in full; ``None`` for another machine."""
-    if option.whole_machine:
-        return None
+def what_if_edits(option: Option) -> tuple[tuple[str, str], ...]:
+    """The change as edits of what-if."""
+    return (("machine", option.parts[0].value),) if option.whole_machine else option.edits
+
+
+def what_if_command(option: Option, rig_file: str | None) -> str:
+    """The command that compares the change in full."""
     words = ["rig-advisor", "what-if", *(("--rig", rig_file) if rig_file else ())]
-    for verb, value in option.edits:
+    for verb, value in what_if_edits(option):
         words += [f"--{verb}", value]
     return shlex.join(words)

@@ -9,8 +9,10 @@ from advisor.report import format as f
 from advisor.report.sensitivity import gains
 from advisor.report.table import Column, shorten, text_table
 from advisor.report.text import question_line
-from advisor.report.upgrade_document import TOP_MODELS, gained
+from advisor.report.upgrade_answer import held
+from advisor.report.upgrade_document import gained
 from advisor.report.upgrade_names import option_name, what_if_command
+from advisor.report.upgrade_rows import TOP_MODELS, VERDICTS
 from advisor.upgrade.options import Option
 from advisor.upgrade.outcome import Outcome, Reach
 from advisor.upgrade.prices import PriceList
@@ -27,7 +29,15 @@ _COLUMNS = (
     Column("first", right=True),
     Column("goal"),
 )
-_VERDICTS = {"sure": "sure", "likely": "likely", "possible": "possible", "no": "missed"}
+
+
+def text_of(
+    result: UpgradeResult | SpendResult, rig_file: str | None = None, limit: int | None = None
+) -> str:
+    """The answer, to a goal or without one."""
+    if isinstance(result, UpgradeResult):
+        return upgrade_text(result, rig_file, limit)
+    return spend_text(result, rig_file)
 
 
 def upgrade_text(result: UpgradeResult, rig_file: str | None = None, limit: int | None = None) -> str:
@@ -52,7 +62,7 @@ def upgrade_text(result: UpgradeResult, rig_file: str | None = None, limit: int 
             f"{option_name(last.option)} (--limit lists more)"
         )
     if result.machines:
-        machines = result.machines[:MOST_MACHINES]
+        machines = result.machines[: limit or MOST_MACHINES]
         lines += ["", "Another machine instead:", *_table(machines, result.now, prices)]
     lines += ["", *f.paragraph(_LEGEND, 0)]
     command = what_if_command(shown[0].option, rig_file) if shown and shown[0].option else None
@@ -149,7 +159,7 @@ def _cells(place: str, label: str, reach: Reach) -> tuple[str, ...]:
     if not reach.fits:
         return (place, label, "–", "–", "–", "does not fit")
     speed, low, high = reach.table.speeds_at(reach.row)
-    verdict = _VERDICTS[reach.verdict]
+    verdict = VERDICTS[reach.verdict]
     if reach.verdict in ("likely", "possible"):
         verdict += f" {f.percent(reach.probability)}"
     first = f.seconds(float(reach.table.ttft_s[reach.row]))
@@ -161,26 +171,13 @@ def _detail_lines(reach: Reach, now: Reach, name: str) -> list[str]:
     before = now.bottleneck[0] if now.bottleneck else "did not fit"
     bound = reach.bottleneck
     after = f"{bound[0]}, {f.percent(bound[1])}" if bound else "does not fit"
-    parts = [f"{before} → {after}", *_memory_pieces(reach)]
+    parts = [f"{before} → {after}", *(part.text() for part in held(reach))]
     if reach.goal.quant is None:
         parts.append(f"with {reach.quant}")
         if reach.finer and reach.finer_tokens_per_s:
             parts.append(f"{reach.finer} holds too, at {f.speed(reach.finer_tokens_per_s)}")
     lines = f.paragraph(name, 5) if len(name) > _NAME else []
     return lines + f.items("", parts, 5, separator="; ")
-
-
-def _memory_pieces(reach: Reach) -> list[str]:
-    table, row = reach.table, reach.row
-    held = []
-    for label, wanted in (("VRAM", "gpu"), ("unified memory", "unified"), ("RAM", "cpu")):
-        devices = [g for g, device in enumerate(table.machine.devices) if device.kind == wanted]
-        used = sum(float(table.used_bytes[row, g]) for g in devices)
-        layers = sum(float(table.dense_layers[row, g] + table.expert_layers[row, g]) for g in devices)
-        if layers > 0:
-            usable = sum(table.machine.devices[g].usable_bytes for g in devices)
-            held.append(f"{f.gib(used)} of {f.gib_unit(usable)} {label}")
-    return held
 
 
 def _value_text(outcome: Outcome, now: Outcome, prices: PriceList) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from advisor.side_by_side import SideBySide
     from advisor.tui.differences import Differences
     from advisor.tui.view import View
+    from advisor.upgrade.ask import Asked, Tell
+    from advisor.upgrade.reach import UpgradeResult
+    from advisor.upgrade.spend import SpendResult
     from catalog.quality import Quality, Use
     from catalog.types import Model
     from probes.types import Rig
@@ -190,12 +193,13 @@ def side_by_side(view: View, wanted: WantedSides) -> SideBySide:
 
 def expected_errors() -> tuple[type[Exception], ...]:
     """Failures whose text is meant for the user; anything else is a defect."""
+    from advisor.core.goals import UpgradeError
     from advisor.core.question import QuestionError
     from advisor.core.whatif import WhatIfError
     from catalog.types import CatalogError, LookupFailedError
     from probes.types import RigError
 
-    return (RigError, LookupFailedError, CatalogError, WhatIfError, QuestionError)
+    return (RigError, LookupFailedError, CatalogError, WhatIfError, QuestionError, UpgradeError)
 
 
 def probe_here(on_step: Callable[[str, str], None]) -> Rig:
@@ -296,3 +300,10 @@ def curves(wanted: Wanted[tuple[str, str | None, str, tuple[str, ...]]]) -> Curv
     now = pipeline.Scenario("now", wanted.rig, ())
     scenarios = [now, *(parse(text, wanted.rig) for text in texts)]
     return curves_of(scenarios, wanted.question, model, over, quant)
+
+
+def upgrade(wanted: Wanted[Asked], tell: Tell) -> UpgradeResult | SpendResult:
+    """The changes that reach the goals, or what the parts are best spent on."""
+    from advisor.upgrade.ask import answer, understand
+
+    return answer(understand(wanted.of, wanted.question), wanted.rig, wanted.question, tell)

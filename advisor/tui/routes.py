@@ -36,6 +36,14 @@ ROUTES: dict[str, Route] = {
         Route("ranking", "", "Ranking", "the models by how well they run here", "ranking:RankingScreen"),
         Route("why", "", "Why", "where memory and time of the chosen model go", "why:WhyScreen", "model"),
         Route("what-if", "w", "What if", "what if the rig were another", "whatif:WhatIfScreen", "rig"),
+        Route(
+            "upgrade",
+            "b",
+            "Upgrade",
+            "what to buy so that a model reaches a speed",
+            "upgrade:UpgradeScreen",
+            "rig",
+        ),
         Route("rig", "i", "Rig", "all facts of the rig with their sources, and notes", "rig:RigScreen"),
         Route(
             "topology",

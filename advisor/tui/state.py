@@ -11,6 +11,7 @@ from advisor.core.question import USE_CASES, Question
 from advisor.core.runtimes import RUNTIME
 from advisor.tui.browse import Browse
 from advisor.tui.view import Row, View
+from advisor.upgrade.ask import Asked
 
 if TYPE_CHECKING:
     from advisor.tui.differences import Differences
@@ -58,6 +59,8 @@ class AppState:
     scenarios: tuple[str, ...] = ()
     """Edit texts, one per scenario, in the order they were added."""
     differences: Differences | None = None
+    upgrade: Asked = field(default_factory=Asked)
+    """What the upgrade screen asks for."""
     probe: Progress = field(default_factory=Progress)
     activity: str = ""
     """What runs in the background, in words; empty when nothing does."""

@@ -14,13 +14,11 @@ from advisor.core.goals import parse_goal
 from advisor.core.question import Question
 from advisor.core.whatif import WhatIfError
 from advisor.pipeline import is_offered, machine_for, resolve_quant
+from advisor.upgrade.ask import LEAST_BITS
 from advisor.upgrade.options import Option
 from catalog.efficiency import Efficiencies
 from catalog.types import LookupFailedError, Model
 from probes.types import Rig, RigError
-
-LEAST_BITS = 4.0
-"""Bits per weight from which a quantization is taken for a goal that names none."""
 
 
 @dataclass(frozen=True, slots=True)

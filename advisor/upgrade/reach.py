@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from advisor.core.candidates import Floats
-from advisor.core.goals import UpgradeError
 from advisor.core.question import Question
 from advisor.core.search import best_option, front
 from advisor.core.whatif import WhatIfError
 from advisor.pipeline import machine_of
 from advisor.scenario import make_scenario
+from advisor.upgrade.ask import Tell
 from advisor.upgrade.options import Devices, Option, Space, all_options, space_of, speed_bounds
 from advisor.upgrade.outcome import Evaluator, Goal, Outcome
 from advisor.upgrade.parts import CARDS, Part, Parts, catalog_parts
-from advisor.upgrade.prices import PriceList
 from catalog.efficiency import load_efficiencies
 from probes.types import Rig, RigError
 
@@ -51,6 +49,7 @@ def search(
     *,
     budget: float | None = None,
     most_cards: int | None = None,
+    tell: Tell = lambda _: None,
 ) -> UpgradeResult:
     """The front of changes that reach all goals.
 
@@ -61,6 +60,7 @@ def search(
         parts: what can be bought; by default what the catalog has for this rig.
         budget: what it may cost; the parts have to have prices.
         most_cards: slots for cards, those that are taken included.
+        tell: hears of progress, and ends the search by raising.
     """
     parts = parts or catalog_parts(rig)
     efficiencies = load_efficiencies()
@@ -84,14 +84,15 @@ def search(
         for n, space in enumerate(spaces):
             if not space.options:
                 continue
+            tell(f"{considered:,} changes")
             devices = Devices(rig, parts, space.options, question)
             speeds = speed_bounds(devices, space.options, evaluator.candidates, question, efficiencies)
             bounds = evaluator.margins(speeds)
-            margin = partial(_margin, evaluator, space)
+            margin = partial(_margin, evaluator, space, lambda: tell(_counted(considered, evaluator)))
             found = front(bounds, space.groups, margin, 1.0)
             fronts[n] = [evaluator.outcome(space.options[i]) for i in found]
             if not found:
-                nearest.append(_nearest(space, bounds, devices, evaluator))
+                nearest.append(_nearest(space, bounds, devices, evaluator, margin))
     best = max(nearest, key=_nearness) if nearest and not any(fronts) else None
     return UpgradeResult(
         rig,
@@ -116,15 +117,18 @@ def search_catalog(
     *,
     cards: str | None = None,
     most_cards: int | None = None,
+    tell: Tell = lambda _: None,
 ) -> UpgradeResult:
     """The front among the parts of the catalog: with consumer cards if they do, else with wider choices.
 
     Args:
-        rig, question, goals, most_cards: as in ``search``.
+        rig, question, goals, most_cards, tell: as in ``search``.
         cards: one of ``parts.CARDS``, and no wider.
     """
     for wanted in CARDS if cards is None else (cards,):
-        result = search(rig, question, goals, catalog_parts(rig, wanted), most_cards=most_cards)
+        tell(f"parts of the catalog: {wanted} cards")
+        parts = catalog_parts(rig, wanted)
+        result = search(rig, question, goals, parts, most_cards=most_cards, tell=tell)
         if result.now.reached or result.options or not result.parts.cards:
             break
     return result
@@ -169,13 +173,20 @@ def space_for(
     return options
 
 
-def _margin(evaluator: Evaluator, space: Space, i: int) -> float:
+def _margin(evaluator: Evaluator, space: Space, told: Callable[[], None], i: int) -> float:
+    told()
     return evaluator.margin(space.options[i])
 
 
-def _nearest(space: Space, bounds: Floats, devices: Devices, evaluator: Evaluator) -> Outcome:
+def _counted(considered: int, evaluator: Evaluator) -> str:
+    return f"{considered:,} changes, {evaluator.evaluated} of them in full"
+
+
+def _nearest(
+    space: Space, bounds: Floats, devices: Devices, evaluator: Evaluator, margin: Callable[[int], float]
+) -> Outcome:
     """What comes nearest to the goal; where nothing fits, what has most memory."""
-    i = best_option(bounds, partial(_margin, evaluator, space))
+    i = best_option(bounds, margin)
     if i is None:
         return evaluator.outcome(max(space.options, key=devices.room_bytes))
     best = space.options[i]
@@ -194,15 +205,3 @@ _AS_GOOD = 0.999
 def _nearness(outcome: Outcome) -> tuple[float, float]:
     """Larger is nearer: the margin, then the memory that is not missing."""
     return outcome.margin, -sum(float(r.table.missing_bytes[r.row]) for r in outcome.reaches)
-
-
-def check_budget(budget: float | None, prices: PriceList | None) -> None:
-    """Raise ``UpgradeError`` for a budget without prices, or of nothing."""
-    if budget is None:
-        return
-    if not math.isfinite(budget) or budget <= 0:
-        raise UpgradeError(f"--budget must be a sum above 0, not {budget:g}")
-    if prices is None:
-        raise UpgradeError(
-            "--budget needs prices, and none ship with us: --prices prices.toml (see upgrade --help)"
-        )

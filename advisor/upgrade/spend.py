@@ -24,6 +24,7 @@ from advisor.pipeline import (
     load_knowledge,
     machine_for,
 )
+from advisor.upgrade.ask import Tell
 from advisor.upgrade.matched import figures, without_matched
 from advisor.upgrade.options import Devices, Option, Space, space_of, speed_bounds
 from advisor.upgrade.parts import Parts
@@ -76,6 +77,7 @@ def best_spent(
     budget: float | None = None,
     most_cards: int | None = None,
     knowledge: Knowledge | None = None,
+    tell: Tell = lambda _: None,
 ) -> SpendResult:
     """The changes that raise the scores of the best models most.
 
@@ -86,6 +88,7 @@ def best_spent(
         budget: what it may cost; the parts have to have prices.
         most_cards: slots for cards, those that are taken included.
         knowledge: candidates to use instead of the whole catalog.
+        tell: hears of progress, and ends the search by raising.
     """
     known = knowledge or load_knowledge()
     parts = without_matched(rig, parts)
@@ -95,7 +98,8 @@ def best_spent(
         Option((m,)) for m in parts.machines if budget is None or (m.price is not None and m.price <= budget)
     ]
     space = space_of(options, by_price=parts.prices is not None)
-    search = TopScores(rig, question, known)
+    tell(f"{len(space.options):,} changes")
+    search = TopScores(rig, question, known, tell)
     listed = _listed(space, Devices(rig, parts, space.options, question), search) if options else []
     chosen = tuple(space.options[i] for i in listed)
     scenarios = [Scenario("now", rig, ()), *(option.scenario(rig) for option in chosen)]
@@ -179,8 +183,8 @@ def _covers(better: NDArray[np.bool_], other: Sequence[int], own: Sequence[int])
 class TopScores:
     """The mean score of the best lineages on a rig, over those candidates that can be among them."""
 
-    def __init__(self, rig: Rig, question: Question, known: Knowledge) -> None:
-        self.rig, self.question, self.known = rig, question, known
+    def __init__(self, rig: Rig, question: Question, known: Knowledge, tell: Tell = lambda _: None) -> None:
+        self.rig, self.question, self.known, self.tell = rig, question, known, tell
         self.present = estimate_all(rig, question, known)
         scores = self.present[1]
         c = known.candidates
@@ -253,6 +257,7 @@ class TopScores:
         """The mean with an option; where it is below that of now, at least the truth."""
         key = _key(option)
         if key not in self._values:
+            self.tell(f"{len(self._values)} changes tried with the best models")
             self._values[key] = self._value(option, self._most.get(key))
         return self._values[key]
 

@@ -55,6 +55,7 @@ def hints(glyphs: Glyphs) -> tuple[Hint, ...]:
         Hint("u", "Users", "app.users(1)", 4),
         Hint("t", "KV", "app.kv_type", 5),
         Hint("w", "What if", "app.open('what-if')", 1),
+        Hint("b", "Buy", "app.open('upgrade')", 2),
         Hint("n", "Not fitting", "app.unfit", 4),
         Hint("space", "Pin", "screen.pin", 5),
         Hint("e", "Export", "app.export", 3),

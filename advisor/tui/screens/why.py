@@ -72,6 +72,7 @@ class WhyScreen(StateScreen):
                 Hint("t", "KV", "app.kv_type", 3),
                 Hint("h l", "Other model", "screen.neighbour(1)", 3),
                 Hint("w", "What if", "app.open('what-if')", 3),
+                Hint("b", "Buy", "app.open('upgrade')", 3),
                 Hint("e", "Export", "app.export", 3),
                 Hint("?", "Help", "app.help", 0),
                 Hint("q", "Quit", "app.quit", 1),

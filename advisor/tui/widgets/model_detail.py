@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.model_list import Here, Listed
 from advisor.report import model_list as report
-from advisor.report.format import gib, gib_unit, params, speed, speed_range, tokens
+from advisor.report.format import gib, gib_unit, params, speed, speed_range, titled, tokens
 from advisor.report.layer_words import layers_text
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, Painted, clip, fit_line, flow, spread, wrap
@@ -94,7 +94,7 @@ def detail_lines(
 
 
 def _files(document: dict[str, Any] | None, row: Listed, width: int) -> list[Line]:
-    title: Line = [("Files", TITLE), ("  GiB of tensors", MUTED)]
+    title: Line = [("Files", TITLE), (titled("  GiB of tensors"), MUTED)]
     if document is None:
         size = row.entry.size_bytes
         return [[], title, [(f"  {row.entry.size_quant} {gib(size)}", "")]] if size is not None else []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from advisor.report.format import gib
+from advisor.report.format import gib, titled
 from advisor.tui.glyphs import Glyphs, shown
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, pad, wrap
 
@@ -52,7 +52,7 @@ def matrix_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
     for head in (0, 1):
         blank: Line = [(" " * lead, "")]
         texts = [(pad(titles[n][head], wide[n], "right"), MUTED) for n in kept]
-        lines.append(line(blank, ("", "GiB")[head], ("", "qual")[head], texts))
+        lines.append(line(blank, ("", titled("GiB"))[head], ("", "qual")[head], texts))
     for at, row in enumerate(m.rows):
         here = row.row == e.row
         fit = fit_name(e.table, row.row)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,6 +112,37 @@ def test_slots_cards_and_limit_narrow_the_answer(run: Run) -> None:
     assert len(options) == 2
     for option in options:
         assert not [c for c in option["changes"] if c["change"] == "add-gpu"]
+
+
+@pytest.mark.parametrize("goal", [True, False])
+def test_csv_and_markdown_have_the_changes_of_the_json(run: Run, prices: str, goal: bool) -> None:
+    arguments = ["upgrade", "--rig", str(RIGS / "rtx4090.json"), "--prices", prices]
+    arguments += ["--goal", SEVENTY] if goal else ["--budget", "2500"]
+    _, out, _ = run(*arguments, "--json")
+    options = document(out)["options"]
+    assert options
+    code, out, err = run(*arguments, "--csv")
+    assert (code, err) == (0, "")
+    now, *rows = csv.DictReader(io.StringIO(out))
+    assert now["change"] == "as it is"
+    assert [row["change"] for row in rows] == [option["name"] for option in options]
+    assert [float(row["price"]) for row in rows] == [option["price"] for option in options]
+    key = "decode_tokens_per_s"
+    first = [(option["goals"] or option["ranking"]["top"])[0] for option in options]
+    assert [float(row[key]) for row in rows] == pytest.approx([each[key] for each in first], rel=1e-3)
+    _, out, _ = run(*arguments, "--markdown")
+    table = [line.split("|")[2].strip() for line in out.splitlines() if line.startswith("| ")]
+    assert table[table.index("as it is") + 1 :] == [option["name"] for option in options]
+
+
+def test_a_change_to_another_machine_is_a_what_if_as_well(run: Run) -> None:
+    rig = str(RIGS / "laptop.json")
+    _, out, _ = run("upgrade", "--rig", rig, "--goal", SEVENTY, "--json")
+    option = document(out)["machines"][0]
+    words = shlex.split(option["what_if"])[1:]
+    code, out, _ = run(*words, "--rig", rig, "--model", "llama 3.3 70b", "--json")
+    assert code == 0
+    assert option["whole_machine"] in json.loads(out)["scenarios"][1]["name"]
 
 
 @pytest.mark.parametrize(

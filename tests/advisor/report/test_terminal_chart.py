@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from advisor.report.plot import Axis
-from advisor.report.terminal_chart import TerminalCurve, letter, terminal_chart
+from advisor.report.terminal_chart import TerminalCurve, TerminalMark, letter, terminal_chart
 
 X = Axis("x, s", 0, 10)
 Y = Axis("y, tokens/s", 0, 10)
@@ -85,3 +85,18 @@ def test_a_logarithmic_axis_spaces_factors_evenly() -> None:
     (row,) = [row for row in rows if "a" in row]
     at = [i for i, ch in enumerate(row) if ch == "a"]
     assert at[1] - at[0] == pytest.approx(at[2] - at[1], abs=1)
+
+
+def test_marks_stand_at_their_points_and_step_aside_where_they_would_collide() -> None:
+    x, y = Axis("GiB", 0, 100), Axis("tok/s", 0, 40)
+    marks = [TerminalMark(50, 20, "1"), TerminalMark(50, 20, "2"), TerminalMark(100, 40, "10")]
+    for ascii_only in (False, True):
+        goal = TerminalCurve([(0, 10), (100, 10)], name="-" if ascii_only else "")
+        lines = terminal_chart(x, y, [goal], columns=64, rows=9, ascii_only=ascii_only, marks=marks)
+        assert max(len(line) for line in lines) <= 64
+        inside = [line.partition("|" if ascii_only else "│")[2] for line in lines[1:10]]
+        assert inside[0].rstrip().endswith("10"), "the last name is whole"
+        middle = inside[4]
+        assert middle.index("1") == round(0.5 * (len(inside[0]) - 1))
+        assert middle.index("2") > middle.index("1") + 1
+        assert not any(letter in "".join(inside) for letter in "ab"), "a named curve has no letter"

@@ -123,7 +123,8 @@ def test_names_and_commands_of_changes() -> None:
     assert names["replace by RTX 3090, add RTX 5090"] == command
     machine = Option((Part("machine", "Apple M4 Max 40-core GPU 128GB"),))
     assert option_name(machine) == "machine: Apple M4 Max 40-core GPU 128GB"
-    assert what_if_command(machine, None) is None
+    command = "rig-advisor what-if --machine 'Apple M4 Max 40-core GPU 128GB'"
+    assert what_if_command(machine, None) == command
 
 
 def test_every_named_command_is_one_that_the_parser_takes(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ from probes.types import (
     SystemInfo,
     unknown,
 )
+from tests.advisor.tui.made_up_upgrades import upgrades_of
 
 GIB = 1024**3
 HERE = Path(__file__).parent
@@ -64,6 +65,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("advisor.tui.screens.ranking.EXPLAIN_DELAY_S", 0.01)
     monkeypatch.setenv("RIG_ADVISOR_CONFIG", str(tmp_path / "settings.toml"))
     monkeypatch.setattr("advisor.tui.screens.models.FACTS_DELAY_S", 0.01)
+    monkeypatch.setattr("advisor.tui.upgrade_search.SEARCH_DELAY_S", 0.005)
     monkeypatch.setenv("RIG_ADVISOR_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("RIG_ADVISOR_ASCII", "0")
 
@@ -464,9 +466,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     quality = Quality(71.5, "prior", "no published score: expected from size", "made up")
     monkeypatch.setattr(side_by_side, "model_quality", lambda *_, **__: quality)
     monkeypatch.setattr(background, "curves", _curves)
-    return SimpleNamespace(
+    made = SimpleNamespace(
         rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge, curves=_curves
     )
+    monkeypatch.setattr(background, "upgrade", upgrades_of(made, _said))
+    return made
 
 
 def screen_text(app: Any) -> str:
