@@ -20,6 +20,7 @@ from advisor.tui.background import Measurer, Parsed, Prober
 from advisor.tui.controller import Controller
 from advisor.tui.export import SUFFIXES, write_text
 from advisor.tui.glyphs import Glyphs, choose
+from advisor.tui.history import History, Texts
 from advisor.tui.routes import ROUTES, screen_class
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.screens.ranking import RankingScreen
@@ -238,10 +239,24 @@ class AdvisorApp(Controller):
                 screen.heard(message)
 
     def set_scenarios(self, texts: tuple[str, ...]) -> None:
-        """Other scenarios; compare again."""
-        self.set_state(scenarios=texts, differences=None)
-        if texts:
-            self.request_comparison()
+        """Other scenarios; compare again.  The list before can be had back."""
+        state = self.state
+        if texts != state.scenarios:
+            self._show_scenarios(texts, state.history.after(state.scenarios))
+
+    def undo_scenarios(self) -> None:
+        """The list of scenarios before the last change of it."""
+        history, texts = self.state.history.undo(self.state.scenarios)
+        self._show_scenarios(texts, history)
+
+    def redo_scenarios(self) -> None:
+        """The list of scenarios that was undone last."""
+        history, texts = self.state.history.redo(self.state.scenarios)
+        self._show_scenarios(texts, history)
+
+    def _show_scenarios(self, texts: Texts, history: History) -> None:
+        self.set_state(scenarios=texts, history=history, differences=None)
+        self.request_comparison()
 
     # ---------------------------------------------------------------- output, help
 

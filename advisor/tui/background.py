@@ -16,6 +16,7 @@ from textual.message import Message
 if TYPE_CHECKING:
     from advisor.core.question import Question
     from advisor.curves import Curves
+    from advisor.offers import Kind
     from advisor.pipeline import Explanation, Scenario
     from advisor.tui.differences import Differences
     from advisor.tui.view import View
@@ -193,6 +194,13 @@ def parse(text: str, rig: Rig) -> Scenario:
     from advisor.scenario import parse_scenario
 
     return parse_scenario(text, rig)
+
+
+def offers(rig: Rig) -> tuple[Kind, ...]:
+    """The kinds of change that the rig can be asked for, with what there is to choose."""
+    from advisor.offers import kinds_of
+
+    return kinds_of(rig)
 
 
 def compare(wanted: Wanted[tuple[str, ...]]) -> Differences:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from advisor.core.filter import NUMBER_FIELDS, TEXT_FIELDS
 from advisor.core.question import USE_CASES, Question
 from advisor.core.runtimes import RUNTIME
+from advisor.tui.history import History
 from advisor.tui.view import Row, View
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class AppState:
     pins: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
     """Edit texts, one per scenario, in the order they were added."""
+    history: History = field(default_factory=History)
+    """Lists of scenarios before and after the present one."""
     differences: Differences | None = None
     probe: Progress = field(default_factory=Progress)
     activity: str = ""
