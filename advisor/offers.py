@@ -309,13 +309,13 @@ def kinds_of(rig: Rig) -> tuple[Kind, ...]:
 
 
 def matching(options: tuple[Option, ...], search: str) -> tuple[int, ...]:
-    """Indices of the options that have all words of a search, those that begin with it first."""
+    """Indices of the options that have all words of a search: those that begin with it, then short names."""
     words = search.casefold().split()
     found = [n for n, o in enumerate(options) if all(w in f"{o.label} {o.note}".casefold() for w in words)]
     start = search.casefold().strip()
 
     def rank(n: int) -> tuple[bool, bool, bool, int]:
         label = options[n].label.casefold()
-        return label != start, not label.startswith(start), start not in label, n
+        return label != start, not label.startswith(start), start not in label, len(label)
 
     return tuple(sorted(found, key=rank)) if words else tuple(found)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _LABEL = 12
 _LISTED = 8
-_AROUND = 15
-"""Lines of the dialog besides its list, at most."""
+_ROOMY = 18
+"""From so many lines on there are empty ones between the parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,28 +107,30 @@ def _list(form: Form, width: int, rows: int, glyphs: Glyphs) -> list[Line]:
     return lines
 
 
-def form_lines(form: Form, tried: Tried | None, width: int, rows: int, glyphs: Glyphs) -> list[Line]:
-    """The whole form; ``rows`` is the most lines of the list."""
-    lines = [_choice(form, n, width, glyphs) for n in range(len(form.now.fields) + 1)]
-    lines += [[], *_list(form, width, rows, glyphs), []]
-    lines += wrap(form.text, width, STRONG, "          ", "  makes   ")
+def form_lines(form: Form, tried: Tried | None, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """The whole form in at most ``height`` lines: the list is as long as that allows."""
+    gap: list[Line] = [[]] if height >= _ROOMY else []
+    head = [*(_choice(form, n, width, glyphs) for n in range(len(form.now.fields) + 1)), []]
+    tail = [*gap, *wrap(form.text, width, STRONG, "          ", "  makes   ")]
     if tried is None or tried.text != form.text:
-        lines.append([("  ", ""), (f"trying it on this rig {glyphs.waiting}", MUTED)])
+        tail.append([("  ", ""), (f"trying it on this rig {glyphs.waiting}", MUTED)])
     elif tried.rig is None:
-        lines += wrap(tried.error, width, "$error", "    ", f"  {glyphs.warning} ")[:3]
+        tail += wrap(tried.error, width, "$error", "    ", f"  {glyphs.warning} ")[:3]
     else:
-        lines.append([(f"  {glyphs.done} ", "$success"), *rig_line(tried.rig, glyphs)])
+        tail.append([(f"  {glyphs.done} ", "$success"), *rig_line(tried.rig, glyphs)])
         for remark in tried.remarks[:1]:
-            lines += wrap(remark, width, MUTED, "    ", f"  {glyphs.warning} ")[:2]
+            tail += wrap(remark, width, MUTED, "    ", f"  {glyphs.warning} ")[:2]
     keys: Line = [("  ", "")]
     for key, says, action in (
         (glyphs.enter, "add", "accept"),
         (",", "and another", "join"),
-        ("Backspace", "take back", "erase"),
+        ("Bksp", "take back", "erase"),
         ("Esc", "close", "back"),
     ):
         keys += [(key, f"{KEY} @click=screen.{action}"), (f" {says}   ", MUTED)]
-    return [*lines, [], keys]
+    tail += [*gap, keys]
+    rows = min(height - len(head) - len(tail) - 1, _LISTED)
+    return [*head, *(_list(form, width, rows, glyphs) if rows > 0 else []), *tail]
 
 
 class FormView(Painted):
@@ -143,8 +145,7 @@ class FormView(Painted):
 
     def paint(self, width: int) -> list[Line]:
         """All of it, with a list as long as the terminal allows."""
-        rows = max(min(_LISTED, self.app.size.height - _AROUND), 2)
-        return form_lines(self.form, self.tried, width, rows, self.glyphs)
+        return form_lines(self.form, self.tried, width, self.app.size.height - 2, self.glyphs)
 
 
 class FormScreen(StateModal):

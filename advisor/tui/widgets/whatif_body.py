@@ -89,6 +89,12 @@ def body_of(shown: Shown, width: int, height: int, glyphs: Glyphs) -> Body:
     chosen = shown.chosen
     lines = [*scenario_lines(found, width, glyphs, chosen=chosen), []]
     tops = {"scenarios": 0}
+    changes = change_lines(found, width, glyphs, chosen=chosen)
+    if shown.pane == "changes":
+        changes[0] = [(f"{glyphs.chosen} ", KEY), *changes[0]]
+    if not found.changed:  # why nothing changes is the answer: it comes first
+        tops["changes"] = len(lines)
+        lines += [*changes, []]
     wide, tall = width >= WIDE - 4, height >= TALL
     half = (width - _GAP) // 2 if wide else width
     bars = bar_lines(found, shown.model_id, half if wide and tall else width, glyphs)
@@ -111,12 +117,10 @@ def body_of(shown: Shown, width: int, height: int, glyphs: Glyphs) -> Body:
     else:
         tops["moves"] = len(lines) + len(unlocked) + 1
         lines += [*unlocked, [], *moves]
-    lines.append([])
-    tops["changes"] = len(lines)
-    changes = change_lines(found, width, glyphs, chosen=chosen)
-    if shown.pane == "changes" and changes:
-        changes[0] = [(f"{glyphs.chosen} ", KEY), *changes[0]]
-    return Body([*lines, *changes], tops)
+    if found.changed:
+        tops["changes"] = len(lines) + 1
+        lines += [[], *changes]
+    return Body(lines, tops)
 
 
 def _remark_lines(found: Differences, chosen: int, width: int, glyphs: Glyphs) -> list[Line]:

@@ -149,6 +149,7 @@ class Entry(Vertical):
                 placeholder="a: type a change, e.g.  ram +2x32GB, add-gpu RTX 3090;  f: choose one",
                 id="what-if-input",
                 compact=True,
+                select_on_focus=False,
             )
         yield Completions(self.glyphs, id="what-if-completions")
         yield Static("", id="what-if-error", markup=False)

@@ -26,6 +26,8 @@ from advisor.core.placement import Strategy
 from advisor.core.question import Question
 from advisor.core.score import Scores
 from advisor.core.whatif import WhatIfError
+from advisor.curves import Curve, CurvePoint, Curves
+from advisor.offers import Field, Kind, Option
 from advisor.tui import background
 from catalog.quality import Quality
 from catalog.types import Model, Role
@@ -315,7 +317,70 @@ def _parse(text: str, rig: Rig) -> pipeline.Scenario:
     if text.startswith("ram"):
         memory = replace(rig.memory, total_bytes=_said(128 * GIB))
         return pipeline.Scenario(text, replace(rig, memory=memory), ())
+    if text.startswith("xmp"):
+        return pipeline.Scenario(text, rig, ())
     raise WhatIfError(f"unknown change {text.split()[0]!r}; use one of: ram, add-gpu")
+
+
+def _numbers(*values: int, label: str = "{}") -> tuple[Option, ...]:
+    return tuple(Option(str(v), label.format(v)) for v in values)
+
+
+_MANY = Field("count", "how many", (Option("", "1"), Option("2x ", "2")))
+_CARD = Field(
+    "gpu",
+    "card",
+    (
+        Option("RTX 4090", "RTX 4090", "24 GiB  1008 GB/s"),
+        Option("RTX 3090 Ti", "RTX 3090 Ti", "24 GiB  1008 GB/s"),
+        Option("RTX 3090", "RTX 3090", "24 GiB  936 GB/s"),
+        Option("RX 7900 XTX", "RX 7900 XTX", "24 GiB  960 GB/s"),
+    ),
+    searched=True,
+)
+KINDS = (
+    Kind(
+        "ram",
+        "RAM modules",
+        "ram {how}{count}x{size}GB:{type}-{mts}",
+        (
+            Field("how", "how", (Option("+", "beside the present"), Option("", "instead of the present"))),
+            Field("count", "modules", _numbers(1, 2, 4), 1),
+            Field("size", "size each", _numbers(16, 32, 48, 64, label="{} GB"), 1),
+            Field("type", "type", (Option("DDR5", "DDR5"),)),
+            Field("mts", "speed", _numbers(4800, 5200, 6000, label="{} MT/s"), 1),
+        ),
+    ),
+    Kind("add-gpu", "add a GPU", "add-gpu {count}{gpu}", (_CARD, _MANY)),
+    Kind("replace-gpu", "replace the GPUs", "replace-gpu {count}{gpu}", (_CARD, _MANY)),
+    Kind("xmp", "XMP / EXPO on", "xmp on"),
+    Kind("name", "name it", "name {name}", (Field("name", "name"),)),
+)
+"""What can be changed of the made-up rig."""
+
+
+def _curves(wanted: Any) -> Curves:
+    """Half of what is on the axis, a third for the first scenario, and so on."""
+    model_id, quant, over, texts = wanted.of
+    model = next(m for m in MODELS if m.id == model_id)
+    curves = [
+        Curve(
+            name,
+            tuple(
+                CurvePoint(x, f"{x:g}", quant or "Q4_K_M", "offload", x / (2 + at), x / 3, x, 0.5, "RAM")
+                for x in (10.0, 20.0, 40.0, 80.0)
+            ),
+            20.0,
+        )
+        for at, name in enumerate(("now", *texts))
+    ]
+    return Curves(over, model, quant, wanted.question, tuple(curves))
+
+
+@pytest.fixture(scope="session")
+def kinds() -> tuple[Kind, ...]:
+    """What the form and the completion of the made-up world offer."""
+    return KINDS
 
 
 @pytest.fixture
@@ -328,6 +393,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(pipeline, "_sensitivities_of", _sensitivities)
     monkeypatch.setattr(background, "explain", _explain)
     monkeypatch.setattr(background, "parse", _parse)
+    monkeypatch.setattr(background, "offers", lambda _: KINDS)
+    monkeypatch.setattr(background, "curves", _curves)
     return SimpleNamespace(rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge)
 
 

@@ -201,8 +201,8 @@ def test_the_real_pipeline_answers_in_the_shape_the_app_reads() -> None:
     from advisor.tui.lines import plain
     from advisor.tui.suggestions import suggest
     from advisor.tui.view import detail_of
-    from advisor.tui.widgets.compare import compare_lines
     from advisor.tui.widgets.explained import explained_lines
+    from advisor.tui.widgets.whatif_body import Shown, body_of
     from probes.hypothetical import hypothetical_rig
 
     rig = hypothetical_rig(["RTX 3090"], "2x32GB:DDR4-3200", "Ryzen 9 5950X", name="example")
@@ -217,4 +217,6 @@ def test_the_real_pipeline_answers_in_the_shape_the_app_reads() -> None:
     texts = suggest(rig)
     assert texts
     comparison = background.compare(background.Wanted(rig, Question(), texts[:2]))
-    assert "VRAM usable" in plain(compare_lines(comparison, 120, UNICODE))
+    drawn = plain(body_of(Shown(comparison, chosen=2), 120, 40, UNICODE).lines)
+    assert "VRAM usable" in drawn
+    assert "Rank moves by 2" in drawn
