@@ -57,7 +57,7 @@ def _memory(rig: Rig) -> list[str]:
     # Two more, as a kit is sold, unless that leaves some of the channels with a module less.
     more = min(2, count) if (count + 2) % channels == 0 or count < channels else count
     sticks = [f"ram +{more}x{size}GB:{kind}-{mts}", f"ram {count * 2}x{size}GB:{kind}-{mts}"]
-    return [*sticks, f"ram {count}x{size * 2}GB:{kind}-{mts}", *common]
+    return [*sticks, "xmp on", f"ram {count}x{size * 2}GB:{kind}-{mts}", *common]
 
 
 MORE_STICKS = 2

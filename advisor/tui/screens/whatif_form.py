@@ -14,7 +14,7 @@ from textual.message import Message
 from advisor.tui import background
 from advisor.tui.form import Form, choose, erase, join, move, step, to_line, write
 from advisor.tui.glyphs import Glyphs
-from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, Painted, clip, pad, width_of, wrap
+from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, Painted, clip, flow, pad, width_of, wrap
 from advisor.tui.screens.base import StateModal
 from advisor.tui.widgets.header import gpu_groups, gpu_parts, ram_text
 
@@ -45,12 +45,12 @@ class Previewed(Message):
         self.tried = tried
 
 
-def rig_line(rig: Rig, glyphs: Glyphs) -> Line:
-    """Memory and GPUs in one line."""
-    line: Line = [(f"{ram_text(rig, brief=False)}", "")]
-    for count, gpu in gpu_groups(rig.accelerators):
-        line += [(f" {glyphs.dot} ", MUTED), *gpu_parts(gpu, count, glyphs, brief=True)]
-    return line
+def rig_lines(rig: Rig, width: int, glyphs: Glyphs) -> list[Line]:
+    """Memory and GPUs, as many on a line as fit."""
+    items: list[Line] = [[(ram_text(rig, brief=False), "")]]
+    items += [gpu_parts(gpu, count, glyphs, brief=True) for count, gpu in gpu_groups(rig.accelerators)]
+    first, *rest = flow(items, width, gap=f" {glyphs.dot} ", indent="    ")
+    return [[(f"  {glyphs.done} ", "$success"), *first[1:]], *rest]
 
 
 def _choice(form: Form, n: int, width: int, glyphs: Glyphs) -> Line:
@@ -117,7 +117,7 @@ def form_lines(form: Form, tried: Tried | None, width: int, height: int, glyphs:
     elif tried.rig is None:
         tail += wrap(tried.error, width, "$error", "    ", f"  {glyphs.warning} ")[:3]
     else:
-        tail.append([(f"  {glyphs.done} ", "$success"), *rig_line(tried.rig, glyphs)])
+        tail += rig_lines(tried.rig, width, glyphs)
         for remark in tried.remarks[:1]:
             tail += wrap(remark, width, MUTED, "    ", f"  {glyphs.warning} ")[:2]
     keys: Line = [("  ", "")]

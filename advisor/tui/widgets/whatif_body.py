@@ -109,7 +109,9 @@ def body_of(shown: Shown, width: int, height: int, glyphs: Glyphs) -> Body:
         return shown.cursors.get(pane, 0) if shown.pane == pane else None
 
     tops["unlocked"] = len(lines)
-    unlocked = unlocked_lines(listed(shown, "unlocked"), chosen, half, glyphs, cursor("unlocked"))
+    unlocked = unlocked_lines(
+        listed(shown, "unlocked"), chosen, half, glyphs, cursor("unlocked"), shown.least_tokens_per_s
+    )
     moves = moves_lines(found.moves[chosen], chosen, half, glyphs, cursor("moves"))
     if wide:
         tops["moves"] = len(lines)

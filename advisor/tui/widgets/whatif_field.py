@@ -146,7 +146,7 @@ class Entry(Vertical):
         with Horizontal(id="what-if-row"):
             yield Static("what if ", id="what-if-mark", markup=False)
             yield WhatIfInput(
-                placeholder="a: type a change, e.g.  ram +2x32GB, add-gpu RTX 3090;  f: choose one",
+                placeholder="f: choose a change from lists   a: type one",
                 id="what-if-input",
                 compact=True,
                 select_on_focus=False,

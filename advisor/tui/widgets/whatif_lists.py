@@ -54,12 +54,19 @@ def unlocked_table(moves: Sequence[Move], glyphs: Glyphs) -> Table:
 
 
 def moves_table(moves: Sequence[Move], glyphs: Glyphs) -> Table:
-    """Models that run differently, with rank and speed before and after."""
+    """Models that run differently, with rank and speed before and after.
+
+    Where a better quantization makes a model slower, its name stands in the place of the factor.
+    """
     from advisor.report.whatif_moves import move_cells
 
-    cells = [move_cells(move, signs_of(glyphs)) for move in moves]
-    rows = tuple((c.model, c.quant, c.rank, c.speed, c.factor, c.likely) for c in cells)
-    return Table(("Model", "Quant", "rank", "tok/s", "", "likely"), (0, 4, 0, 1, 0, 2), rows)
+    rows = []
+    for move in moves:
+        c = move_cells(move, signs_of(glyphs))
+        richer = move.before.quant != move.after.quant and (move.ratio or 1.0) < 1
+        factor = f"as {move.after.quant}" if richer else c.factor
+        rows.append((c.model, c.quant, c.rank, c.speed, factor, c.likely))
+    return Table(("Model", "Quant", "rank", "tok/s", "", "likely"), (0, 4, 0, 1, 0, 2), tuple(rows))
 
 
 def table_lines(
@@ -113,14 +120,13 @@ def pane_title(title: str, says: str, focused: bool, glyphs: Glyphs) -> Line:
 
 
 def unlocked_lines(
-    found: Sequence[Move], number: int, width: int, glyphs: Glyphs, cursor: int | None
+    found: Sequence[Move], number: int, width: int, glyphs: Glyphs, cursor: int | None, least: float
 ) -> list[Line]:
-    """What a scenario unlocks."""
-    title = pane_title(
-        f"Unlocked by {number} ({len(found)})", "what did not run before", cursor is not None, glyphs
-    )
+    """What a scenario unlocks: what did not run before, or not at ``least`` tokens/s."""
+    says = f"what did not run at {least:g} tok/s before" if least else "what did not run before"
+    title = pane_title(f"Unlocked by {number} ({len(found)})", says, cursor is not None, glyphs)
     if not found:
-        return [title, [("  nothing that did not run before", MUTED)]]
+        return [title, [("  nothing", MUTED)]]
     lines = [
         title,
         *table_lines(unlocked_table(found, glyphs), width, glyphs, pane="unlocked", cursor=cursor),

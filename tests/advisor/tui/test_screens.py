@@ -31,6 +31,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "what_if_empty": ("w",),
     "what_if": ("w", "1", "2"),
     "what_if_list": ("w", "2", "tab", "tab"),
+    "what_if_after": ("w", "2", "tab", "tab", "enter"),
     "what_if_form": ("w", "f", "down"),
     "what_if_same": ("w", "a", *"xmp on", "enter"),
     "what_if_typed": ("w", "a", *"add-gpu 30"),
