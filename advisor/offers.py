@@ -283,12 +283,11 @@ def _gpu_kinds(rig: Rig) -> list[Kind]:
 
 
 def kinds_of(rig: Rig) -> tuple[Kind, ...]:
-    """The kinds of change that a rig can be asked for: its memory first, where that is not soldered."""
+    """The kinds of change that a rig can be asked for: memory first; other machines where it is soldered."""
     other = (Option("same", "one like this"), *machines())
     memory, gpus = _memory_kinds(rig), _gpu_kinds(rig)
-    return (
-        *([*gpus, *memory] if is_soldered(rig.memory.type.value) else [*memory, *gpus]),
-        Kind("cpu", "another CPU", "cpu {cpu}", (Field("cpu", "CPU", cpus(), searched=True),)),
+    cpu = Kind("cpu", "another CPU", "cpu {cpu}", (Field("cpu", "CPU", cpus(), searched=True),))
+    whole = [
         Kind(
             "machine",
             "another machine",
@@ -304,6 +303,10 @@ def kinds_of(rig: Rig) -> tuple[Kind, ...]:
                 Field("link", "network", _networks(), 2),
             ),
         ),
+    ]
+    soldered = is_soldered(rig.memory.type.value)
+    return (
+        *([*whole, *gpus, *memory, cpu] if soldered else [*memory, *gpus, cpu, *whole]),
         Kind("name", "name it", "name {name}", (Field("name", "name"),)),
     )
 

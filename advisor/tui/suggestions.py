@@ -93,3 +93,18 @@ def suggest(rig: Rig) -> tuple[str, ...]:
         if len(found) == MOST:
             break
     return tuple(found)
+
+
+def no_more_sticks(rig: Rig) -> str:
+    """Why a rig with modules takes no more of them; empty where it does, or has none."""
+    if not rig.memory.modules:
+        return ""
+    reason = ""
+    for text in _memory(rig)[:MORE_STICKS]:
+        try:
+            background.parse(text, rig)
+        except background.expected_errors() as error:
+            reason = reason or str(error)
+        else:
+            return ""
+    return reason

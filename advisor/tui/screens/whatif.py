@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 class Offered(Message):
     """Changes that suggest themselves for a rig, and all that it can be asked for."""
 
-    def __init__(self, rig: Rig, texts: tuple[str, ...], kinds: tuple[Kind, ...]) -> None:
+    def __init__(self, rig: Rig, texts: tuple[str, ...], refused: str, kinds: tuple[Kind, ...]) -> None:
         super().__init__()
-        self.rig, self.texts, self.kinds = rig, texts, kinds
+        self.rig, self.texts, self.refused, self.kinds = rig, texts, refused, kinds
 
 
 class WhatIfScreen(StateScreen):
@@ -58,6 +58,7 @@ class WhatIfScreen(StateScreen):
         self.pane = PANES[0]
         self.cursors: dict[str, int] = {}
         self.kinds: tuple[Kind, ...] = ()
+        self.refused = ""
         self._offered_for: Rig | None = None
         self._instead: dict[str, str] = {}
         """By text that is parsed: the scenario it takes the place of."""
@@ -90,16 +91,17 @@ class WhatIfScreen(StateScreen):
 
     @work(thread=True, exclusive=True, group="suggest")
     def _offer(self, rig: Rig) -> None:
-        from advisor.tui.suggestions import suggest
+        from advisor.tui.suggestions import no_more_sticks, suggest
 
-        self.post_message(Offered(rig, suggest(rig), background.offers(rig)))
+        self.post_message(Offered(rig, suggest(rig), no_more_sticks(rig), background.offers(rig)))
 
     @on(Offered)
     def _offered(self, message: Offered) -> None:
         if message.rig is self._offered_for:
-            self.kinds = message.kinds
+            self.kinds, self.refused = message.kinds, message.refused
             self.query_one(Presets).show(message.texts)
             self.query_one(Entry).offer(message.kinds)
+            self.show_state(self.advisor.state)
 
     # ---------------------------------------------------------------- drawing
 
@@ -131,6 +133,7 @@ class WhatIfScreen(StateScreen):
             cursors=dict(self.cursors),
             model_id=state.selected,
             least_tokens_per_s=state.min_speed,
+            no_more_sticks=self.refused,
         )
 
     # ---------------------------------------------------------------- the text field

@@ -21,7 +21,7 @@ from advisor.tui.widgets.header import gpu_groups, gpu_parts, ram_text
 if TYPE_CHECKING:
     from probes.types import Rig
 
-_LABEL = 12
+_LABEL = 13
 _LISTED = 8
 _ROOMY = 18
 """From so many lines on there are empty ones between the parts."""

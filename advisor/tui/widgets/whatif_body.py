@@ -60,6 +60,8 @@ class Shown:
     no_plot: str = ""
     """Why there are no curves."""
     least_tokens_per_s: float = 0.0
+    no_more_sticks: str = ""
+    """Why the rig takes no more modules of RAM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def body_of(shown: Shown, width: int, height: int, glyphs: Glyphs) -> Body:
     found = shown.differences
     if found is None:
         waiting: list[Line] = [[(f"comparing {glyphs.waiting}", MUTED)]]
-        return Body(waiting if shown.comparing else intro_lines())
+        return Body(waiting if shown.comparing else intro_lines(shown.no_more_sticks, width))
     chosen = shown.chosen
     lines = [*scenario_lines(found, width, glyphs, chosen=chosen), []]
     tops = {"scenarios": 0}
@@ -153,7 +155,7 @@ def plot_lines(shown: Shown, width: int, glyphs: Glyphs) -> list[Line]:
     return lines
 
 
-def intro_lines() -> list[Line]:
+def intro_lines(no_more_sticks: str, width: int) -> list[Line]:
     """What to do when there is no scenario."""
     lines: list[Line] = [
         [("What would another part change?", TITLE)],
@@ -163,6 +165,8 @@ def intro_lines() -> list[Line]:
         [("  up to four stand side by side.  A comma joins several changes.", "")],
         [],
     ]
+    if no_more_sticks:
+        lines += [*wrap(f"More sticks: {no_more_sticks}", width, "$warning", "  ", "  "), []]
     for text, meaning in LANGUAGE:
         lines.append([(f"  {text:<{_TEXT_WIDTH}}", STRONG), (meaning, MUTED)])
     return lines

@@ -10,7 +10,7 @@ from advisor.completion import complete
 from advisor.offers import Kind, cards, cpus, kinds_of, machines, matching
 from advisor.other_machine import machine_rig
 from advisor.scenario import VERBS, _change, parse_scenario
-from advisor.tui.suggestions import says, suggest
+from advisor.tui.suggestions import no_more_sticks, says, suggest
 from catalog.types import LookupFailedError
 from probes.rigfile import load_rig
 from probes.types import Rig
@@ -131,5 +131,8 @@ def test_suggestions_are_taken_and_more_sticks_come_first_where_ram_is_in_module
         # Four of four slots are taken and hold all that the CPU takes: no more sticks can be had.
         assert len(rig.memory.modules) == 4
         assert not any(says(text) for text in texts)
+        assert "6 modules do not fit" in no_more_sticks(rig)
+        assert "xmp on" in texts[:2], "what the sticks that are there can do comes instead"
     else:
         assert not rig.memory.modules
+        assert no_more_sticks(rig) == ""
