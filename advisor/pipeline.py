@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from advisor.core.alike import grouped
 from advisor.core.alternatives import Alternative, alternatives
 from advisor.core.build_machine import build_machine
 from advisor.core.candidates import Candidates, Floats, assemble, build_candidates
@@ -146,12 +147,11 @@ def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
     pair_rank[rows, columns] = np.arange(len(rows))
     pair = pair_rank[kept.model_index, kept.quant_index]
     role_of = [Role(r) for r in table.roles]
-    bytes_by_role = {role: np.zeros((len(rows), len(table.types))) for role in Role}
+    used, type_of = np.unique(kept.type_index, return_inverse=True)
+    bytes_by_role = {role: np.zeros((len(rows), len(used))) for role in Role}
     for r, role in enumerate(role_of):
         of_role = kept.role_index == r
-        bytes_by_role[role][pair[of_role], kept.type_index[of_role]] = kept.bytes[of_role]
-    used = np.flatnonzero(sum(sizes.sum(axis=0) for sizes in bytes_by_role.values()))
-    bytes_by_role = {role: np.ascontiguousarray(sizes[:, used]) for role, sizes in bytes_by_role.items()}
+        bytes_by_role[role][pair[of_role], type_of[of_role]] = kept.bytes[of_role]
     candidates = assemble(
         models,
         tuple(table.quants),
@@ -160,7 +160,7 @@ def load_knowledge(quants: tuple[str, ...] = RANKED_QUANTS) -> Knowledge:
         columns.astype(np.int64),
         bytes_by_role,
     )
-    return Knowledge(candidates, load_efficiencies(), quant_factors(candidates))
+    return Knowledge(grouped(candidates), load_efficiencies(), quant_factors(candidates))
 
 
 def knowledge_for(question: Question) -> Knowledge:
@@ -176,7 +176,7 @@ def _format_knowledge(runtime: str) -> Knowledge:
 
     models = [m for m in load_models() if m.not_estimated_because is None]
     candidates, kept = format_candidates(RUNTIME[runtime], models, ranked=True)
-    return Knowledge(candidates, load_efficiencies(), np.array(kept))
+    return Knowledge(grouped(candidates), load_efficiencies(), np.array(kept))
 
 
 def knowledge_of_model(model: Model, question: Question) -> Knowledge:

@@ -1,84 +1,161 @@
-"""Screenshots of the running app on fixed example rigs, as SVG and PNG.
+"""Screenshots of every view of the running app on six example rigs, and the demo; one command makes all.
 
     python screenshots/make.py [NAME…]
 
-Each rig in ``screenshots/rigs`` was printed by ``rig-advisor rig --json`` or ``probe --json``.  The
-app runs headless; PNGs need resvg-py and a monospace font with box drawing (DejaVu Sans Mono or
-Fira Code), and are skipped with a message where either is missing.
+Each rig in ``screenshots/rigs`` was printed by ``rig-advisor rig --json`` or ``probe --json``.  The app
+runs headless, each picture is its own screen after the keys named here: nothing is drawn by hand.  PNGs
+and the demo need the development extra (resvg-py, Pillow) and a font with box drawing and braille: DejaVu
+Sans Mono and DejaVu Sans.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 
 from advisor.core.question import Question
 from advisor.tui.app import AdvisorApp
+from advisor.tui.export import plain_svg
+from advisor.tui.glyphs import ASCII, UNICODE
 from probes.rigfile import load_rig
 
 HERE = Path(__file__).parent
-FONTS = ("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf")
+FONTS = ("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf", "DejaVuSans.ttf")
 FONT_FOLDERS = (
     Path("/usr/share/fonts"),
     Path("/usr/local/share/fonts"),
     Path("/Library/Fonts"),
     Path.home() / ".local/share/fonts",
 )
+COLOURS = 128
+"""Colours of a picture: a terminal's screen has few, and the file is a fifth of the full one."""
+
+RIGS = {
+    "rtx4090": "chat",
+    "2x3090": "agent",
+    "m3max": "coding",
+    "strix-halo": "chat",
+    "laptop": "chat",
+    "vm": "chat",
+}
+"""The example rigs with the use case that they are shown for."""
+
+VIEWS: dict[str, tuple[str, ...]] = {
+    "ranking": (),
+    "why": ("down", "down", "enter"),
+    "what-if": ("w", "1", "2"),
+    "upgrade": ("b",),
+    "compare": ("space", "down", "down", "space", "v"),
+    "models": ("M",),
+    "topology": ("m",),
+    "rig": ("i",),
+    "picture": ("p",),
+    "settings": ("comma",),
+    "help": ("question_mark",),
+}
+"""The keys to every view."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: a rig, the keys pressed, the terminal's size."""
+    """One picture: a rig, the keys pressed, the terminal's size and looks."""
 
     name: str
     rig: str
     keys: tuple[str, ...] = ()
     size: tuple[int, int] = (120, 40)
-    use: str = "chat"
+    theme: str | None = None
+    ascii: bool = False
 
 
 SHOTS = (
-    Shot("rtx4090-ranking", "rtx4090"),
-    Shot("rtx4090-why", "rtx4090", ("down", "down", "enter")),
-    Shot("rtx4090-what-if", "rtx4090", ("w", "1", "2", "4")),
+    *(Shot(f"{rig}-{view}", rig, keys) for rig in RIGS for view, keys in VIEWS.items()),
     Shot("rtx4090-80x24", "rtx4090", (), (80, 24)),
-    Shot("m3max-ranking", "m3max", (), use="coding"),
-    Shot("2x3090-ranking", "2x3090", (), use="agent"),
-    Shot("strix-halo-ranking", "strix-halo"),
-    Shot("laptop-ranking", "laptop"),
-    Shot("laptop-what-if", "laptop", ("w", "1", "2")),
-    Shot("vm-ranking", "vm"),
-    Shot("vm-rig", "vm", ("i",)),
-    Shot("rtx4090-help", "rtx4090", ("question_mark",)),
-    Shot("2x3090-topology", "2x3090", ("m",)),
+    Shot("rtx4090-200x60", "rtx4090", (), (200, 60)),
+    Shot("rtx4090-light", "rtx4090", theme="rig-light"),
+    Shot("rtx4090-high-contrast", "rtx4090", theme="rig-high-contrast"),
+    Shot("rtx4090-ascii", "rtx4090", (), (80, 24), ascii=True),
 )
+
+DEMO_RIG, DEMO_SIZE = "rtx4090", (110, 30)
+DEMO: tuple[tuple[str | None, int], ...] = (
+    (None, 1800),
+    ("c", 1200),
+    ("plus", 250),
+    ("plus", 250),
+    ("plus", 250),
+    ("plus", 1800),
+    ("down", 400),
+    ("down", 900),
+    ("enter", 2600),
+    ("pagedown", 1800),
+    ("escape", 600),
+    ("w", 1600),
+    ("1", 2600),
+    ("escape", 600),
+    ("slash", 400),
+    *((letter, 180) for letter in "70b"),
+    ("enter", 900),
+    ("b", 3200),
+    ("escape", 400),
+    ("m", 2400),
+)
+"""The demo's keys, and how long each of their screens stays, in milliseconds."""
+
+
+def app_of(shot: Shot) -> AdvisorApp:
+    """The app as the picture wants it."""
+    rig = load_rig(str(HERE / "rigs" / f"{shot.rig}.json"))
+    app = AdvisorApp(Question(use=RIGS[shot.rig]), rig=rig, glyphs=ASCII if shot.ascii else UNICODE)
+    if shot.theme:
+        app.theme = shot.theme
+    return app
 
 
 async def svg_of(shot: Shot) -> str:
     """The app's screen after the keys, as SVG."""
-    rig = load_rig(str(HERE / "rigs" / f"{shot.rig}.json"))
-    app = AdvisorApp(Question(use=shot.use), rig=rig)
+    app = app_of(shot)
     async with app.run_test(size=shot.size) as pilot:
         await _settle(app, pilot)
         for key in shot.keys:
             await pilot.press(key)
             await _settle(app, pilot)
-        return app.export_screenshot(title=f"rig advisor – {rig.name}")
+        return plain_svg(app.export_screenshot(title=title_of(app)))
+
+
+async def demo_frames() -> list[tuple[str, int]]:
+    """The demo's screens as SVG, and how long each stays."""
+    app = app_of(Shot("demo", DEMO_RIG))
+    frames = []
+    async with app.run_test(size=DEMO_SIZE) as pilot:
+        for key, stays_ms in DEMO:
+            if key is not None:
+                await pilot.press(key)
+            await _settle(app, pilot)
+            frames.append((plain_svg(app.export_screenshot(title=title_of(app))), stays_ms))
+    return frames
+
+
+def title_of(app: AdvisorApp) -> str:
+    """What stands above the picture."""
+    return f"rig advisor – {app.state.rig.name if app.state.rig else ''}"
 
 
 async def _settle(app: AdvisorApp, pilot: Pilot[None]) -> None:
     """Wait until workers are done and the screen is drawn."""
-    for _ in range(4):  # a finished worker may start the next one after a short delay
+    for _ in range(3):  # a finished worker may start the next one after a short delay
         await app.workers.wait_for_complete()
-        await pilot.pause(0.25)
+        await pilot.pause(0.2)
 
 
 def font_files() -> list[str]:
-    """The fonts for the PNGs that are installed here."""
+    """The fonts that are installed here."""
     found = []
     for folder in FONT_FOLDERS:
         if folder.is_dir():
@@ -86,35 +163,51 @@ def font_files() -> list[str]:
     return found
 
 
-def png_of(svg: str, fonts: list[str]) -> bytes:
-    """The picture rendered with a local font instead of the web font that the SVG names."""
+def image_of(svg: str, fonts: list[str]) -> Any:
+    """The picture, drawn with local fonts, in few colours."""
     import resvg_py
+    from PIL import Image
 
-    text = svg.replace("Fira Code", "DejaVu Sans Mono")
-    return bytes(
-        resvg_py.svg_to_bytes(
-            svg_string=text, font_files=fonts, skip_system_fonts=True, monospace_family="DejaVu Sans Mono"
-        )
+    text = svg.replace("Fira Code", "DejaVu Sans Mono").replace("arial", "DejaVu Sans")
+    data = resvg_py.svg_to_bytes(
+        svg_string=text, font_files=fonts, skip_system_fonts=True, monospace_family="DejaVu Sans Mono"
+    )
+    image = Image.open(io.BytesIO(bytes(data))).convert("RGB")
+    return image.quantize(COLOURS, dither=Image.Dither.NONE)
+
+
+def make_demo(fonts: list[str]) -> None:
+    """The animated picture of the README."""
+    frames = asyncio.run(demo_frames())
+    images = [image_of(svg, fonts) for svg, _ in frames]
+    images[0].save(
+        HERE / "demo.gif",
+        save_all=True,
+        append_images=images[1:],
+        duration=[stays_ms for _, stays_ms in frames],
+        loop=0,
+        optimize=True,
     )
 
 
 def main(names: list[str]) -> int:
     """Make the named pictures, or all."""
-    unknown = set(names) - {shot.name for shot in SHOTS}
+    known = {shot.name for shot in SHOTS} | {"demo"}
+    unknown = set(names) - known
     if unknown:
         print(f"no picture is called {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
     fonts = font_files()
-    if not fonts:
-        print("no DejaVu Sans Mono found: SVGs only", file=sys.stderr)
+    if not any(Path(font).name == FONTS[0] for font in fonts):
+        print(f"no {FONTS[0]} found: install the DejaVu fonts", file=sys.stderr)
+        return 1
     for shot in SHOTS:
-        if names and shot.name not in names:
-            continue
-        svg = asyncio.run(svg_of(shot))
-        (HERE / f"{shot.name}.svg").write_text(svg, "utf-8")
-        if fonts:
-            (HERE / f"{shot.name}.png").write_bytes(png_of(svg, fonts))
-        print(shot.name)
+        if not names or shot.name in names:
+            image_of(asyncio.run(svg_of(shot)), fonts).save(HERE / f"{shot.name}.png", optimize=True)
+            print(shot.name)
+    if not names or "demo" in names:
+        make_demo(fonts)
+        print("demo")
     return 0
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 USES = ("chat", "coding", "agent", "rag", "reasoning")
+SORTS = ("score", "speed", "memory", "params", "ttft", "name", "quant", "fit", "active", "context")
+"""The names of ``advisor.core.order.ORDERS``, without importing it."""
 _COUNT = re.compile(r"^(-?\d+)\s*([km]?)$", re.IGNORECASE)
 _SCALE = {"": 1, "k": 1024, "m": 1024 * 1024}
 
@@ -66,6 +68,8 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"rig-advisor {__version__}")
     _question(parser)
     _filter(parser)
+    _order(parser)
+    parser.add_argument("--open", metavar="VIEW", default=None, help=_OPEN_HELP)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     probe = commands.add_parser("probe", help="what this machine is, and how sure that is")
@@ -104,6 +108,7 @@ def build_parser() -> Parser:
     rank = commands.add_parser("rank", help="models by how well they run here")
     _question(rank)
     _filter(rank)
+    _order(rank)
     rank.add_argument("--limit", type=int, metavar="N", help="rows to list")
     output = rank.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -200,6 +205,15 @@ def _filter(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _order(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--sort", metavar="COLUMN", choices=SORTS, default=argparse.SUPPRESS, help=", ".join(SORTS))
+    add("--reverse", action="store_true", default=argparse.SUPPRESS, help="the other way round")
+
+
+_OPEN_HELP = "open the app at a view: why:MODEL, 'what-if:CHANGE | CHANGE', topology, picture …"
+
+
 def _question(parser: argparse.ArgumentParser) -> None:
     # Defaults are suppressed so that options given before a command are not overwritten by it.
     default = argparse.SUPPRESS
@@ -213,6 +227,13 @@ def _question(parser: argparse.ArgumentParser) -> None:
     add("--context", type=token_count, metavar="N", default=default, help="tokens per user, e.g. 8192 or 32k")
     add("--users", type=int, metavar="N", default=default, help="simultaneous users")
     add("--use", metavar="USE", default=default, help=", ".join(USES))
+    add(
+        "--min-speed",
+        type=float,
+        metavar="N",
+        default=default,
+        help="least tok/s per user: of each model the best quantization that reaches it",
+    )
     add("--kv-type", metavar="TYPE", default=default, help="KV cache type: f16, q8_0, q4_0, …")
     add(
         "--depth",

@@ -56,7 +56,16 @@ def _default(arguments: argparse.Namespace) -> int:
     if _is_terminal(sys.stdout) and _is_terminal(sys.stdin):
         from advisor.tui.app import run as run_app
 
-        return run_app(getattr(arguments, "rig", None), question_of(arguments), _filter_of(arguments))
+        return run_app(
+            getattr(arguments, "rig", None),
+            question_of(arguments),
+            _filter_of(arguments),
+            order=_order_of(arguments),
+            view=arguments.open or "ranking",
+        )
+    if arguments.open:
+        complain("--open opens the terminal app, and this is no terminal; the views' commands print text")
+        return Exit.BAD_INPUT
     arguments.limit = None
     arguments.json = arguments.csv = arguments.markdown = False
     return _rank(arguments)
@@ -82,6 +91,7 @@ def question_of(arguments: argparse.Namespace) -> Question:
             ("prompt_tokens", "prompt"),
             ("runtime_year", "runtime_version"),
             ("fit_context", "fit_context"),
+            ("min_tokens_per_s", "min_speed"),
         )
         if hasattr(arguments, name)
     }
@@ -90,6 +100,11 @@ def question_of(arguments: argparse.Namespace) -> Question:
 
 def _filter_of(arguments: argparse.Namespace) -> str:
     return getattr(arguments, "filter", "")
+
+
+def _order_of(arguments: argparse.Namespace) -> tuple[str, bool]:
+    """Name of the sort order, and whether it is reversed."""
+    return getattr(arguments, "sort", "score"), getattr(arguments, "reverse", False)
 
 
 def rig_of(arguments: argparse.Namespace) -> Rig:
@@ -209,9 +224,13 @@ def _rank(arguments: argparse.Namespace) -> int:
     rig = rig_of(arguments)
     if not has_hardware(rig):
         return Exit.NO_HARDWARE
+    from dataclasses import replace
+
+    from advisor.core.order import ordered
     from advisor.pipeline import rank_rig
 
     result = rank_rig(rig, question, filter_text)
+    result = replace(result, ranking=ordered(result.ranking, *_order_of(arguments)))
     if arguments.json:
         from advisor.report.documents import rank_document
 
@@ -228,7 +247,11 @@ def _rank(arguments: argparse.Namespace) -> int:
             output.write(text.rank_text(result, arguments.limit or max(size.lines - 12, 20), size.columns))
     if not len(result.ranking):
         if arguments.json or arguments.csv or arguments.markdown:  # the text says it itself
-            complain(f"no model matches the filter {filter_text!r}")
+            complain(
+                f"no model matches the filter {filter_text!r}"
+                if filter_text.strip()
+                else "no model is fast enough"
+            )
         return Exit.NOTHING
     # Models that do not fit are an answer only to who asked for them.
     return Exit.OK if result.ranking.fitting or "fit:none" in filter_text.lower().split() else Exit.NOTHING

@@ -20,7 +20,8 @@ from advisor.core.machine import Device, Machine
 from advisor.core.memory import compute_buffer_bytes, kv_bytes
 from advisor.core.placement import Placement, Strategy
 from advisor.core.question import Question
-from advisor.core.timing import Rates, Term, Work, decode_terms, rates_of, step_work
+from advisor.core.step import Work, step_work
+from advisor.core.timing import Rates, Term, decode_terms, rates_of
 from catalog.efficiency import Efficiencies
 
 Ints = NDArray[np.int64]
@@ -119,8 +120,9 @@ def _cache_seconds(work: Work, rates: Rates) -> Floats:
     """Seconds of the cache and attention [n, devices]."""
     cache = replace(
         work,
-        weight_bytes=np.zeros_like(work.weight_bytes),
-        expert_bytes=np.zeros_like(work.expert_bytes),
+        dense_share=np.zeros_like(work.kv_bytes),
+        head_share=np.zeros_like(work.kv_bytes),
+        expert_share=np.zeros_like(work.kv_bytes),
         dense_params=np.zeros_like(work.kv_bytes),
         expert_params=np.zeros_like(work.kv_bytes),
         touched_params=np.zeros_like(work.kv_bytes),

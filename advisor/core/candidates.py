@@ -84,6 +84,9 @@ class Candidates:
     """What decides the compute buffer [n, ``scratch.COLUMNS``]."""
     model_context: Floats
     """Context length the model was trained for; 0 where unknown."""
+    alike: Alike | None = None
+    """Which candidates are estimated once for several; then the arrays in ``WIDE`` are empty here, and only
+    those that are taken out have them.  ``None``: each is estimated by itself."""
 
     def __len__(self) -> int:
         return len(self.model_of)
@@ -98,14 +101,50 @@ class Candidates:
 
     def take(self, rows: NDArray[Any]) -> Candidates:
         """The candidates at ``rows`` (indices or a mask), sharing models and names."""
-        return replace(
-            self, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in _SHARED}
-        )
+        names = [f.name for f in fields(self) if f.name not in _SHARED]
+        if self.alike is None:
+            return replace(self, **{name: getattr(self, name)[rows] for name in names})
+        first, row_of = self.alike.distinct, self.alike.row_of[rows]
+        arrays = {
+            name: getattr(first, name)[row_of] if name in WIDE else getattr(self, name)[rows]
+            for name in names
+        }
+        return replace(self, **arrays, alike=None)
 
 
-_SHARED = ("models", "quants", "types")
+WIDE = (
+    "embedding",
+    "head",
+    "dense",
+    "experts",
+    "read_elements",
+    "read_tokens",
+    "read_values",
+    "read_chosen",
+    "scratch",
+)
+"""Arrays with several numbers per candidate: four fifths of the memory."""
+_SHARED = ("models", "quants", "types", "alike")
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Candidates of which no estimate depends on which is meant: finetunes of one shape in one format."""
+
+    distinct: Candidates
+    """The first of each kind."""
+    row_of: Ints
+    """Its row, for every candidate [n]."""
+
+
 READS = 5
 """Most parts that the reads of one cache fall into (DeepSeek V4.1)."""
+
+
+def by_device(n: int, devices: int) -> Floats:
+    """Zeros [n, devices], device by device in memory: what is worked out from them runs along the candidates
+    and not along a handful of devices."""
+    return np.zeros((n, devices), order="F")
 
 
 def build_candidates(

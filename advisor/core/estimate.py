@@ -5,131 +5,41 @@ One implementation over arrays; one model is an array of one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from advisor.core.candidates import Candidates, Floats
+from advisor.core.estimate_table import EstimateTable, for_each
 from advisor.core.machine import SENSITIVITY_PARAMETERS, Device, Machine, perturbed
-from advisor.core.placement import SPLIT, Placement, Strategy, gpu_choices, options, place, side_options
+from advisor.core.placement import (
+    SPLIT,
+    Placement,
+    Strategy,
+    gpu_choices,
+    options,
+    place,
+    side_options,
+    sizes_of,
+)
 from advisor.core.prefill import prefill_seconds
 from advisor.core.question import Question
-from advisor.core.spread import Z80, Placed, prefill_spread_log, spread_log
-from advisor.core.timing import Rates, Term, decode_terms, rates_of, step_work
+from advisor.core.spread import Placed, prefill_spread_log, spread_log
+from advisor.core.step import step_counts, step_work
+from advisor.core.timing import Rates, Term, decode_terms, rates_of
 from catalog.efficiency import Efficiencies
 
-
-@dataclass(frozen=True, slots=True)
-class EstimateTable:
-    """Estimates of all candidates on one machine for one question.
-
-    Arrays are [n] or [n, devices] or [n, devices, terms].  ``strategy`` is -1 where nothing fits;
-    the other values of such a row describe the placement that misses by least.
-    ``decode_s`` is one step for all users; a user sees 1 / decode_s tokens per second.
-    """
-
-    candidates: Candidates
-    machine: Machine
-    question: Question
-    strategy: NDArray[np.int64]
-    terms: Floats
-    decode_s: Floats
-    prefill_s: Floats
-    spread_log: Floats
-    prefill_spread_log: Floats
-    dense_layers: Floats
-    expert_layers: Floats
-    head: Floats
-    weight_bytes: Floats
-    kv_bytes: Floats
-    compute_bytes: Floats
-    missing_bytes: Floats
-    parallel: Floats
-    """Devices that work side by side on every layer."""
-    tried: tuple[tuple[Strategy, Floats, Floats], ...]
-    """For every strategy: step time [n] (infinite where it does not fit) and missing bytes [n]."""
-    reduced_context: Floats | None = None
-    """Tokens per user where a shorter context was allowed [n]; ``None``: that of the question."""
-    bound_to_node: NDArray[np.bool_] | None = None
-    """Rows whose run is bound to one NUMA node [n]; ``None``: no row's."""
-
-    def __len__(self) -> int:
-        return len(self.candidates)
-
-    @property
-    def context(self) -> Floats:
-        """Tokens reserved per user [n]."""
-        if self.reduced_context is None:
-            return np.full(len(self.candidates), float(self.question.context))
-        return self.reduced_context
-
-    @property
-    def one_node(self) -> NDArray[np.bool_]:
-        """Whether the run is bound to one NUMA node [n]."""
-        if self.bound_to_node is None:
-            return np.zeros(len(self.candidates), dtype=bool)
-        return self.bound_to_node
-
-    @property
-    def fits(self) -> NDArray[np.bool_]:
-        return self.strategy >= 0
-
-    @property
-    def tokens_per_s(self) -> Floats:
-        """Decode speed that one user sees (UTPS) [n]."""
-        return 1.0 / self.decode_s
-
-    @property
-    def low_tokens_per_s(self) -> Floats:
-        """Lower end of the 80 % interval [n]."""
-        return self.tokens_per_s * np.exp(-Z80 * self.spread_log)
-
-    @property
-    def high_tokens_per_s(self) -> Floats:
-        """Upper end of the 80 % interval [n]."""
-        return self.tokens_per_s * np.exp(Z80 * self.spread_log)
-
-    @property
-    def low_prefill_s(self) -> Floats:
-        """Shorter end of the 80 % interval of the prefill [n]."""
-        return self.prefill_s * np.exp(-Z80 * self.prefill_spread_log)
-
-    @property
-    def high_prefill_s(self) -> Floats:
-        """Longer end of it [n]."""
-        return self.prefill_s * np.exp(Z80 * self.prefill_spread_log)
-
-    @property
-    def ttft_s(self) -> Floats:
-        """Time to first token: prefill and one step [n]."""
-        return self.prefill_s + self.decode_s
-
-    @property
-    def ttft_spread_log(self) -> Floats:
-        """Standard deviation of ln(measured / predicted) of the time to first token [n]: of its two parts,
-        by their share in it."""
-        prefill, step = self.prefill_s * self.prefill_spread_log, self.decode_s * self.spread_log
-        return np.asarray(np.hypot(prefill, step) / self.ttft_s)
-
-    def ttft_at(self, row: int) -> tuple[float, float, float]:
-        """Time to first token of one row with the ends of its interval: (expected, low, high) seconds."""
-        time = float(self.ttft_s[row])
-        factor = math.exp(Z80 * float(self.ttft_spread_log[row]))
-        return time, time / factor, time * factor
-
-    def speeds_at(self, row: int) -> tuple[float, float, float]:
-        """Decode speed of one row with the ends of its interval: (expected, low, high) tokens/s."""
-        speed = 1.0 / float(self.decode_s[row])
-        factor = math.exp(Z80 * float(self.spread_log[row]))
-        return speed, speed / factor, speed * factor
-
-    @property
-    def used_bytes(self) -> Floats:
-        """Weights, cache and buffers per device [n, devices]."""
-        return self.weight_bytes + self.kv_bytes + self.compute_bytes
+__all__ = [
+    "BOTTLENECKS",
+    "EstimateTable",
+    "at_work",
+    "bottleneck",
+    "decode_seconds_at",
+    "estimate",
+    "machine_at",
+    "placement_of",
+    "sensitivities",
+]
 
 
 def estimate(
@@ -149,6 +59,14 @@ def estimate(
         beside: also work out the placements of the runtime that are never chosen (``tried`` has them).
         with_prefill: without, the prefill takes no time: for searches among many machines.
     """
+    if candidates.alike is not None:
+        distinct = candidates.alike.distinct
+        return for_each(
+            candidates,
+            estimate(
+                distinct, machine, question, efficiencies, only=only, beside=beside, with_prefill=with_prefill
+            ),
+        )
     rates: dict[tuple[int, bool], Rates] = {}
 
     def rates_on(on: Machine, split: bool) -> Rates:
@@ -162,6 +80,8 @@ def estimate(
         else options(machine, question)
     )
     aside = side_options(machine, question) if beside and only is None else ()
+    sizes = sizes_of(candidates, question)
+    counts = step_counts(candidates, question, question.depth)
     n = len(candidates)
     best: list[Floats] | None = None
     best_time = np.full(n, np.inf)
@@ -174,11 +94,11 @@ def estimate(
     every = [(choice, node) for choice in (*choices, *aside) for node in _nodes(machine, choice[0])]
     for (option, gpus), node in every:
         on = at_work(machine, option, node)
-        placement = place(candidates, on, question, option, gpus)
-        work = step_work(candidates, on, placement, question, question.depth)
+        placement = place(candidates, on, question, option, gpus, sizes)
+        feasible = placement.feasible
+        work = step_work(candidates, on, placement, question, question.depth, counts)
         terms = decode_terms(work, rates_on(on, option in SPLIT))
         time = terms.sum(axis=(1, 2))
-        feasible = placement.feasible
         time_if_fits = np.where(feasible, time, np.inf)
         known_time, known_missing = tried.get(option, (time_if_fits, placement.missing_bytes))
         tried[option] = (
@@ -194,7 +114,7 @@ def estimate(
             continue
         parts = [*_arrays(placement), terms, time]
         if best is None:
-            best = [a.copy() for a in parts]
+            best = [a.copy(order="K") for a in parts]
         else:
             for kept, new in zip(best, parts, strict=True):
                 kept[better] = new[better]
@@ -212,7 +132,7 @@ def estimate(
         if len(rows):
             part = candidates.take(rows) if len(rows) < n else candidates
             prefill[rows] = prefill_seconds(part, on, placement.take(rows), question, efficiencies)
-    placed = Placed(chosen, dense, experts)
+    spreads = _spreads(candidates, machine, question, Placed(chosen, dense, experts), efficiencies)
     return EstimateTable(
         candidates=candidates,
         machine=machine,
@@ -221,8 +141,8 @@ def estimate(
         terms=terms,
         decode_s=time,
         prefill_s=prefill,
-        spread_log=_spread(spread_log, candidates, machine, question, placed, efficiencies),
-        prefill_spread_log=_spread(prefill_spread_log, candidates, machine, question, placed, efficiencies),
+        spread_log=spreads[0],
+        prefill_spread_log=spreads[1],
         dense_layers=dense,
         expert_layers=experts,
         head=head,
@@ -253,6 +173,26 @@ def _nodes(machine: Machine, strategy: Strategy) -> tuple[bool, ...]:
     """Whether to try a strategy on all of the machine and on one node of it."""
     in_ram = strategy in (*SPLIT, Strategy.CPU)
     return (False, True) if machine.node is not None and in_ram else (False,)
+
+
+def _spreads(
+    c: Candidates, machine: Machine, q: Question, placed: Placed, efficiencies: Efficiencies
+) -> tuple[Floats, Floats]:
+    """Spreads of decoding and of prefill, by the machine that each row works on [n].
+
+    They depend on the strategy, on which devices take part and on whether there are experts: each of the
+    few combinations is worked out once.
+    """
+    device = 2 ** np.arange(len(machine.devices))
+    seen = (placed.strategy + 1) * 2 + (c.expert_layers > 0)
+    seen = seen * (2 * device[-1]) + placed.works @ device
+    first, row_of = np.unique(seen, return_index=True, return_inverse=True)[1:]
+    few = Placed(placed.strategy[first], placed.dense_layers[first], placed.expert_layers[first])
+    kinds = c.take(first)
+    return (
+        _spread(spread_log, kinds, machine, q, few, efficiencies)[row_of],
+        _spread(prefill_spread_log, kinds, machine, q, few, efficiencies)[row_of],
+    )
 
 
 def _spread(

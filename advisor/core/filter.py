@@ -8,9 +8,10 @@ must hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Protocol
 
 
 class FilterError(ValueError):
@@ -21,9 +22,34 @@ class FilterError(ValueError):
         self.position = position
 
 
+class Numbers(Protocol):
+    """The numbers of a row by the names of ``NUMBER_FIELDS``; unknown ones are ``None``."""
+
+    def get(self, name: str, /) -> float | None: ...
+
+
+class Seen(Protocol):
+    """What a filter can see of one row; a row need only work out what is asked for."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def quant(self) -> str: ...
+    @property
+    def fit(self) -> str: ...
+    @property
+    def license(self) -> str: ...
+    @property
+    def architecture(self) -> str: ...
+    @property
+    def flags(self) -> frozenset[str]: ...
+    @property
+    def numbers(self) -> Numbers: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Filterable:
-    """What a filter can see of one ranking row."""
+    """A row whose values are all there."""
 
     text: str
     quant: str
@@ -31,7 +57,7 @@ class Filterable:
     license: str
     architecture: str
     flags: frozenset[str]
-    numbers: dict[str, float | None]
+    numbers: Mapping[str, float | None]
 
 
 NUMBER_FIELDS = {
@@ -53,14 +79,14 @@ TEXT_FIELDS = {
     "arch": "architecture",
     "is": "moe, dense, vision, tools, base or instruct",
 }
-_FLAGS = ("moe", "dense", "vision", "tools", "base", "instruct")
-_FITS = ("full", "offload", "cpu", "none")
+FLAGS = ("moe", "dense", "vision", "tools", "base", "instruct")
+FITS = ("full", "offload", "cpu", "none")
 _TERM = re.compile(r"\S+")
 _COMPARISON = re.compile(r"^([a-z]+)(<=|>=|<|>|=)(.*)$")
 _NUMBER = re.compile(r"^(\d+(?:\.\d+)?)([kmb]?)$")
 _SCALE = {"": 1.0, "k": 1024.0, "m": 1024.0 * 1024.0, "b": 1.0}
 
-Predicate = Callable[[Filterable], bool]
+Predicate = Callable[[Seen], bool]
 
 
 def parse_filter(text: str) -> Predicate:
@@ -103,7 +129,7 @@ def _number_term(name: str, operator: str, value: str, position: int) -> Predica
     }
     test = compare[operator]
 
-    def predicate(row: Filterable) -> bool:
+    def predicate(row: Seen) -> bool:
         actual = row.numbers.get(name)
         return actual is not None and test(actual)
 
@@ -116,12 +142,12 @@ def _text_term(name: str, value: str, position: int) -> Predicate:
     if not value:
         raise FilterError(f"{name}: needs a value ({TEXT_FIELDS[name]})", position)
     if name == "is":
-        if value not in _FLAGS:
-            raise FilterError(_unknown(value, _FLAGS, "property"), position)
+        if value not in FLAGS:
+            raise FilterError(_unknown(value, FLAGS, "property"), position)
         return lambda row: value in row.flags
     if name == "fit":
-        if value not in _FITS:
-            raise FilterError(_unknown(value, _FITS, "kind of fit"), position)
+        if value not in FITS:
+            raise FilterError(_unknown(value, FITS, "kind of fit"), position)
         return lambda row: row.fit == value
     if name == "quant":
         return lambda row: value.replace("-", "_") in row.quant.lower()

@@ -8,6 +8,7 @@ import numpy as np
 
 from advisor.core.candidates import Candidates
 from advisor.core.estimate import EstimateTable, estimate
+from advisor.core.estimate_table import for_each
 from advisor.core.machine import Machine
 from advisor.core.question import Question
 from catalog.efficiency import Efficiencies
@@ -54,6 +55,9 @@ def estimate_fitting(
 
     The prompt and the depth that speeds are quoted for stay as asked: the context is not cut below them.
     """
+    if candidates.alike is not None:
+        distinct = candidates.alike.distinct
+        return for_each(candidates, estimate_fitting(distinct, machine, q, efficiencies, beside=beside))
     table = estimate(candidates, machine, q, efficiencies, beside=beside)
     if not q.fit_context or bool(table.fits.all()):
         return table

@@ -22,8 +22,9 @@ SAME = 0.005
 class Run:
     """A model in a ranking, with its best quantization there; speeds in tokens/s of one user.
 
-    ``rank`` counts from 1 among what fits.  Where it does not fit, ``rank`` is ``None`` and so are the
-    speeds; ``missing_bytes`` is what the quantization that misses by least is short of.
+    ``rank`` counts from 1 among what fits and is as fast as the question wants; else it is ``None``.  Speeds
+    are ``None`` where it does not fit; ``missing_bytes`` is what the quantization that misses by least is
+    short of.
     """
 
     model: Model
@@ -40,11 +41,12 @@ class Run:
 
     @property
     def fits(self) -> bool:
-        return self.rank is not None
+        return self.tokens_per_s is not None
 
-    def at_least(self, tokens_per_s: float) -> bool:
-        """Whether it fits and is expected to decode so fast."""
-        return self.tokens_per_s is not None and self.tokens_per_s >= tokens_per_s
+    @property
+    def listed(self) -> bool:
+        """Whether it fits and is fast enough."""
+        return self.rank is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Move:
 
     @property
     def places(self) -> int | None:
-        """Places won (above 0) or lost; ``None`` where it does not fit on both."""
+        """Places won (above 0) or lost; ``None`` where it is not listed on both."""
         if self.before.rank is None or self.after.rank is None:
             return None
         return self.before.rank - self.after.rank
@@ -75,37 +77,29 @@ class Move:
     @property
     def runs_differently(self) -> bool:
         """Whether its speed, its quantization or the fit differs; its place alone does not count."""
-        if self.before.fits != self.after.fits:
-            return True
-        if not self.before.fits:
-            return False
         if (self.before.row, self.before.fit) != (self.after.row, self.after.fit):
             return True
-        return self.ratio is None or abs(self.ratio - 1) >= SAME
+        return self.ratio is not None and abs(self.ratio - 1) >= SAME
 
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """All lineages that fit before or after a change."""
+    """All lineages that are listed before or after a change."""
 
     all: tuple[Move, ...]
 
-    def unlocked(self, least_tokens_per_s: float = 0.0) -> tuple[Move, ...]:
+    def unlocked(self) -> tuple[Move, ...]:
         """What fits and is fast enough after the change and was not before, best first."""
-        found = [
-            m
-            for m in self.all
-            if m.after.at_least(least_tokens_per_s) and not m.before.at_least(least_tokens_per_s)
-        ]
+        found = [m for m in self.all if m.after.listed and not m.before.listed]
         return tuple(sorted(found, key=lambda m: m.after.rank or 0))
 
     def lost(self) -> tuple[Move, ...]:
-        """What fitted before and does not after, best first."""
-        found = [m for m in self.all if m.before.fits and not m.after.fits]
+        """What fitted and was fast enough before and is not after, best first."""
+        found = [m for m in self.all if m.before.listed and not m.after.listed]
         return tuple(sorted(found, key=lambda m: m.before.rank or 0))
 
     def moved(self) -> tuple[Move, ...]:
-        """What fits on both and runs differently: largest step in rank first, then in score."""
+        """What is listed on both and runs differently: largest step in rank first, then in score."""
         found = [m for m in self.all if m.places is not None and m.runs_differently]
 
         def size(move: Move) -> tuple[int, float, int]:
@@ -131,33 +125,59 @@ def moves_between(before: Ranking, after: Ranking) -> Moves:
         after: of the same candidates on the changed one.
     """
     old, new = _runs(before), _runs(after)
-    found = [Move(old[key], new[key]) for key in new if key in old]
-    return Moves(tuple(m for m in found if m.before.fits or m.after.fits))
+    for runs, others, ranking in ((old, new, before), (new, old, after)):
+        runs.update(_left_out(ranking, [key for key in others if key not in runs]))
+    found = [Move(old[key], run) for key, run in new.items()]
+    return Moves(tuple(m for m in found if m.before.listed or m.after.listed))
 
 
 def _runs(ranking: Ranking) -> dict[str, Run]:
     """By lineage, in order of merit."""
-    table, scores = ranking.table, ranking.scores
-    rates, low, high = table.tokens_per_s, table.low_tokens_per_s, table.high_tokens_per_s
-    used = table.used_bytes.sum(axis=1)
-    found: dict[str, Run] = {}
-    for rank, row in enumerate(ranking.rows.tolist(), 1):
-        model = table.candidates.model(row)
-        fits = bool(table.fits[row])
-        found[model.variant_of or model.id] = Run(
-            model=model,
-            row=row,
-            quant=table.candidates.quant(row),
-            fit=fit_name(table, row),
-            rank=rank if fits else None,
-            used_bytes=float(used[row]),
-            missing_bytes=float(table.missing_bytes[row]),
-            tokens_per_s=float(rates[row]) if fits else None,
-            low_tokens_per_s=float(low[row]) if fits else None,
-            high_tokens_per_s=float(high[row]) if fits else None,
-            score=float(scores.score[row]) if fits else None,
-        )
-    return found
+    model = ranking.table.candidates.model
+    fits, used = ranking.table.fits.tolist(), ranking.table.used_bytes.sum(axis=1).tolist()
+    return {
+        lineage(model(row)): _run(ranking, row, place if fits[row] else None, used[row])
+        for place, row in enumerate(ranking.rows.tolist(), 1)
+    }
+
+
+def _left_out(ranking: Ranking, lineages: Sequence[str]) -> dict[str, Run]:
+    """Lineages that a ranking leaves out because they are too slow, by their best row."""
+    if not lineages:
+        return {}
+    table, scores = ranking.table, ranking.scores.score
+    rows: dict[str, list[int]] = {key: [] for key in lineages}
+    names = [lineage(m) for m in table.candidates.models]
+    for row, m in enumerate(table.candidates.model_of.tolist()):
+        if names[m] in rows:
+            rows[names[m]].append(row)
+    fits, used = table.fits.tolist(), table.used_bytes.sum(axis=1).tolist()
+    best = {key: max(found, key=lambda r: (fits[r], float(scores[r]))) for key, found in rows.items()}
+    return {key: _run(ranking, row, None, used[row]) for key, row in best.items()}
+
+
+def lineage(model: Model) -> str:
+    """What the editions of a model have in common: the id of its head."""
+    return model.variant_of or model.id
+
+
+def _run(ranking: Ranking, row: int, rank: int | None, used: float) -> Run:
+    table = ranking.table
+    fits = bool(table.fits[row])
+    speed, low, high = table.speeds_at(row)
+    return Run(
+        model=table.candidates.model(row),
+        row=row,
+        quant=table.candidates.quant(row),
+        fit=fit_name(table, row),
+        rank=rank,
+        used_bytes=used,
+        missing_bytes=float(table.missing_bytes[row]),
+        tokens_per_s=float(speed) if fits else None,
+        low_tokens_per_s=float(low) if fits else None,
+        high_tokens_per_s=float(high) if fits else None,
+        score=float(ranking.scores.score[row]) if fits else None,
+    )
 
 
 def limits(ranking: Ranking, rows: Sequence[int] | None = None) -> list[tuple[str, int]]:

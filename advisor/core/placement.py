@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.core.candidates import Candidates, Floats
+from advisor.core.candidates import Candidates, Floats, by_device
 from advisor.core.machine import Machine
 from advisor.core.memory import compute_buffer_bytes, kv_bytes
 from advisor.core.question import Question
@@ -124,18 +124,28 @@ def _equal_sets(machine: Machine) -> tuple[tuple[int, ...], ...]:
 
 
 def place(
-    c: Candidates, machine: Machine, q: Question, strategy: Strategy, gpus: tuple[int, ...]
+    c: Candidates,
+    machine: Machine,
+    q: Question,
+    strategy: Strategy,
+    gpus: tuple[int, ...],
+    sizes: Sizes | None = None,
 ) -> Placement:
-    """Place all candidates with one strategy on a set of GPUs (from ``gpu_choices``)."""
+    """Place all candidates with one strategy on a set of GPUs (from ``gpu_choices``).
+
+    Args:
+        sizes: of the candidates' parts, where they are known from another strategy.
+    """
+    s = sizes or sizes_of(c, q)
     if strategy is Strategy.CPU:
-        return _on_cpu(c, machine, q)
+        return _on_cpu(c, s, machine)
     if strategy is Strategy.TENSOR_PARALLEL:
-        return _tensor_parallel(c, machine, q, gpus)
+        return _tensor_parallel(c, s, machine, q, gpus)
     if strategy in (Strategy.ACCELERATOR, Strategy.KV_IN_RAM):
-        return _on_accelerators(c, machine, q, gpus, strategy)
+        return _on_accelerators(c, s, machine, q, gpus, strategy)
     if strategy is Strategy.EXPERTS_IN_RAM:
-        return _experts_in_ram(c, machine, q)
-    return _layers_split(c, machine, q)
+        return _experts_in_ram(c, s, machine, q)
+    return _layers_split(c, s, machine, q)
 
 
 def cache_layers(strategy: Strategy, dense_layers: Floats) -> Floats:
@@ -148,34 +158,40 @@ def cache_layers(strategy: Strategy, dense_layers: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sizes:
+class Sizes:
+    """What the parts of candidates take in bytes, wherever they lie [n] each."""
+
     head: Floats
     dense_layer: Floats
     expert_layer: Floats
+    """Experts of one layer that has any."""
     kv_layer: Floats
-    kv: Floats
     buffer: Floats
+    """Scratch of a device that holds any part."""
+    embedding: Floats
     host: Floats
+    """What stays in host memory: embeddings."""
 
 
-def _sizes(c: Candidates, q: Question) -> _Sizes:
-    kv = kv_bytes(c, q)
+def sizes_of(c: Candidates, q: Question) -> Sizes:
+    """The sizes of all candidates' parts: those of the weights, of the cache and of buffers."""
+    embedding = c.embedding.sum(axis=1)
     experts = c.experts.sum(axis=1)
-    return _Sizes(
+    return Sizes(
         head=c.head.sum(axis=1),
         dense_layer=c.dense.sum(axis=1) / c.layers,
         expert_layer=experts / np.maximum(c.expert_layers, 1),
-        kv_layer=kv / c.layers,
-        kv=kv,
+        kv_layer=kv_bytes(c, q) / c.layers,
         buffer=compute_buffer_bytes(c, q),
-        host=c.embedding.sum(axis=1) + c.lookup_bytes,
+        embedding=embedding,
+        host=embedding + c.lookup_bytes,
     )
 
 
 def _finish(
     c: Candidates,
     machine: Machine,
-    s: _Sizes,
+    s: Sizes,
     strategy: Strategy,
     dense_layers: Floats,
     expert_layers: Floats,
@@ -191,8 +207,7 @@ def _finish(
     # The embedding lies in RAM.  A head that is the same matrix is one copy with it in RAM and in
     # unified memory, which maps the file once; a discrete GPU holds a copy of its own.
     in_ram = np.array([device.kind != "gpu" for device in machine.devices])
-    embedding = c.embedding.sum(axis=1)
-    duplicate = embedding * c.tied * (head * in_ram).sum(axis=1)
+    duplicate = s.embedding * c.tied * (head * in_ram).sum(axis=1)
     weights[:, -1] += s.host - duplicate
     cached = cache_layers(strategy, dense_layers)
     kv = cached * s.kv_layer[:, None]
@@ -204,10 +219,9 @@ def _finish(
     return Placement(strategy, dense_layers, expert_layers, head, weights, kv, buffers, missing, parallel)
 
 
-def _on_cpu(c: Candidates, machine: Machine, q: Question) -> Placement:
-    s = _sizes(c, q)
+def _on_cpu(c: Candidates, s: Sizes, machine: Machine) -> Placement:
     shape = (len(c), len(machine.devices))
-    dense, experts, head = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    dense, experts, head = (by_device(*shape) for _ in range(3))
     dense[:, -1] = c.layers
     experts[:, -1] = c.expert_layers
     head[:, -1] = 1.0
@@ -215,10 +229,9 @@ def _on_cpu(c: Candidates, machine: Machine, q: Question) -> Placement:
 
 
 def _on_accelerators(
-    c: Candidates, machine: Machine, q: Question, gpus: tuple[int, ...], strategy: Strategy
+    c: Candidates, s: Sizes, machine: Machine, q: Question, gpus: tuple[int, ...], strategy: Strategy
 ) -> Placement:
     """Fill the GPUs in order, fastest first, with whole layers; with their cache unless it lies in RAM."""
-    s = _sizes(c, q)
     share = np.where(c.layers > 0, c.expert_layers / c.layers, 0.0)
     layer = s.dense_layer + s.expert_layer * share
     if strategy is not Strategy.KV_IN_RAM:
@@ -237,12 +250,13 @@ def _on_accelerators(
     return _finish(c, machine, s, strategy, layers, experts, head, short)
 
 
-def _tensor_parallel(c: Candidates, machine: Machine, q: Question, gpus: tuple[int, ...]) -> Placement:
+def _tensor_parallel(
+    c: Candidates, s: Sizes, machine: Machine, q: Question, gpus: tuple[int, ...]
+) -> Placement:
     """An equal share of every layer and of the head on each of the first GPUs."""
-    s = _sizes(c, q)
     count = max(len(gpus), 1)
     shape = (len(c), len(machine.devices))
-    layers, experts, head = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    layers, experts, head = (by_device(*shape) for _ in range(3))
     layers[:, :count] = (c.layers / count)[:, None]
     experts[:, :count] = (c.expert_layers / count)[:, None]
     head[:, :count] = 1 / count
@@ -256,12 +270,10 @@ def _tensor_parallel(c: Candidates, machine: Machine, q: Question, gpus: tuple[i
     return replace(placed, parallel=np.full(len(c), float(count)))
 
 
-def _shared_out(
-    layer: Floats, s: _Sizes, n_layers: Floats, machine: Machine
-) -> tuple[Floats, Floats, Floats]:
+def _shared_out(layer: Floats, s: Sizes, n_layers: Floats, machine: Machine) -> tuple[Floats, Floats, Floats]:
     """Layers over all GPUs by their memory, the head on the last; like ``_fill``, but not in whole layers."""
     room = np.array([max(gpu.usable_bytes, 0.0) for gpu in machine.gpus])
-    layers, head = (np.zeros((len(n_layers), len(machine.devices))) for _ in range(2))
+    layers, head = (by_device(len(n_layers), len(machine.devices)) for _ in range(2))
     layers[:, :-1] = n_layers[:, None] * room / max(float(room.sum()), 1.0)
     head[:, len(room) - 1] = 1.0
     need = n_layers * layer + s.head + s.buffer * len(room)
@@ -269,14 +281,14 @@ def _shared_out(
 
 
 def _fill(
-    layer: Floats, s: _Sizes, n_layers: Floats, machine: Machine, gpus: tuple[int, ...]
+    layer: Floats, s: Sizes, n_layers: Floats, machine: Machine, gpus: tuple[int, ...]
 ) -> tuple[Floats, Floats, Floats]:
     """Fill GPUs in order with whole layers; the one that takes the last layer takes the head.
 
     Returns layers [n, d], head [n, d] and the bytes that are short [n].
     """
     n, d = len(n_layers), len(machine.devices)
-    layers, head = np.zeros((n, d)), np.zeros((n, d))
+    layers, head = by_device(n, d), by_device(n, d)
     rest = n_layers.copy()
     placed = np.zeros(n, dtype=bool)
     for g in gpus:
@@ -293,13 +305,12 @@ def _fill(
     return layers, head, short
 
 
-def _experts_in_ram(c: Candidates, machine: Machine, q: Question) -> Placement:
+def _experts_in_ram(c: Candidates, s: Sizes, machine: Machine, q: Question) -> Placement:
     """All layers on the GPUs in order; the experts of as few leading layers as possible in RAM.
 
     The number of leading layers is found by bisection: with more of them everything else is
     smaller, so if n fit, n + 1 fit too.
     """
-    s = _sizes(c, q)
     plain = c.layers - c.expert_layers  # dense-first layers have no experts to move
 
     def spread(in_ram: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -309,7 +320,7 @@ def _experts_in_ram(c: Candidates, machine: Machine, q: Question) -> Placement:
     low, high = np.minimum(1.0, most), most.copy()
     if q.cpu_expert_layers is not None:
         low = high = np.clip(q.cpu_expert_layers - plain, low, most)
-    for _ in range(_BISECTIONS):
+    while (low < high).any():
         middle = np.floor((low + high) / 2)
         fits = spread(middle)[3] <= 0
         high = np.where(fits, middle, high)
@@ -321,12 +332,8 @@ def _experts_in_ram(c: Candidates, machine: Machine, q: Question) -> Placement:
     return _finish(c, machine, s, Strategy.EXPERTS_IN_RAM, layers, experts, head, short)
 
 
-_BISECTIONS = 9
-"""Enough for models of up to 512 layers."""
-
-
 def _fill_two_kinds(
-    c: Candidates, s: _Sizes, machine: Machine, light_layers: Floats
+    c: Candidates, s: Sizes, machine: Machine, light_layers: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Fill the GPUs in order with light layers (no experts), then with full ones, then the head.
 
@@ -335,7 +342,7 @@ def _fill_two_kinds(
     n, d = len(c), len(machine.devices)
     light = s.dense_layer + s.kv_layer
     heavy = light + s.expert_layer
-    layers, full, head = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d))
+    layers, full, head = (by_device(n, d) for _ in range(3))
     rest_light, rest_full = light_layers.copy(), c.layers - light_layers
     head_at = _head_gpu(s, machine)
     for g in range(d - 1):
@@ -359,7 +366,7 @@ def _fill_two_kinds(
     return layers, full, head, short
 
 
-def _head_gpu(s: _Sizes, machine: Machine) -> NDArray[np.int64]:
+def _head_gpu(s: Sizes, machine: Machine) -> NDArray[np.int64]:
     """The last GPU with room for buffers and head: llama.cpp puts the output behind the last layer."""
     room = np.stack([gpu.usable_bytes - s.buffer - s.head for gpu in machine.gpus], axis=1)
     count = room.shape[1]
@@ -367,14 +374,13 @@ def _head_gpu(s: _Sizes, machine: Machine) -> NDArray[np.int64]:
     return np.where(fits.any(axis=1), count - 1 - np.argmax(fits, axis=1), 0).astype(np.int64)
 
 
-def _layers_split(c: Candidates, machine: Machine, q: Question) -> Placement:
+def _layers_split(c: Candidates, s: Sizes, machine: Machine, q: Question) -> Placement:
     """The head and as many of the last layers as fit on the GPUs; the first layers on the CPU."""
-    s = _sizes(c, q)
     n, d = len(c), len(machine.devices)
     share = np.where(c.layers > 0, c.expert_layers / c.layers, 0.0)
     layer = s.dense_layer + s.expert_layer * share + s.kv_layer
     head_at = _head_gpu(s, machine)
-    layers, head = np.zeros((n, d)), np.zeros((n, d))
+    layers, head = by_device(n, d), by_device(n, d)
     rest = np.maximum(c.layers - 1, 0.0)
     if q.gpu_layers is not None:
         rest = np.minimum(rest, q.gpu_layers)

@@ -18,7 +18,7 @@ from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import Device, Machine
 from advisor.core.placement import Placement, Strategy
 from advisor.core.question import Question
-from advisor.core.timing import (
+from advisor.core.step import (
     ACTIVATION_BYTES,
     CROSSINGS,
     NETWORK_BYTES,
@@ -48,12 +48,17 @@ class PromptTerm(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromptWork:
-    """What the whole prompt does, per candidate and device [n, d]; [n, 1] where devices share it."""
+    """What the whole prompt does, per candidate and device [n, d]; [n, 1] where devices share it.
+
+    Products are amounts by ggml type [n, types] times each device's share of them [n, d].
+    """
 
     dense_flops: Floats
-    """By ggml type [n, d, types]; without the head, which only the last token needs."""
+    """With all weights but routed experts and the head, which only the last token needs [n, types]."""
+    dense_share: Floats
     expert_flops: Floats
-    """By ggml type [n, d, types]."""
+    """With the routed experts [n, types]."""
+    expert_share: Floats
     dense_bytes: Floats
     """Dense weights, once per micro-batch."""
     expert_bytes: Floats
@@ -118,6 +123,10 @@ class PromptRates:
     expert_p: float
 
 
+BY_TYPE = ("dense_flops", "expert_flops")
+"""Fields of ``PromptWork`` that have an entry per ggml type instead of one per device."""
+
+
 def prompt_work(c: Candidates, placement: Placement, q: Question, prompts: int = 1) -> PromptWork:
     """Count the prefill of ``prompts`` prompts of ``q.prompt`` tokens that are worked on together."""
     length = float(q.prompt)
@@ -142,10 +151,10 @@ def prompt_work(c: Candidates, placement: Placement, q: Question, prompts: int =
     message = c.hidden[:, None] * ACTIVATION_BYTES * tokens * np.where(parallel > 2, RING_CROSSINGS, 1)
     head = np.where(c.dense_matmul_params > c.vocab * c.hidden, c.vocab * c.hidden, 0.0)
     return PromptWork(
-        dense_flops=2 * tokens * _by_type(c, c.dense, c.dense_matmul_params - head)[:, None, :]
-        * dense_share[..., None],
-        expert_flops=2 * tokens * _by_type(c, c.experts, c.expert_matmul_params)[:, None, :]
-        * expert_share[..., None],
+        dense_flops=2 * tokens * _by_type(c, c.dense, c.dense_matmul_params - head),
+        dense_share=dense_share,
+        expert_flops=2 * tokens * _by_type(c, c.experts, c.expert_matmul_params),
+        expert_share=expert_share,
         dense_bytes=c.dense.sum(axis=1)[:, None] * dense_share * batches,
         expert_bytes=(c.experts.sum(axis=1) * touched)[:, None] * expert_share * batches,
         expert_tokens=(batch * c.n_experts_active / c.n_experts)[:, None],
@@ -252,12 +261,12 @@ def prompt_terms(work: PromptWork, rates: PromptRates) -> Floats:
     weights once per micro-batch.  Of n GPUs with a share of the layers each, b micro-batches keep at
     best n b / (b + n - 1) busy.
     """
-    dense_s = over_formats(work.dense_flops, rates.cost) / rates.dense_rate
+    dense_s = over_formats(work.dense_flops, rates.cost) * work.dense_share / rates.dense_rate
     unfilled = 1 + rates.expert_tile / np.maximum(work.expert_tokens, _FEW)
-    expert_s = over_formats(work.expert_flops, rates.cost) * unfilled / rates.expert_rate
+    expert_s = over_formats(work.expert_flops, rates.cost) * work.expert_share * unfilled / rates.expert_rate
     flops = work.attention_flops + work.latent_flops * (rates.latent_cost - 1)
     moved = work.activation_bytes * rates.activation_passes / rates.memory_bandwidth
-    terms = np.zeros((*dense_s.shape, len(PromptTerm)))
+    terms = np.zeros((*dense_s.shape, len(PromptTerm)), order="F")
     terms[..., PromptTerm.DENSE] = _soft_maximum(
         dense_s, work.dense_bytes / rates.memory_bandwidth, rates.dense_p
     )
@@ -327,7 +336,10 @@ def _network_s(device: Device, c: Candidates, q: Question, prompts: int) -> Floa
 
 def last_device(work: PromptWork) -> PromptWork:
     """The work of the CPU alone."""
-    return PromptWork(**{f.name: getattr(work, f.name)[:, -1:] for f in fields(work)})
+    return replace(
+        work,
+        **{f.name: getattr(work, f.name)[:, -1:] for f in fields(work) if f.name not in BY_TYPE},
+    )
 
 
 def prefill_seconds(

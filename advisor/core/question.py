@@ -68,6 +68,7 @@ RUNTIMES = tuple(RUNTIME)
 
 MAX_CONTEXT = 16_777_216
 MAX_USERS = 4_096
+MAX_SPEED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class Question:
     """Leading layers whose experts stay in RAM (``-ncmoe``); as few as fit unless stated."""
     fit_context: bool = False
     """Whether a model that does not fit may have a shorter context, down to what a turn takes."""
+    min_tokens_per_s: float = 0.0
+    """Least decode speed per user: models that are slower with every quantization are not ranked."""
 
     def __post_init__(self) -> None:
         _within("context", self.context, 1, MAX_CONTEXT)
@@ -112,6 +115,10 @@ class Question:
         if self.depth_tokens is not None:
             _within("depth", self.depth_tokens, 0, MAX_CONTEXT)
         _within("cached tokens", self.cached_tokens, 0, MAX_CONTEXT)
+        if not 0 <= self.min_tokens_per_s <= MAX_SPEED:
+            raise QuestionError(
+                f"the least speed must be 0 to {MAX_SPEED:,} tok/s, not {self.min_tokens_per_s:g}"
+            )
         if self.prompt_tokens is not None:
             _within("prompt", self.prompt_tokens, 1, MAX_CONTEXT)
         _one_of("use case", self.use, tuple(USE_CASES))

@@ -8,19 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.estimate import EstimateTable
-from advisor.core.filter import Filterable, Predicate
-from advisor.core.placement import Strategy
+from advisor.core.filter import Predicate
 from advisor.core.score import Scores
+from advisor.core.sight import RankedRow, Sight, fit_name
+from catalog.types import Model
 
-FIT_NAMES = {
-    -1: "none",
-    int(Strategy.ACCELERATOR): "full",
-    int(Strategy.EXPERTS_IN_RAM): "offload",
-    int(Strategy.LAYERS_SPLIT): "offload",
-    int(Strategy.CPU): "cpu",
-    int(Strategy.TENSOR_PARALLEL): "full",
-    int(Strategy.KV_IN_RAM): "offload",
-}
+__all__ = ["Ranking", "fit_name", "rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +30,8 @@ class Ranking:
     rows: NDArray[np.int64]
     considered: int
     variants: tuple[tuple[int, ...], ...]
+    places: tuple[int, ...]
+    """Place by merit of each row, from 1."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,6 +47,9 @@ def rank(
 ) -> Ranking:
     """One row per model: its best-scoring quantization that fits, else the one that misses by least.
 
+    Where the question wants a least speed, the best-scoring one that reaches it; models that fit but
+    reach it with no quantization are left out.
+
     The order is total: score, then the model's name, so that the same question always gives the
     same list.
 
@@ -60,24 +58,29 @@ def rank(
         fold: variants of one model (base, finetunes, prunes) share the row of its head.
     """
     c = table.candidates
-    n = len(c)
-    merit = np.where(table.fits, scores.score, -table.missing_bytes)
+    fits = table.fits
+    merit = np.where(fits, scores.score, -table.missing_bytes)
+    slow = fits & (table.tokens_per_s < table.question.min_tokens_per_s)
     # Last key is the primary one; ties go to the candidate listed first.
-    order = np.lexsort((np.arange(n), -merit, ~table.fits, c.model_of))
+    order = np.lexsort((-merit, slow, ~fits, c.model_of))
     models = c.model_of[order]
-    first = np.ones(n, dtype=bool)
+    first = np.ones(len(c), dtype=bool)
     first[1:] = models[1:] != models[:-1]
     best = order[first]
     names = np.array([c.models[i].name.lower() for i in c.model_of[best]])
-    ranked = best[np.lexsort((names, -np.round(merit[best], 6), ~table.fits[best]))]
+    ranked = best[np.lexsort((names, -np.round(merit[best], 6), ~fits[best]))]
     considered = len(ranked)
+    ranked = ranked[~slow[ranked]]
     if accept is not None:
-        keep = [i for i in ranked.tolist() if accept(filterable(table, scores, i))]
-        ranked = np.array(keep, dtype=np.int64)
+        seen = Sight(table, scores)
+        ranked = np.array([i for i in ranked.tolist() if accept(RankedRow(seen, i))], dtype=np.int64)
     if not fold:
-        return Ranking(table, scores, ranked, considered, ((),) * len(ranked))
+        return Ranking(
+            table, scores, ranked, considered, ((),) * len(ranked), tuple(range(1, len(ranked) + 1))
+        )
     rows, variants = _folded(table, ranked.tolist())
-    return Ranking(table, scores, np.array(rows, dtype=np.int64), considered, variants)
+    places = tuple(range(1, len(rows) + 1))
+    return Ranking(table, scores, np.array(rows, dtype=np.int64), considered, variants, places)
 
 
 def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[tuple[int, ...], ...]]:
@@ -86,59 +89,22 @@ def _folded(table: EstimateTable, ranked: list[int]) -> tuple[list[int], tuple[t
     The best of the maker's own editions (the head, its refreshes and instruct versions) stands for
     the lineage; where none of them fits or passes the filter, the best of the others.
     """
-    lineages: dict[str, list[int]] = {}
-    for row in ranked:
-        model = table.candidates.model(row)
-        lineages.setdefault(model.variant_of or model.id, []).append(row)
+    models, model_of = table.candidates.models, table.candidates.model_of[ranked].tolist()
+    fits = dict(zip(ranked, table.fits[ranked].tolist(), strict=True))
+    lineages: dict[str, list[tuple[int, Model]]] = {}
+    for row, m in zip(ranked, model_of, strict=True):
+        model = models[m]
+        lineages.setdefault(model.variant_of or model.id, []).append((row, model))
     standing: dict[int, tuple[int, ...]] = {}
-    for rows in lineages.values():
-        own = [row for row in rows if table.candidates.model(row).variant_kind in _OWN_EDITIONS]
-        fitting = [row for row in own if table.fits[row] == table.fits[rows[0]]]
-        best = fitting[0] if fitting else rows[0]
-        standing[best] = tuple(row for row in rows if row != best)
+    for members in lineages.values():
+        best = head = members[0][0]
+        for row, model in members:
+            if model.variant_kind in _OWN_EDITIONS and fits[row] == fits[head]:
+                best = row
+                break
+        standing[best] = tuple(row for row, _ in members if row != best)
     kept = [row for row in ranked if row in standing]
     return kept, tuple(standing[row] for row in kept)
 
 
 _OWN_EDITIONS = (None, "refresh", "instruct", "thinking", "context")
-
-
-def fit_name(table: EstimateTable, row: int) -> str:
-    """``full``, ``offload``, ``cpu`` or ``none``."""
-    return FIT_NAMES[int(table.strategy[row])]
-
-
-def filterable(table: EstimateTable, scores: Scores, row: int) -> Filterable:
-    """What the filter language sees of a row."""
-    c = table.candidates
-    model = c.model(row)
-    fits = bool(table.fits[row])
-    flags = {
-        "moe" if model.is_moe else "dense",
-        model.stage,
-        *(("vision",) if "vision" in model.modality else ()),
-        *(("tools",) if model.tool_use else ()),
-    }
-    year = model.release_date[:4] if model.release_date else None
-    return Filterable(
-        text=" ".join(
-            (model.name, model.id, model.organization, model.family, model.architecture, *model.aliases)
-        ).lower(),
-        quant=c.quant(row),
-        fit=fit_name(table, row),
-        license=model.license or "unknown",
-        architecture=model.architecture,
-        flags=frozenset(flags),
-        numbers={
-            "params": model.total_params / 1e9,
-            "active": model.active_params / 1e9,
-            "tok": float(table.tokens_per_s[row]) if fits else None,
-            "ttft": float(table.ttft_s[row]) if fits else None,
-            "mem": float(table.used_bytes[row].sum()) / 2**30,
-            "bpw": float(c.file_bytes[row]) * 8 / float(c.total_params[row]),
-            "ctx": float(model.context_length) if model.context_length else None,
-            "score": float(scores.score[row]) if fits else None,
-            "quality": float(scores.quality[row]) * 100,
-            "year": float(year) if year and year.isdigit() else None,
-        },
-    )

@@ -233,7 +233,7 @@ def _errors(residuals: Floats) -> Floats:
 def _naive(result: Result, folds: Folds) -> list[str]:
     """The same rows by bandwidth ÷ bytes, the best single efficiency for all."""
     work = result.observations.work
-    seconds = (work.weight_bytes.sum(axis=-1) + work.expert_bytes.sum(axis=-1))[:, 0]
+    seconds = work.read_bytes[:, 0]
     bandwidth = np.array([entry.bandwidth for entry in result.observations.entries])
     total = np.bincount(result.observations.row_of, seconds / bandwidth, len(result.observations))
     residual = np.log(result.observations.users / total) - result.observations.log_speed

@@ -16,7 +16,7 @@ from advisor.core.estimate import estimate, placement_of
 from advisor.core.machine import Device
 from advisor.core.placement import SPLIT, Strategy
 from advisor.core.spread import DEEP
-from advisor.core.timing import Work, step_work
+from advisor.core.step import Work, step_work
 from advisor.fitting.observed import class_of, full_clock, joined_formats, run_features, stacked
 from advisor.fitting.parameters import MEASURED, DeviceClass, Floats, Ints
 from advisor.fitting.spread import Features, features_of
@@ -139,7 +139,7 @@ def observe(
 
 
 def _is_working(work: Work, d: int) -> bool:
-    return bool(work.launches[0, d] > 0 or work.weight_bytes[0, d].sum() > 0)
+    return bool(work.launches[0, d] > 0 or work.read_bytes[0, d] > 0)
 
 
 def _entry(row: int, case: Answerable, device: Device, strategy: Strategy, neutral: Efficiencies) -> Entry:
@@ -173,8 +173,12 @@ def _one(
         return np.asarray(a[:, d : d + 1])
 
     return Work(
-        weight_bytes=part(work.weight_bytes) @ join,
-        expert_bytes=part(work.expert_bytes) @ join,
+        dense_bytes=work.dense_bytes @ join,
+        dense_share=part(work.dense_share),
+        head_bytes=work.head_bytes @ join,
+        head_share=part(work.head_share),
+        expert_bytes=work.expert_bytes @ join,
+        expert_share=part(work.expert_share),
         kv_bytes=part(work.kv_bytes),
         attention_macs=part(work.attention_macs),
         latent_macs=part(work.latent_macs),

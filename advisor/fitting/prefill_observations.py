@@ -7,14 +7,14 @@ done by the CPU, and by the first GPU with the weights streamed; the faster one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.estimate import estimate, placement_of
 from advisor.core.machine import Device
-from advisor.core.prefill import PromptWork, prompt_work
+from advisor.core.prefill import BY_TYPE, PromptWork, prompt_work
 from advisor.core.spread import is_deep_prompt
 from advisor.fitting.observed import class_of, full_clock, joined_formats, run_features, stacked
 from advisor.fitting.parameters import DeviceClass, Floats, Ints
@@ -184,9 +184,8 @@ def _one(
     own = {}
     for f in fields(work):
         value = getattr(work, f.name)
-        own[f.name] = value[:, d : d + 1] if value.shape[1] > 1 else value
-    return replace(
-        PromptWork(**own),
-        dense_flops=own["dense_flops"] @ join,
-        expert_flops=own["expert_flops"] @ join,
-    )
+        if f.name in BY_TYPE:
+            own[f.name] = value @ join
+        else:
+            own[f.name] = value[:, d : d + 1] if value.shape[1] > 1 else value
+    return PromptWork(**own)

@@ -50,6 +50,7 @@ def question_document(q: Question) -> Document:
         "prompt_tokens": q.prompt,
         "runtime_year": q.runtime_year,
         "fit_context": q.fit_context,
+        "min_tokens_per_s": q.min_tokens_per_s,
     }
 
 
@@ -197,7 +198,7 @@ def rank_document(result: RankingResult, limit: int | None = None) -> Document:
         "matching": len(ranking),
         "fitting": ranking.fitting,
         "listed": len(listed),
-        "rows": [rank_row(ranking, place, row) for place, row in enumerate(listed, 1)],
+        "rows": [rank_row(ranking, place, row) for place, row in zip(ranking.places, listed, strict=False)],
     }
 
 

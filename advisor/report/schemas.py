@@ -76,6 +76,7 @@ _QUESTION = _object(
     prompt_tokens=_COUNT,
     runtime_year=_nullable(_POSITIVE),
     fit_context=_BOOLEAN,
+    min_tokens_per_s={"type": "number", "minimum": 0},
 )
 _RIG = _object(
     name=_TEXT,
@@ -560,6 +561,7 @@ def _topology() -> Schema:
                 could_be_bytes_per_s=_nullable(_POSITIVE),
             )
         ),
+        notes=_array(_TEXT),
     )
     return {**document, "$defs": {"node": node}}
 

@@ -51,9 +51,10 @@ def question_line(q: Question) -> str:
     """The question in one line."""
     users = f" · {q.users} users" if q.users > 1 else ""
     runtime = "" if q.runtime == "llama.cpp" else f" · {RUNTIME[q.runtime].title}"
+    least = f" · at least {q.min_tokens_per_s:g} tok/s" if q.min_tokens_per_s else ""
     return (
         f"{q.use} · context {f.tokens(q.context)} · decode quoted with {q.depth:,} tokens in the cache"
-        f" · prompt {q.prompt:,} · KV {q.kv_type}{users}{runtime}"
+        f" · prompt {q.prompt:,} · KV {q.kv_type}{users}{runtime}{least}"
     )
 
 
@@ -97,7 +98,7 @@ def rank_text(result: RankingResult, limit: int, columns: int) -> str:
     lines += [f"assumed: {a}" for a in table.machine.assumptions]
     fitting = [row for row in rows if table.fits[row]]
     shown = fitting[:limit]
-    body = [rank_cells(ranking, place, row) for place, row in enumerate(shown, 1)]
+    body = [rank_cells(ranking, place, row) for place, row in zip(ranking.places, shown, strict=False)]
     if body:
         lines += ["", _fitted_table(body, columns)]
     else:
@@ -124,6 +125,9 @@ def rank_text(result: RankingResult, limit: int, columns: int) -> str:
 def _empty_text(result: RankingResult) -> str:
     if not len(result.ranking) and result.filter_text.strip():
         return f"no model matches the filter {result.filter_text!r}"
+    least = result.ranking.table.question.min_tokens_per_s
+    if least and result.ranking.table.fits.any():
+        return f"what fits is slower than {least:g} tok/s: lower --min-speed, or see what 'upgrade' finds"
     return "nothing fits: try a smaller context, --kv-type q8_0, or fewer --users"
 
 
@@ -180,7 +184,8 @@ def _cut_context(table: EstimateTable, row: int) -> str:
 def rank_markdown(result: RankingResult, limit: int) -> str:
     """The ranking as a Markdown table."""
     ranking = result.ranking
-    rows = [rank_cells(ranking, place, row) for place, row in enumerate(ranking.rows.tolist()[:limit], 1)]
+    listed = zip(ranking.places, ranking.rows.tolist()[:limit], strict=False)
+    rows = [rank_cells(ranking, place, row) for place, row in listed]
     return markdown_table(_RANK_COLUMNS, rows)
 
 

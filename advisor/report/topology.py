@@ -59,6 +59,8 @@ class Topology:
     measured: Fact[float]
     parts: tuple[Node, ...]
     limits: tuple[Limit, ...]
+    notes: tuple[str, ...] = ()
+    """What the probe could not find out, and what would help."""
 
 
 def build(rig: Rig, family: CpuFamily | None = None) -> Topology:
@@ -80,6 +82,7 @@ def build(rig: Rig, family: CpuFamily | None = None) -> Topology:
         measured=rig.memory.measured_bandwidth_bytes_per_s,
         parts=parts,
         limits=tuple(limits_of(rig, family)),
+        notes=rig.notes,
     )
 
 

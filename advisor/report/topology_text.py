@@ -78,6 +78,8 @@ def topology_text(topology: Topology) -> str:
     lines = [text_table(columns, [(t, r.removesuffix(" GB/s"), c, s) for t, r, c, s in cells])]
     lines += ["", "what limits what"]
     lines += [f"  {limit.part:<6}{limit.text}" for limit in topology.limits] or ["  nothing is known"]
+    if topology.notes:
+        lines += ["", "notes of the probe", *(f"  {note}" for note in topology.notes)]
     return "\n".join(lines)
 
 
@@ -112,6 +114,7 @@ def topology_document(topology: Topology) -> dict[str, Any]:
         },
         "parts": [_node(part) for part in topology.parts],
         "limits": _limits(topology.limits),
+        "notes": list(topology.notes),
     }
 
 

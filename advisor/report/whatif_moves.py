@@ -242,7 +242,7 @@ def _run_document(run: Run) -> Document:
 
 
 def moves_document(moves: Moves) -> Document:
-    """Every model that runs differently: unlocked and lost ones too; and how many do not."""
+    """Every model that runs differently, unlocked and lost ones apart; and how many do not."""
 
     def listed(found: Sequence[Move]) -> list[Document]:
         return [

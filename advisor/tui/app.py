@@ -12,24 +12,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
+from advisor.core.order import ORDERS
 from advisor.core.question import Question
-from advisor.tui.background import Measurer, Parsed, Prober
+from advisor.tui import pauses
+from advisor.tui.background import Measurer, Parsed, Prober, measure_again
 from advisor.tui.controller import Controller
-from advisor.tui.export import SUFFIXES, write_text
+from advisor.tui.export import SUFFIXES, plain_svg, write_text
 from advisor.tui.glyphs import Glyphs, choose
 from advisor.tui.history import History, Texts
-from advisor.tui.routes import ROUTES, screen_class
+from advisor.tui.routes import ROUTES, screen_class, split_view
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.toosmall import TooSmallScreen, too_small
 from advisor.tui.state import (
-    SORTS,
     next_context,
     next_kv_type,
+    next_runtime,
     next_sort,
+    next_speed,
     next_use,
     next_users,
 )
@@ -58,6 +62,9 @@ class AdvisorApp(Controller):
         Binding("U", "users(-1)", "Fewer users", id="app.users_fewer"),
         Binding("c", "use", "Use case", id="app.use"),
         Binding("t", "kv_type", "KV cache type", id="app.kv_type"),
+        Binding("R", "runtime", "Runtime", id="app.runtime"),
+        Binding("plus,equals_sign", "speed(1)", "Higher least speed", id="app.speed_more"),
+        Binding("minus", "speed(-1)", "Lower least speed", id="app.speed_less"),
         *(
             Binding(route.key, f"open('{route.name}')", route.label, id=f"app.open_{route.name}")
             for route in ROUTES.values()
@@ -77,10 +84,13 @@ class AdvisorApp(Controller):
         question: Question | None = None,
         *,
         filter_text: str = "",
+        order: tuple[str, bool] = ("score", False),
+        view: str = "ranking",
         rig: Rig | None = None,
         rig_path: str | None = None,
         prober: Prober | None = None,
         measurer: Measurer | None = None,
+        remeasurer: Measurer = measure_again,
         glyphs: Glyphs | None = None,
         export_folder: Path | None = None,
     ) -> None:
@@ -89,25 +99,33 @@ class AdvisorApp(Controller):
         Args:
             question: what is asked first.
             filter_text: a filter that has been parsed before.
+            order: name of the sort order of the list, and whether it is reversed.
+            view: opened as soon as there is a ranking, as ``--open`` names it.
             rig: a rig to rank for; without one this machine is probed.
             rig_path: the file the rig was read from, for the command that reproduces a view.
             prober: makes the rig when none is given; default: probe this machine.
-            measurer: adds a measured RAM bandwidth to a probed rig; default: measure.
+            measurer: adds a measured RAM bandwidth to a probed rig; default: measure, unless it is known.
+            remeasurer: measures the memory again when asked to.
             glyphs: character set; default: what the terminal can show.
             export_folder: where ``e`` writes; default: the current folder.
         """
         super().__init__(
             question,
             filter_text=filter_text,
+            order=order,
             rig=rig,
             rig_path=rig_path,
             prober=prober,
             measurer=measurer,
+            remeasurer=remeasurer,
             # Textual turns colours into greys under NO_COLOR; with the terminal's own it sends none.
             ansi_color=True if "NO_COLOR" in os.environ else None,
         )
         self.glyphs = glyphs or choose()
         self.export_folder = export_folder
+        self.left_at = ""
+        """The command that opens the view at which the app was quit."""
+        self._opening: tuple[str, str] | None = split_view(view)
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = "ansi-dark" if self.no_color else DARK.name
@@ -132,9 +150,12 @@ class AdvisorApp(Controller):
         """Say so when the terminal is too small for anything useful."""
         shown = isinstance(self.screen, TooSmallScreen)
         if too_small(event.size) and not shown:
+            if isinstance(self.screen, CommandPalette):
+                self.pop_screen()  # it cannot be moved through where it has no line of its own
             self.push_screen(TooSmallScreen())
         elif not too_small(event.size) and shown:
             self.screen.dismiss()
+            self.call_later(self.set_state)
 
     def action_open(self, name: str) -> None:
         """Open a view; one that lies below is gone back to.  Rig and topology give each other their place."""
@@ -162,6 +183,22 @@ class AdvisorApp(Controller):
             return "there is no model to show yet"
         return ""
 
+    def set_state(self, **changes: Any) -> None:
+        """Change the state and draw it; the first ranking opens the view that was asked for."""
+        super().set_state(**changes)
+        ready = self.state.view is not None and not isinstance(self.screen, TooSmallScreen)
+        if self._opening is not None and ready:
+            name, argument = self._opening
+            self._opening = None
+            if name != "ranking":
+                self.action_open(name)
+            if argument:
+                self.call_after_refresh(self._show_argument, argument)
+
+    def _show_argument(self, argument: str) -> None:
+        if isinstance(self.screen, StateScreen):
+            self.screen.open_with(argument)
+
     def open_why(self, model_id: str) -> None:
         """Explain a model on a screen of its own."""
         self.select(model_id)
@@ -176,8 +213,14 @@ class AdvisorApp(Controller):
         except ValueError as error:  # a QuestionError; its module is not loaded for the empty app
             self.notify(str(error), severity="warning")
             return
-        self.set_state(question=question)
+        self.set_question(question)
+
+    def set_question(self, question: Question) -> None:
+        """Ask another question."""
+        # The ranking is under way while the new question is drawn.
+        self.state = replace(self.state, question=question)
         self.request_ranking()
+        self.set_state()
         self.request_comparison()
 
     def action_context(self, step: int) -> None:
@@ -195,6 +238,14 @@ class AdvisorApp(Controller):
     def action_kv_type(self) -> None:
         """The next cache type."""
         self.ask(kv_type=next_kv_type(self.state.question))
+
+    def action_runtime(self) -> None:
+        """The next runtime."""
+        self.set_question(next_runtime(self.state.question))
+
+    def action_speed(self, step: int) -> None:
+        """A higher or lower least speed."""
+        self.ask(min_tokens_per_s=next_speed(self.state.question.min_tokens_per_s, step))
 
     # ---------------------------------------------------------------- the list
 
@@ -296,7 +347,7 @@ class AdvisorApp(Controller):
     def write_view(self, name: str, format_name: str, make: Document | None) -> None:
         """Write what a view shows in a format; without ``make``, a picture of the screen."""
         if make is None:
-            picture = self.export_screenshot(title=f"rig advisor: {name}")
+            picture = plain_svg(self.export_screenshot(title=f"rig advisor: {name}"))
             make = lambda: picture  # noqa: E731
         self.make_document(make, partial(self._write, name, format_name))
 
@@ -325,6 +376,13 @@ class AdvisorApp(Controller):
         if isinstance(self.screen, StateScreen):
             self.push_screen(HelpScreen(self.glyphs, self.screen))
 
+    async def action_quit(self) -> None:
+        """Quit, and remember the view."""
+        shown = [screen for screen in self.screen_stack if isinstance(screen, StateScreen)]
+        if shown and self.state.rig is not None:
+            self.left_at = shown[-1].link()
+        await super().action_quit()
+
     def action_command_palette(self) -> None:
         """Open the palette, unless it lies open under the message about the terminal's size."""
         if not isinstance(self.screen, TooSmallScreen):
@@ -343,7 +401,7 @@ class AdvisorApp(Controller):
         )
         yield SystemCommand("Copy row", "The chosen row as text", partial(self.action_copy, "row"))
         yield SystemCommand("Copy JSON", "What this view shows as JSON", partial(self.action_copy, "json"))
-        for name, order in SORTS.items():
+        for name, order in ORDERS.items():
             yield SystemCommand(
                 f"Sort by {order.label}", "Change the order of the list", partial(self.sort_by, name)
             )
@@ -353,15 +411,24 @@ class AdvisorApp(Controller):
         self.theme = name
 
 
-def run(rig_path: str | None, question: Question, filter_text: str) -> int:
-    """Run the app until it is quit.
+def run(
+    rig_path: str | None,
+    question: Question,
+    filter_text: str,
+    order: tuple[str, bool] = ("score", False),
+    view: str = "ranking",
+) -> int:
+    """Run the app until it is quit; then print the command that opens the view it was left at.
 
     Args:
         rig_path: a Rig file; ``None``: probe this machine.
         question: asked first.
         filter_text: filter of the list.
+        order: sort order of the list, and whether it is reversed.
+        view: opened first, as ``--open`` names it.
 
     Raises:
+        QuestionError: there is no such view.
         RigError: the file cannot be read.
         FilterError: the filter cannot be understood.
     """
@@ -374,6 +441,9 @@ def run(rig_path: str | None, question: Question, filter_text: str) -> int:
         from probes.rigfile import load_rig
 
         rig = load_rig(rig_path)
-    app = AdvisorApp(question, filter_text=filter_text, rig=rig, rig_path=rig_path)
+    pauses.starting()
+    app = AdvisorApp(question, filter_text=filter_text, order=order, view=view, rig=rig, rig_path=rig_path)
     app.run()
+    if app.left_at:
+        print(f"this view again: {app.left_at}")
     return app.return_code or 0

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual.message import Message
 
+from advisor.tui.pauses import give_back
+
 if TYPE_CHECKING:
     from advisor.core.question import Question
     from advisor.curves import Curves
@@ -171,6 +173,28 @@ def measure_here(rig: Rig) -> Rig | None:
     return replace(rig, memory=found.added_to(rig.memory))
 
 
+def measure_again(rig: Rig) -> Rig:
+    """Measure the bandwidth of RAM, and of the GPUs' memory where a GPU library is installed, once more.
+
+    Raises:
+        RigError: it cannot be measured now; the text says why.
+    """
+    from dataclasses import replace
+
+    from probes.bandwidth import measure_ram
+    from probes.cache import measurement_key, store_measurement
+
+    found = measure_ram(rig.cpu, rig.memory)
+    store_measurement(measurement_key(rig.cpu, rig.memory), found)
+    measured = replace(rig, memory=found.added_to(rig.memory))
+    if not rig.accelerators:
+        return measured
+    from probes.vram_bandwidth import measure_vram
+
+    gpus, notes = measure_vram(rig.accelerators)
+    return replace(measured, accelerators=gpus, notes=(*rig.notes, *(n for n in notes if n not in rig.notes)))
+
+
 def rank(wanted: Wanted[None]) -> View:
     """Rank all models without a filter; the view filters."""
     from advisor.pipeline import rank_rig
@@ -186,7 +210,9 @@ def explain(wanted: Wanted[tuple[str, str]]) -> Explanation:
     model_id, quant = wanted.of
     candidates = pipeline.load_knowledge().candidates
     model = next(m for m in candidates.models if m.id == model_id)
-    return pipeline.explain(wanted.rig, wanted.question, model, quant)
+    found = pipeline.explain(wanted.rig, wanted.question, model, quant)
+    give_back()
+    return found
 
 
 def parse(text: str, rig: Rig) -> Scenario:
@@ -209,7 +235,9 @@ def compare(wanted: Wanted[tuple[str, ...]]) -> Differences:
     from advisor.tui.differences import compare_changes
 
     now = pipeline.Scenario("now", wanted.rig, ())
-    return compare_changes([now, *(parse(text, wanted.rig) for text in wanted.of)], wanted.question)
+    found = compare_changes([now, *(parse(text, wanted.rig) for text in wanted.of)], wanted.question)
+    give_back()
+    return found
 
 
 def curves(wanted: Wanted[tuple[str, str | None, str, tuple[str, ...]]]) -> Curves:

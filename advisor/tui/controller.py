@@ -11,7 +11,7 @@ from textual.app import App
 from textual.worker import get_current_worker
 
 from advisor.core.question import Question
-from advisor.tui import background
+from advisor.tui import background, pauses
 from advisor.tui.background import (
     AbandonedError,
     Compared,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _KEPT_EXPLANATIONS = 64
 _RANKING = "ranking …"
+MEASURING = "measuring RAM bandwidth …"
 
 
 class Controller(App[None]):
@@ -46,10 +47,12 @@ class Controller(App[None]):
         question: Question | None = None,
         *,
         filter_text: str = "",
+        order: tuple[str, bool] = ("score", False),
         rig: Rig | None = None,
         rig_path: str | None = None,
         prober: Prober | None = None,
         measurer: Measurer | None = None,
+        remeasurer: Measurer = background.measure_again,
         ansi_color: bool | None = None,
     ) -> None:
         super().__init__(ansi_color=ansi_color)
@@ -57,16 +60,20 @@ class Controller(App[None]):
         self.prober = prober or background.probe_here
         # A prober of one's own makes rigs of other machines: there is nothing here to measure.
         self.measurer = measurer or (background.measure_here if prober is None else lambda _: None)
+        self.remeasurer = remeasurer
         self.state = AppState(
             question=question or Question(),
             rig=rig,
             origin=rig_path or "this machine",
             probed_here=rig is None,
             filter_text=filter_text.strip(),
+            sort=order[0],
+            reverse=order[1],
         )
         self._explanations: dict[Wanted[tuple[str, str]], Explanation] = {}
         self._ranking_runs = False
         self._measured_once = False
+        self._started = False
 
     def set_state(self, **changes: Any) -> None:
         """Change the state and draw it on every screen."""
@@ -74,6 +81,12 @@ class Controller(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, StateScreen) and screen.is_mounted:
                 screen.show_state(self.state)
+
+    def _settle(self) -> None:
+        """Once the first ranking is there, or the reason why there is none, the start is over."""
+        if not self._started:
+            self._started = True
+            pauses.started()
 
     def select(self, model_id: str) -> None:
         """Remember the model under the cursor; the screen has drawn it already."""
@@ -122,16 +135,28 @@ class Controller(App[None]):
             probe=replace(self.state.probe, running=False, error=message.error),
             activity="",
         )
-        if message.rig is not None:
+        if message.rig is None:
+            self._settle()
+        else:
             self._measured_once = False
             self.request_ranking()
             self.request_comparison()
 
+    def action_measure(self) -> None:
+        """Measure the memory bandwidth again, and rank with what comes of it."""
+        if not self.state.probed_here:
+            self.notify(f"this rig was read from {self.state.origin}: its memory is not here to be measured")
+        elif self.state.rig is None or self.state.probe.running:
+            self.notify("there is no rig to measure yet", severity="warning")
+        elif self.state.activity != MEASURING:
+            self.set_state(activity=MEASURING)
+            self._measure(self.state.rig, self.remeasurer)
+
     @work(thread=True, exclusive=True, group="measure", exit_on_error=False)
-    def _measure(self, rig: Rig) -> None:
+    def _measure(self, rig: Rig, measurer: Measurer) -> None:
         worker = get_current_worker()
         try:
-            found = abandonable(lambda: self.measurer(rig), lambda: worker.is_cancelled)
+            found = abandonable(lambda: measurer(rig), lambda: worker.is_cancelled)
         except AbandonedError:
             return
         except Exception as error:
@@ -142,6 +167,8 @@ class Controller(App[None]):
     @on(Measured)
     def _measured(self, message: Measured) -> None:
         self.set_state(activity="")
+        if message.error:
+            self.notify(f"not measured: {message.error}", severity="warning", markup=False)
         if message.rig is not None and self.state.rig is message.base:
             self.set_state(rig=message.rig)
             self.request_ranking()
@@ -173,6 +200,7 @@ class Controller(App[None]):
     @on(Ranked)
     def _ranked(self, message: Ranked) -> None:
         self._ranking_runs = False
+        self._settle()
         now = (self.state.rig, self.state.question)
         changes: dict[str, Any] = {"view": message.view, "failure": message.error}
         if self.state.activity == _RANKING:
@@ -185,8 +213,8 @@ class Controller(App[None]):
         elif not self._measured_once and self.state.probed_here and self.state.rig is not None:
             self._measured_once = True
             if not self.state.rig.memory.measured_bandwidth_bytes_per_s.known:
-                self.set_state(activity="measuring RAM bandwidth …")
-                self._measure(self.state.rig)
+                self.set_state(activity=MEASURING)
+                self._measure(self.state.rig, self.measurer)
 
     # ---------------------------------------------------------------- explanations
 

@@ -63,8 +63,11 @@ def _lineage(model: Model) -> str:
     return model.variant_of or model.id
 
 
-def _lineages(rankings: Sequence[Ranking]) -> list[tuple[Model, list[int]]]:
-    """One model per lineage that fits somewhere, best place in any scenario first, with its rows."""
+def _lineages(rankings: Sequence[Ranking]) -> list[tuple[Model, list[int | None]]]:
+    """One model per lineage that fits somewhere, best place in any scenario first, with its rows.
+
+    A row is ``None`` where the model is slower than the question wants.
+    """
     candidates = rankings[0].table.candidates
     best = [{candidates.model(i).id: i for i in r.rows.tolist()} for r in rankings]
     models = {m.id: m for m in candidates.models}
@@ -82,16 +85,20 @@ def _lineages(rankings: Sequence[Ranking]) -> list[tuple[Model, list[int]]]:
             seen.add(lineage)
             if lineage in rows and ranking.table.fits[rows[lineage]]:
                 model = models[lineage]
-            found.append((model, [b[model.id] for b in best]))
+            found.append((model, [b.get(model.id) for b in best]))
     return found
 
 
-def _changes(rows: Sequence[int], rankings: Sequence[Ranking], same: float) -> bool:
+def _changes(rows: Sequence[int | None], rankings: Sequence[Ranking], same: float) -> bool:
     """Whether the best quantization, or the speed or fit of the present one, differs anywhere."""
     base = rows[0]
     table = rankings[0].table
     for row, ranking in zip(rows[1:], rankings[1:], strict=True):
         other = ranking.table
+        if row is None or base is None:
+            if row is not base:
+                return True
+            continue
         if bool(other.fits[base]) != bool(table.fits[base]) or (other.fits[row] and row != base):
             return True
         if table.fits[base]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 SUFFIXES: Mapping[str, str] = {"json": "json", "csv": "csv", "markdown": "md", "svg": "svg"}
 """Ending of the file by format."""
+
+
+def plain_svg(svg: str) -> str:
+    """A picture of the screen without the web fonts it names: looking at it asks no server for anything."""
+    svg = re.sub(r"\s*@font-face\s*\{[^}]*\}", "", svg)
+    return svg.replace("font-family: Fira Code, monospace", _FONTS)
+
+
+_FONTS = "font-family: Fira Code, DejaVu Sans Mono, Menlo, Consolas, monospace"
 
 
 def text_of(document: str | Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ class Glyphs:
     waiting: str
     arrow: str
     times: str
+    at_least: str
     ellipsis: str
     enter: str
     chosen: str
@@ -79,6 +80,7 @@ UNICODE = Glyphs(
     waiting="…",
     arrow="→",
     times="×",
+    at_least="≥",
     ellipsis="…",
     enter="⏎",
     chosen="▸",
@@ -117,6 +119,7 @@ ASCII = Glyphs(
     waiting="..",
     arrow="->",
     times="x",
+    at_least=">=",
     ellipsis="~",
     enter="Enter",
     chosen=">",

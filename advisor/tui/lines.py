@@ -135,12 +135,14 @@ class Painted(Widget):
         raise NotImplementedError
 
     def repaint(self, *, layout: bool = True) -> None:
-        """Draw again, with another height if that has changed."""
-        before = len(self._memo[1]) if self._memo else -1
-        width = self._memo[0] if self._memo else 0
+        """Draw again if that makes a difference, with another height if that has changed."""
+        width, before = self._memo or (0, None)
         self._memo = None
-        after = len(self._lines(width)) if width else -2
-        self.refresh(layout=layout and before != after)
+        after = self._lines(width) if width else None
+        if before is None or after is None:
+            self.refresh(layout=layout)
+        elif before != after:
+            self.refresh(layout=layout and len(before) != len(after))
 
     def _lines(self, width: int) -> list[Line]:
         if self._memo is None or self._memo[0] != width:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
+
+from advisor.core.question import QuestionError
 
 if TYPE_CHECKING:
     from advisor.tui.screens.base import StateScreen
@@ -51,6 +54,21 @@ ROUTES: dict[str, Route] = {
         ),
     )
 }
+
+
+def split_view(text: str) -> tuple[str, str]:
+    """Name and argument of a view: ``why:Qwen3-32B`` is ``("why", "Qwen3-32B")``.
+
+    Raises:
+        QuestionError: there is no such view; the text names the nearest, or all.
+    """
+    name, _, argument = text.strip().partition(":")
+    name = name.strip().lower().replace(" ", "-")
+    if name not in ROUTES:
+        near = get_close_matches(name, ROUTES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"views: {', '.join(ROUTES)}"
+        raise QuestionError(f"there is no view {name!r} to open; {hint}")
+    return name, argument.strip()
 
 
 def screen_class(name: str) -> type[StateScreen]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from advisor.core.filter import NUMBER_FIELDS, TEXT_FIELDS
+from advisor.core.order import ORDERS
 from advisor.core.question import USE_CASES, Question
 from advisor.core.runtimes import RUNTIME
 from advisor.tui.history import History
@@ -17,27 +17,11 @@ if TYPE_CHECKING:
     from probes.types import Rig
 
 
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """An order of the list. ``descending`` is its natural direction; unknown values go last."""
-
-    label: str
-    key: Callable[[Row], float | str | None]
-    descending: bool
-
-
-SORTS: dict[str, Sort] = {
-    "score": Sort("Score", lambda r: r.score, True),
-    "speed": Sort("tok/s", lambda r: r.tokens_per_s, True),
-    "memory": Sort("GiB", lambda r: r.used_bytes, False),
-    "params": Sort("Params", lambda r: float(r.total_params), True),
-    "ttft": Sort("TTFT", lambda r: r.ttft_s, False),
-    "name": Sort("Model", lambda r: r.name.lower(), False),
-}
-"""In the order in which ``s`` goes through them."""
-
 KV_CYCLE = ("f16", "q8_0", "q4_0")
 """Cache types that ``t`` offers; any other of llama.cpp's can be given on the command line."""
+
+MIN_SPEEDS = (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+"""Least decode tokens/s that ``+`` and ``-`` go through; 0 for any."""
 
 MIN_CONTEXT, MAX_CONTEXT = 512, 1_048_576
 MAX_USERS = 256
@@ -62,8 +46,6 @@ class AppState:
     """Where the rig comes from, as the header says it."""
     probed_here: bool = True
     filter_text: str = ""
-    min_speed: float = 0.0
-    """Least decode tokens/s of what is listed; 0 for any."""
     sort: str = "score"
     reverse: bool = False
     show_unfit: bool = False
@@ -107,15 +89,30 @@ class Listing:
     """Models that pass the filter and fit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many models there are, pass the filter, and fit of those."""
+
+    total: int
+    matching: int
+    fitting: int
+
+
+def counted(state: AppState) -> Counts | None:
+    """The counts of a ranking; ``None`` without one."""
+    if state.view is None:
+        return None
+    rows = state.view.filtered(state.filter_text, state.sort, state.reverse)
+    return Counts(len(state.view.rows), len(rows), sum(r.fits for r in rows))
+
+
 def listing(state: AppState) -> Listing:
     """Filter, sort, pins and divider applied to the ranking."""
     if state.view is None:
         return Listing()
-    rows = state.view.filtered(state.filter_text)
-    fitting = ordered([r for r in rows if r.fits], state.sort, state.reverse)
+    rows = state.view.filtered(state.filter_text, state.sort, state.reverse)
+    fitting = [r for r in rows if r.fits]
     others = [r for r in rows if not r.fits]
-    if state.sort != "score":
-        others = ordered(others, state.sort, state.reverse)
     pinned = [r for r in fitting if r.model_id in state.pins]
     if state.show_unfit:
         pinned += [r for r in others if r.model_id in state.pins]
@@ -134,30 +131,6 @@ def listing(state: AppState) -> Listing:
         total=len(state.view.rows),
         fitting=len(fitting),
     )
-
-
-def ordered(rows: list[Row], sort: str, reverse: bool) -> list[Row]:
-    """Rows in an order; ties and unknown values keep the order of merit."""
-    order = SORTS[sort]
-    known = [(order.key(r), r) for r in rows]
-    descending = order.descending != reverse
-    with_value = [(key, r) for key, r in known if key is not None]
-    without = [r for key, r in known if key is None]
-    with_value.sort(key=lambda pair: pair[0], reverse=descending)
-    return [r for _, r in with_value] + without
-
-
-def unfinished_field(text: str) -> str | None:
-    """What a filter that ends in the name of a field could become: ``params< total parameters …``."""
-    words = text.lower().split()
-    last = words[-1].lstrip("-!") if words else ""
-    if len(last) < 2:
-        return None
-    for fields, sign in ((NUMBER_FIELDS, "<"), (TEXT_FIELDS, ":")):
-        for name, meaning in fields.items():
-            if name.startswith(last):
-                return f"{name}{sign}  {meaning}"
-    return None
 
 
 def next_context(context: int, step: int) -> int:
@@ -188,9 +161,32 @@ def next_kv_type(question: Question) -> str:
     return cycle[(cycle.index(question.kv_type) + 1) % len(cycle)]
 
 
+def next_runtime(question: Question) -> Question:
+    """The question for the next runtime that can answer it; a cache type that it lacks goes to its first."""
+    names = list(RUNTIME)
+    at = names.index(question.runtime)
+    for name in (*names[at + 1 :], *names[:at]):
+        runtime = RUNTIME[name]
+        types = runtime.kv_types
+        kv_type = question.kv_type if question.kv_type in types else types[0]
+        value_type = question.kv_value_type if question.kv_value_type in types else None
+        try:
+            return replace(question, runtime=name, kv_type=kv_type, kv_value_type=value_type)
+        except ValueError:  # a QuestionError: not for so many users
+            continue
+    return question
+
+
+def next_speed(least: float, step: int) -> float:
+    """The next higher or lower of the least speeds that are offered; 0 for none."""
+    steps = MIN_SPEEDS if step > 0 else MIN_SPEEDS[::-1]
+    beyond = [speed for speed in steps if (speed > least if step > 0 else speed < least)]
+    return beyond[0] if beyond else least
+
+
 def next_sort(sort: str) -> str:
     """The sort order after ``sort``."""
-    names = list(SORTS)
+    names = list(ORDERS)
     return names[(names.index(sort) + 1) % len(names)]
 
 
@@ -208,6 +204,8 @@ def question_options(question: Question, rig_path: str | None) -> list[str]:
         parts += ["--kv-type", q.kv_type]
     if q.runtime != "llama.cpp":
         parts += ["--runtime", q.runtime]
+    if q.min_tokens_per_s:
+        parts += ["--min-speed", f"{q.min_tokens_per_s:g}"]
     if q.fit_context:
         parts.append("--fit-context")
     if q.depth_tokens is not None:
@@ -225,6 +223,10 @@ def app_options(state: AppState) -> list[str]:
     parts = []
     if state.filter_text:
         parts += ["--filter", state.filter_text]
+    if state.sort != "score":
+        parts += ["--sort", state.sort]
+    if state.reverse:
+        parts.append("--reverse")
     return parts
 
 

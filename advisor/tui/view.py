@@ -6,9 +6,13 @@ Reads the arrays of ``advisor.core`` and hands on numbers and names; it computes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from advisor.core.filter_completion import Vocabulary
 
 if TYPE_CHECKING:
     from advisor.core.estimate import EstimateTable
@@ -60,6 +64,7 @@ class View:
         self._filtered: tuple[str, Ranking] = ("", ranking)
         self.rows = self._rows_of(ranking)
         self._filtered_rows = self.rows
+        self._sorted: tuple[tuple[str, str, bool], tuple[Row, ...]] = (("", "score", False), self.rows)
 
     @property
     def table(self) -> EstimateTable:
@@ -69,21 +74,46 @@ class View:
     def machine(self) -> Machine:
         return self.table.machine
 
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Values and words that a filter may complete to."""
+        candidates = self.table.candidates
+        models = candidates.models
+        words = {m.family for m in models} | {m.organization for m in models}
+        return Vocabulary(
+            quants=tuple(candidates.quants[i] for i in sorted(set(candidates.quant_of.tolist()))),
+            licenses=_by_frequency(m.license for m in models if m.license),
+            architectures=_by_frequency(m.architecture for m in models),
+            words=tuple(sorted((w for w in words if w and " " not in w), key=str.lower)),
+        )
+
     def ranking(self, filter_text: str) -> Ranking:
         """The ranking of what a filter accepts.
 
         Raises:
             FilterError: the filter cannot be understood.
         """
-        self.filtered(filter_text)
+        self._filter(filter_text)
         return self._filtered[1]
 
-    def filtered(self, filter_text: str) -> tuple[Row, ...]:
-        """The rows that a filter accepts; the last answer is kept.
+    def filtered(self, filter_text: str, sort: str = "score", reverse: bool = False) -> tuple[Row, ...]:
+        """The rows that a filter accepts, in an order; the last answer is kept.
 
         Raises:
             FilterError: the filter cannot be understood.
         """
+        wanted = (filter_text, sort, reverse)
+        if self._sorted[0] != wanted:
+            self._filter(filter_text)
+            rows = self._filtered_rows
+            if (sort, reverse) != ("score", False):
+                from advisor.core.order import positions
+
+                rows = tuple(rows[i] for i in positions(self._filtered[1], sort, reverse))
+            self._sorted = (wanted, rows)
+        return self._sorted[1]
+
+    def _filter(self, filter_text: str) -> None:
         if self._filtered[0] != filter_text:
             from advisor.core.filter import parse_filter
             from advisor.core.ranking import rank
@@ -93,7 +123,14 @@ class View:
             ranking = whole if accept is None else rank(whole.table, whole.scores, accept)
             rows = self.rows if accept is None else self._rows_of(ranking)
             self._filtered, self._filtered_rows = (filter_text, ranking), rows
-        return self._filtered_rows
+
+    def find(self, text: str) -> Row | None:
+        """The row of a model by its id or its name."""
+        wanted = text.strip().lower()
+        for row in self.rows:
+            if wanted in (row.model_id.lower(), row.name.lower()):
+                return row
+        return None
 
     def row(self, model_id: str) -> Row | None:
         """The row of a model, in the filtered list or the whole one."""
@@ -107,12 +144,23 @@ class View:
 
         table, scores = ranking.table, ranking.scores
         candidates = table.candidates
-        tokens, low, high = table.tokens_per_s, table.low_tokens_per_s, table.high_tokens_per_s
-        ttft, used, fit = table.ttft_s, table.used_bytes.sum(axis=1), table.fits
+        listed = ranking.rows
+        columns = (
+            table.tokens_per_s[listed],
+            table.low_tokens_per_s[listed],
+            table.high_tokens_per_s[listed],
+            table.ttft_s[listed],
+            scores.score[listed],
+            table.used_bytes[listed].sum(axis=1),
+            table.missing_bytes[listed],
+        )
+        values = zip(*(column.tolist() for column in columns), strict=True)
         rows = []
-        for i, variants in zip(ranking.rows.tolist(), ranking.variants, strict=True):
+        for i, variants, own in zip(listed.tolist(), ranking.variants, values, strict=True):
+            tokens, low, high, ttft, score, used, missing = own
             model = candidates.model(i)
-            fits = bool(fit[i])
+            fit = fit_name(table, i)
+            fits = fit != "none"
             limit = model.context_length
             rows.append(
                 Row(
@@ -122,14 +170,14 @@ class View:
                     name=model.name,
                     quant=candidates.quant(i),
                     moe=model.is_moe,
-                    fit=fit_name(table, i),
-                    score=float(scores.score[i]) if fits else None,
-                    tokens_per_s=float(tokens[i]) if fits else None,
-                    low_tokens_per_s=float(low[i]) if fits else None,
-                    high_tokens_per_s=float(high[i]) if fits else None,
-                    ttft_s=float(ttft[i]) if fits else None,
-                    used_bytes=float(used[i]),
-                    missing_bytes=float(table.missing_bytes[i]),
+                    fit=fit,
+                    score=score if fits else None,
+                    tokens_per_s=tokens if fits else None,
+                    low_tokens_per_s=low if fits else None,
+                    high_tokens_per_s=high if fits else None,
+                    ttft_s=ttft if fits else None,
+                    used_bytes=used,
+                    missing_bytes=missing,
                     total_params=model.total_params,
                     context_tokens=limit,
                     context_exceeds_model=limit is not None and table.question.context > limit,
@@ -152,13 +200,16 @@ def row_text(row: Row) -> str:
     return "\t".join([*cells, gib_unit(row.used_bytes), likely, row.fit, score])
 
 
-def list_document(view: View, filter_text: str, format_name: str) -> str | Mapping[str, Any]:
-    """The filtered list as ``json``, ``csv`` or ``markdown``."""
+def list_document(
+    view: View, filter_text: str, sort: str, reverse: bool, format_name: str
+) -> str | Mapping[str, Any]:
+    """The filtered list in its order as ``json``, ``csv`` or ``markdown``."""
+    from advisor.core.order import ordered
     from advisor.pipeline import RankingResult
     from advisor.report import text
     from advisor.report.documents import rank_document
 
-    result = RankingResult(view.result.rig, view.ranking(filter_text), filter_text)
+    result = RankingResult(view.result.rig, ordered(view.ranking(filter_text), sort, reverse), filter_text)
     if format_name == "json":
         return rank_document(result)
     return (
@@ -166,6 +217,10 @@ def list_document(view: View, filter_text: str, format_name: str) -> str | Mappi
         if format_name == "csv"
         else text.rank_markdown(result, len(result.ranking))
     )
+
+
+def _by_frequency(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name, _ in Counter(names).most_common())
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +308,7 @@ def detail_of(table: EstimateTable, row: int, variants: tuple[str, ...] = ()) ->
     question = table.question
     model = table.candidates.model(row)
     label, share = bottleneck(table, row)
+    speed, slowest, fastest = table.speeds_at(row)
     ttft, soonest, latest = table.ttft_at(row)
     return Detail(
         model_id=model.id,
@@ -262,9 +318,9 @@ def detail_of(table: EstimateTable, row: int, variants: tuple[str, ...] = ()) ->
         devices=_devices(table, row),
         terms=_terms(table, row),
         step_s=float(table.decode_s[row]),
-        tokens_per_s=float(table.tokens_per_s[row]),
-        low_tokens_per_s=float(table.low_tokens_per_s[row]),
-        high_tokens_per_s=float(table.high_tokens_per_s[row]),
+        tokens_per_s=speed,
+        low_tokens_per_s=slowest,
+        high_tokens_per_s=fastest,
         ttft_s=ttft,
         low_ttft_s=soonest,
         high_ttft_s=latest,

@@ -31,6 +31,8 @@ _COMMON = (
     ("u  U", "twice, half as many users"),
     ("c", "use case: chat, coding, agent, rag, reasoning"),
     ("t", "KV cache type: f16, q8_0, q4_0"),
+    ("R", "runtime: llama.cpp, Ollama, MLX, vLLM and others"),
+    ("+  -", "higher, lower least speed: the best quantization that reaches it"),
     *((route.key, route.says) for route in ROUTES.values() if route.key),
     ("r", "probe this machine again"),
     ("y  Y  J", "copy the command that prints this view, the row, or JSON"),

@@ -10,14 +10,12 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.geometry import Size
 from textual.timer import Timer
-from textual.widgets import Input, Static
 
-from advisor.core.filter import FilterError, parse_filter
+from advisor.core.filter_completion import Vocabulary
 from advisor.tui.glyphs import Glyphs
-from advisor.tui.lines import MUTED, to_content
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.state import (
     AppState,
@@ -25,9 +23,9 @@ from advisor.tui.state import (
     app_options,
     listing,
     question_options,
-    unfinished_field,
 )
-from advisor.tui.view import Detail, detail_of, list_document, row_text
+from advisor.tui.view import Detail, Row, View, detail_of, list_document, row_text
+from advisor.tui.widgets.filter_bar import FilterBar
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
 from advisor.tui.widgets.table import RankingTable
@@ -67,15 +65,6 @@ def hints(glyphs: Glyphs) -> tuple[Hint, ...]:
     )
 
 
-class FilterInput(Input):
-    """The filter's text field."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "screen.clear_filter", "Clear", id="filter.clear"),
-        Binding("down,tab", "screen.leave_filter", "To the list", id="filter.leave", show=False),
-    ]
-
-
 class RankingScreen(StateScreen):
     """Hardware, question, filter, ranking and why-pane."""
 
@@ -105,23 +94,15 @@ class RankingScreen(StateScreen):
         super().__init__(glyphs)
         self._explain_later: Timer | None = None
         self._shown: object = None
+        self._listed_by: object = None
+        self._detailed: tuple[View, Row, Detail] | None = None
 
     def compose(self) -> ComposeResult:
         """Header, question, filter, list beside the why-pane, strip, keys."""
         g = self.glyphs
         yield HardwareHeader(g, id="header", classes="-boxed" if roomy(self.app.size) else "")
         yield StatusLine(g, id="status")
-        with Vertical(id="filter-bar"):
-            with Horizontal(id="filter-row"):
-                yield Static("/ ", id="filter-mark", markup=False)
-                yield FilterInput(
-                    self.advisor.state.filter_text,
-                    placeholder="words, params<40, quant:q4, fit:full, tok>20, is:moe, -coder",
-                    id="filter",
-                    compact=True,
-                    select_on_focus=False,
-                )
-            yield Static("", id="filter-error", markup=False)
+        yield FilterBar(g, text=self.advisor.state.filter_text, id="filter-bar")
         with Horizontal(id="body"):
             yield RankingTable(g, id="table")
             with VerticalScroll(id="why-scroll", can_focus=False):
@@ -142,7 +123,16 @@ class RankingScreen(StateScreen):
         """Draw everything that depends on the state."""
         self.query_one(HardwareHeader).show(state)
         self.query_one(StatusLine).show(state)
-        self.query_one("#filter-bar").set_class(bool(state.filter_text), "-filled")
+        bar = self.query_one(FilterBar)
+        bar.matches, bar.vocabulary = self._would_match, self._vocabulary
+        bar.show(state.filter_text)
+        listed_by = _listed_by(state)
+        if listed_by != self._listed_by:
+            self._listed_by = listed_by
+            self._show_list(state)
+        self._follow_selection(state)
+
+    def _show_list(self, state: AppState) -> None:
         found = listing(state)
         self.query_one(RankingTable).show(
             found.items,
@@ -153,7 +143,6 @@ class RankingScreen(StateScreen):
             reverse=state.reverse,
             empty=empty_lines(state, found),
         )
-        self._follow_selection(state)
 
     def _follow_selection(self, state: AppState) -> None:
         """Draw the why-pane and strip of the row under the cursor."""
@@ -163,7 +152,7 @@ class RankingScreen(StateScreen):
             pane.show(None, None)
             strip.show(None)
             return
-        detail: Detail = detail_of(state.view.table, row.index, row.variants)
+        detail = self._detail_of(state.view, row)
         explanation = self.advisor.explanation(row.model_id, row.quant)
         strip.show(detail)
         pane.show(detail, explanation)
@@ -176,6 +165,12 @@ class RankingScreen(StateScreen):
             self._explain_later = self.set_timer(
                 EXPLAIN_DELAY_S, lambda: self.advisor.request_explanation(row.model_id, row.quant)
             )
+
+    def _detail_of(self, view: View, row: Row) -> Detail:
+        """The detail of a row, made again for another row or ranking."""
+        if self._detailed is None or self._detailed[:2] != (view, row):
+            self._detailed = (view, row, detail_of(view.table, row.index, row.variants))
+        return self._detailed[2]
 
     @on(RankingTable.Highlighted)
     def _highlighted(self, message: RankingTable.Highlighted) -> None:
@@ -206,55 +201,26 @@ class RankingScreen(StateScreen):
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self.query_one("#filter-bar").add_class("-open")
-        self.query_one(FilterInput).focus()
-
-    def action_leave_filter(self) -> None:
-        """Keep the filter and go to the list."""
-        self.query_one("#filter-bar").remove_class("-open")
-        field = self.query_one(FilterInput)
-        if field.value.strip() != self.advisor.state.filter_text:
-            # What is left behind must be what the list shows.
-            with field.prevent(Input.Changed):
-                field.value = self.advisor.state.filter_text
-            self._say("")
-        self.query_one(RankingTable).focus()
+        self.query_one(FilterBar).open()
 
     def action_clear_filter(self) -> None:
         """Show all models again and go to the list."""
-        field = self.query_one(FilterInput)
-        with field.prevent(Input.Changed):
-            field.value = ""
-        self._say("")
-        self.query_one("#filter-bar").remove_class("-open")
-        self.advisor.set_filter("")
+        self.query_one(FilterBar).clear()
+
+    @on(FilterBar.Changed)
+    def _filter_changed(self, message: FilterBar.Changed) -> None:
+        self.advisor.set_filter(message.text)
+
+    @on(FilterBar.Left)
+    def _filter_left(self) -> None:
         self.query_one(RankingTable).focus()
 
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        text = event.value.strip()
-        try:
-            parse_filter(text)
-        except FilterError as error:
-            self._say(str(error))
-            return
-        field = unfinished_field(text)
-        if field is not None and not listing(replace(self.advisor.state, filter_text=text)).matching:
-            # Half a condition, which as a word matches nothing: the list waits for the rest.
-            self._say("", field)
-            return
-        self._say("")
-        self.advisor.set_filter(text)
+    def _vocabulary(self) -> Vocabulary:
+        view = self.advisor.state.view
+        return view.vocabulary if view else Vocabulary()
 
-    @on(Input.Submitted, "#filter")
-    def _filter_submitted(self, event: Input.Submitted) -> None:
-        try:
-            parse_filter(event.value)
-        except FilterError:
-            return
-        self.advisor.set_filter(event.value.strip())
-        self._say("")
-        self.action_leave_filter()
+    def _would_match(self, text: str) -> bool:
+        return bool(listing(replace(self.advisor.state, filter_text=text)).matching)
 
     # ---------------------------------------------------------------- the same as text
 
@@ -266,9 +232,9 @@ class RankingScreen(StateScreen):
         """The list as it is filtered."""
         if state.view is None:
             return {}
+        order = (state.filter_text, state.sort, state.reverse)
         return {
-            name: partial(list_document, state.view, state.filter_text, name)
-            for name in ("json", "csv", "markdown")
+            name: partial(list_document, state.view, *order, name) for name in ("json", "csv", "markdown")
         }
 
     def row_text(self, state: AppState) -> str | None:
@@ -276,13 +242,12 @@ class RankingScreen(StateScreen):
         row = self.query_one(RankingTable).selected
         return row_text(row) if row else None
 
-    def _say(self, error: str, hint: str = "") -> None:
-        line = self.query_one("#filter-error", Static)
-        line.display = bool(error or hint)
-        if error:
-            line.update(to_content([[(f"{self.glyphs.warning} {error}", "$error")]]))
-        elif hint:
-            line.update(to_content([[(f"  {hint}", MUTED)]]))
+
+def _listed_by(state: AppState) -> tuple[object, ...]:
+    """What the list depends on: a question that is not answered yet changes nothing in it."""
+    s = state
+    listed = (s.view, s.filter_text, s.sort, s.reverse, s.show_unfit, s.pins)
+    return (*listed, s.selected, s.probe, s.activity, s.failure)
 
 
 def empty_lines(state: AppState, found: Listing) -> tuple[str, ...]:
@@ -300,4 +265,15 @@ def empty_lines(state: AppState, found: Listing) -> tuple[str, ...]:
         )
     if state.view is None:
         return ("", state.activity or "probing this machine …", "", "? explains what you will see here")
+    least = state.question.min_tokens_per_s
+    if least and not state.filter_text:
+        return (
+            "",
+            f"no model that fits does {least:g} tok/s here",
+            "",
+            "- asks for less, b finds what would reach it",
+        )
+    if least:
+        what = f"no model that does {least:g} tok/s matches  {state.filter_text}"
+        return ("", what, "", "Esc clears the filter, / changes it, - asks for less speed")
     return ("", f"no model matches  {state.filter_text}", "", "Esc clears the filter, / changes it")

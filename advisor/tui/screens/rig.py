@@ -176,9 +176,13 @@ class RigScreen(StateScreen):
 
     SCROLLED = "#rig-facts"
     ROUTE = "rig"
-    KEY_HELP = (("↑ ↓  j k", "scroll"),)
+    KEY_HELP = (
+        ("s", "speed test: measure RAM (and GPU) memory bandwidth now"),
+        ("↑ ↓  j k", "scroll"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,enter,i", "back", "Back", id="rig.back"),
+        Binding("s", "app.measure", "Measure", id="rig.measure"),
         Binding("up,k", "scroll(-1)", "Up", id="rig.up", show=False),
         Binding("down,j", "scroll(1)", "Down", id="rig.down", show=False),
         Binding("pageup", "scroll(-10)", "Page up", id="rig.page_up", show=False),
@@ -195,6 +199,7 @@ class RigScreen(StateScreen):
                 Hint("Esc", "Back", "screen.back", 0),
                 Hint("m", "Topology", "app.open('topology')", 1),
                 Hint("r", "Probe again", "app.probe", 1),
+                Hint("s", "Measure", "app.measure", 2),
                 Hint("?", "Help", "app.help", 0),
                 Hint("q", "Quit", "app.quit", 1),
             ),

@@ -79,6 +79,25 @@ def topology_lines(topology: Topology, width: int, glyphs: Glyphs) -> list[Line]
         first, *rest = wrap(text, width - 9)
         lines.append([(f"  {limit.part:<7}", MUTED), *first])
         lines += [[(" " * 9, ""), *line] for line in rest]
+    if not source_width:
+        lines += _source_lines([ram, measured, *rows(topology, branches)], width, glyphs)
+    if topology.notes:
+        lines += [[], [("Notes of the probe", TITLE)]]
+        for note in topology.notes:
+            lines += wrap(_shown(note, glyphs), width, "", "    ", f"  {glyphs.warning} ")
+    return lines
+
+
+def _source_lines(drawn: list[Row], width: int, glyphs: Glyphs) -> list[Line]:
+    """Where the bandwidths come from, each source once, for widths that have no column for them."""
+    by_source: dict[str, list[str]] = {}
+    for row in drawn:
+        if row.fact is not None and row.fact.known:
+            by_source.setdefault(row.fact.source, []).append(row.name.strip())
+    lines: list[Line] = [[], [("How we know", TITLE)]] if by_source else []
+    for source, names in by_source.items():
+        text = f"{', '.join(dict.fromkeys(names))}: {source}"
+        lines += wrap(_shown(text, glyphs), width, "", "    ", f"  {glyphs.dot} ")
     return lines
 
 
@@ -109,9 +128,13 @@ class TopologyScreen(StateScreen):
 
     SCROLLED = "#topology"
     ROUTE = "topology"
-    KEY_HELP = (("↑ ↓  j k", "scroll"),)
+    KEY_HELP = (
+        ("s", "speed test: measure RAM (and GPU) memory bandwidth now"),
+        ("↑ ↓  j k", "scroll"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,enter,m", "back", "Back", id="topology.back"),
+        Binding("s", "app.measure", "Measure", id="topology.measure"),
         Binding("up,k", "scroll(-1)", "Up", id="topology.up", show=False),
         Binding("down,j", "scroll(1)", "Down", id="topology.down", show=False),
         Binding("pageup", "scroll(-10)", "Page up", id="topology.page_up", show=False),
@@ -132,6 +155,7 @@ class TopologyScreen(StateScreen):
                 Hint("e", "Export", "app.export", 2),
                 Hint("y", "Copy command", "app.copy('command')", 3),
                 Hint("r", "Probe again", "app.probe", 1),
+                Hint("s", "Measure", "app.measure", 2),
                 Hint("?", "Help", "app.help", 0),
                 Hint("q", "Quit", "app.quit", 1),
             ),

@@ -132,7 +132,7 @@ class WhatIfScreen(StateScreen):
             pane=self.pane,
             cursors=dict(self.cursors),
             model_id=state.selected,
-            least_tokens_per_s=state.min_speed,
+            least_tokens_per_s=state.question.min_tokens_per_s,
             no_more_sticks=self.refused,
         )
 

@@ -127,7 +127,12 @@ class WhyScreen(StateScreen):
 
     def open_with(self, argument: str) -> None:
         """Choose the model."""
-        self.advisor.set_state(selected=argument)
+        view = self.advisor.state.view
+        row = view.find(argument) if view else None
+        if row is None:
+            self.notify(f"there is no {argument} in the list", severity="warning", markup=False)
+        else:
+            self.advisor.set_state(selected=row.model_id)
 
     def documents(self, state: AppState) -> Mapping[str, Document]:
         """The explanation."""

@@ -69,16 +69,16 @@ def name_cell(row: Row, width: int, glyphs: Glyphs) -> tuple[str, str]:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("place", "#", "right", 0, lambda r, _: str(r.place), 3),
+    Column("place", "#", "right", 0, lambda r, _: str(r.place), 3, "score"),
     Column("name", "Model", "left", 0, lambda r, _: r.name, 16, "name"),
-    Column("moe", "", "left", 4, lambda r, _: "MoE" if r.moe else "", 3),
+    Column("moe", "", "left", 4, lambda r, _: "MoE" if r.moe else "", 3, "active"),
     Column("params", "Params", "right", 6, lambda r, _: params(r.total_params), 6, "params"),
-    Column("quant", "Quant", "left", 1, lambda r, _: r.quant, 6),
+    Column("quant", "Quant", "left", 1, lambda r, _: r.quant, 6, "quant"),
     Column("memory", "GiB", "right", 2, lambda r, _: gib(r.used_bytes), 5, "memory"),
     Column("speed", "tok/s", "right", 0, speed_cell, 5, "speed"),
     Column("ttft", "TTFT", "right", 7, _ttft, 6, "ttft"),
-    Column("fit", "Fit", "left", 0, fit_cell, 9),
-    Column("context", "Context", "right", 8, _context, 7),
+    Column("fit", "Fit", "left", 0, fit_cell, 9, "fit"),
+    Column("context", "Context", "right", 8, _context, 7, "context"),
     Column("score", "Score", "right", 3, _score, 5, "score"),
 )
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
+from advisor.core.order import ORDERS
 from advisor.report.format import tokens
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.lines import KEY, MUTED, STRONG, Line, Painted, fit_line, width_of
-from advisor.tui.state import MAX_CONTEXT, MIN_CONTEXT, SORTS, AppState, listing
+from advisor.tui.state import MAX_CONTEXT, MIN_CONTEXT, AppState, counted
 from advisor.tui.widgets.bars import slider
 
 
@@ -43,12 +44,14 @@ def question_line(state: AppState, width: int, glyphs: Glyphs) -> Line:
     ]
     if q.runtime != "llama.cpp":
         line += [gap, (q.runtime, STRONG)]
+    if q.min_tokens_per_s:
+        line += [gap, (f"{glyphs.at_least}{q.min_tokens_per_s:g} tok/s", STRONG)]
     return line
 
 
 def sort_text(state: AppState, glyphs: Glyphs) -> str:
     """Name and direction of the sort order."""
-    order = SORTS[state.sort]
+    order = ORDERS[state.sort]
     descending = order.descending != state.reverse
     return f"{order.label} {glyphs.down if descending else glyphs.up}"
 
@@ -56,8 +59,8 @@ def sort_text(state: AppState, glyphs: Glyphs) -> str:
 def status_line(state: AppState, width: int, glyphs: Glyphs) -> Line:
     """The question on the left; sort order and counts on the right."""
     left = question_line(state, width, glyphs)
-    found = listing(state)
-    if state.view is None:
+    found = counted(state)
+    if found is None:
         return fit_line(left, width, glyphs.ellipsis)
     counts = f"{found.fitting} fit of {found.matching}"
     filtered = f" of {found.total}" if found.matching != found.total else ""
@@ -133,6 +136,7 @@ class KeyBar(Painted):
         if tuple(hints) != self.hints:
             self.hints = tuple(hints)
             self.repaint(layout=False)
+            self.refresh()  # the same words may do something else when clicked
 
     def paint(self, width: int) -> list[Line]:
         """One line."""

@@ -10,11 +10,12 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.visual import Visual
 
+from advisor.core.order import ORDERS
 from advisor.tui.glyphs import UNICODE, Glyphs
-from advisor.tui.lines import MUTED, Line, fit_line, pad, to_content, width_of
-from advisor.tui.state import SORTS, Divider, Item
+from advisor.tui.lines import MUTED, Line, pad
+from advisor.tui.state import Divider, Item
+from advisor.tui.strips import Inks
 from advisor.tui.view import Row
 from advisor.tui.widgets.columns import Placed, name_cell, place_columns, widths_of
 
@@ -63,6 +64,7 @@ class RankingTable(ScrollView, can_focus=True):
         self.sort = "score"
         self.reverse = False
         self.empty: tuple[str, ...] = ()
+        self._inks = Inks(self)
         self._cursor = 0
         self._needed: dict[str, int] = {}
         self._measured: object = None
@@ -102,16 +104,24 @@ class RankingTable(ScrollView, can_focus=True):
             self._measured = all_rows
             self._needed = widths_of(all_rows, self.glyphs)
             self._longest = max((len(r.name) + 4 * bool(r.variants) for r in all_rows), default=24)
+        before = self._drawn()
         self.items, self.pins, self.sort, self.reverse, self.empty = items, pins, sort, reverse, empty
         places = {item.model_id: i for i, item in enumerate(items) if isinstance(item, Row)}
         if selected in places:
             self._cursor = places[selected]
         else:
             self._cursor = self._nearest(min(self._cursor, max(len(items) - 1, 0)), -1)
+        if self._drawn() == before:
+            return
         self._placed_for = -1
         self.virtual_size = Size(self.size.width, len(items) + 1)
         self._keep_cursor_visible()
         self.refresh()
+
+    def _drawn(self) -> tuple[object, ...]:
+        """All that the lines are made of."""
+        listed = (self.items, self.pins, self.sort, self.reverse, self.empty)
+        return (*listed, self._cursor, self._needed, self._longest)
 
     def on_resize(self) -> None:
         """Keep the cursor on the screen."""
@@ -214,21 +224,19 @@ class RankingTable(ScrollView, can_focus=True):
                         style = "bold on $primary-muted"
         else:
             line = []
-        line = fit_line(line, width)
-        content = to_content([[*line, (" " * (width - width_of(line)), "")]])
-        if style:
-            content = content.stylize_before(style)
-        strips = Visual.to_strips(self, content, width, 1, self.visual_style, apply_selection=False, pad=True)
-        return strips[0]
+        return self._inks.strip(line, width, style)
 
     def _head(self) -> Line:
         g = self.glyphs
         line: Line = [("  ", "")]
-        for n, placed in enumerate(self._columns()):
+        columns = self._columns()
+        # Place and score are one order: the mark is at the score where there is room for it.
+        marked = [p.column for p in columns if p.column.sort == self.sort][-1:]
+        for n, placed in enumerate(columns):
             column = placed.column
             title, style = column.title, "bold $foreground-muted"
-            if column.sort == self.sort:
-                descending = SORTS[self.sort].descending != self.reverse
+            if column in marked:
+                descending = ORDERS[self.sort].descending != self.reverse
                 style = "bold $primary"
                 mark = g.down if descending else g.up
                 title = f"{title}{mark}" if column.align == "left" else f"{mark}{title}"

@@ -78,7 +78,7 @@ def listed(shown: Shown, pane: str) -> tuple[Move, ...]:
         return ()
     moves = shown.differences.moves[shown.chosen]
     if pane == "unlocked":
-        return moves.unlocked(shown.least_tokens_per_s)
+        return moves.unlocked()
     return moves.moved() if pane == "moves" else ()
 
 

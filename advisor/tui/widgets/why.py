@@ -228,8 +228,9 @@ class WhyStrip(Painted):
 
     def show(self, detail: Detail | None) -> None:
         """Draw another model."""
-        self.detail = detail
-        self.repaint()
+        if detail is not self.detail:
+            self.detail = detail
+            self.repaint()
 
     def paint(self, width: int) -> list[Line]:
         """Three lines, always: the table above keeps its height."""
@@ -248,6 +249,8 @@ class WhyPane(Painted):
 
     def show(self, detail: Detail | None, explanation: Explanation | None) -> None:
         """Draw another model; ``explanation`` may still be missing."""
+        if detail is self.detail and explanation is self.explanation:
+            return
         self.detail, self.explanation = detail, explanation
         self.repaint()
 

@@ -304,23 +304,23 @@ def test_a_filter_before_the_command_or_without_one_counts(run: Run, rigs: dict[
     assert "did you mean 'params'" in err
 
 
-def test_the_app_opens_with_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_opens_with_the_filter_order_and_view(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     from advisor.tui import app
 
     asked: list[tuple[object, ...]] = []
 
-    def run_app(*given: object) -> int:
-        asked.append(given)
+    def run_app(*given: object, **also: object) -> int:
+        asked.append((*given, also))
         return 0
 
     monkeypatch.setattr(app, "run", run_app)
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
-    assert main(["--filter", "qwen tok>20"]) == 0
+    assert main(["--filter", "qwen tok>20", "--sort", "speed", "--reverse", "--open", "why:x"]) == 0
     assert asked[0][0] is None
-    assert asked[0][2] == "qwen tok>20"
+    assert asked[0][2:] == ("qwen tok>20", {"order": ("speed", True), "view": "why:x"})
 
 
 @pytest.mark.parametrize(
@@ -426,3 +426,28 @@ def test_topology_reads_captures_and_refuses_two_sources(run: Run, rigs: dict[st
 def test_probe_points_to_the_topology(run: Run, rigs: dict[str, Path]) -> None:
     _, out, _ = run("probe", "--from", str(rigs["4090"]))
     assert out.rstrip().endswith("rig-advisor topology")
+
+
+def test_the_list_is_sorted_and_narrowed_by_the_least_speed(run: Run, rigs: dict[str, Path]) -> None:
+    options = ("rank", "--rig", str(rigs["4090"]), "--min-speed", "20", "--json")
+    by_score = json.loads(run(*options)[1])
+    by_speed = json.loads(run(*options, "--sort", "speed")[1])
+    slowest = json.loads(run(*options, "--sort", "speed", "--reverse")[1])
+    assert by_score["question"]["min_tokens_per_s"] == 20
+    speeds = [row["decode_tokens_per_s"] for row in by_speed["rows"] if row["fit"] != "none"]
+    assert speeds == sorted(speeds, reverse=True)
+    assert min(speeds) >= 20
+    assert slowest["rows"][0]["decode_tokens_per_s"] == min(speeds)
+    places = {row["model"]["id"]: row["rank"] for row in by_score["rows"]}
+    assert all(places[row["model"]["id"]] == row["rank"] for row in by_speed["rows"])
+
+
+def test_a_least_speed_that_nothing_reaches_says_what_to_do(run: Run, rigs: dict[str, Path]) -> None:
+    code, out, _ = run("rank", "--rig", str(rigs["4090"]), "--min-speed", "50000")
+    assert code == 1
+    assert "what fits is slower than 50000 tok/s: lower --min-speed" in out
+    code, out, err = run(
+        "rank", "--rig", str(rigs["4090"]), "--min-speed", "50000", "--filter", "fit:full", "--csv"
+    )
+    assert (code, out.count("\n")) == (1, 1)
+    assert "no model matches the filter 'fit:full'" in err

@@ -69,12 +69,15 @@ def test_turning_the_change_round_turns_the_moves_round(rank: Callable[[int, str
     assert all(steps[m.model.variant_of or m.model.id] == -(m.places or 0) for m in back.moved())
 
 
-def test_too_slow_before_and_fast_enough_now_is_unlocked(second_card: Moves) -> None:
-    faster = {m.model.id for m in second_card.unlocked(10.0)} - {m.model.id for m in second_card.unlocked()}
-    assert faster
-    for move in second_card.unlocked(10.0):
-        assert move.after.at_least(10.0)
-        assert not move.before.at_least(10.0)
+def test_too_slow_before_and_fast_enough_now_is_unlocked() -> None:
+    wanted = Question(min_tokens_per_s=10)
+    rigs = [hypothetical_rig(["RTX 4090"] * n, "2x32GB:DDR5-5200", "Ryzen 9 7950X") for n in (1, 2)]
+    moves = moves_between(*(rank_rig(rig, wanted).ranking for rig in rigs))
+    slow = [m for m in moves.unlocked() if m.before.fits]
+    assert slow
+    for move in slow:
+        assert (move.before.tokens_per_s or 0) < 10 <= (move.after.tokens_per_s or 0)
+        assert move.before.rank is None
 
 
 def test_limits_count_every_model_that_fits(rank: Callable[[int, str], Ranking]) -> None:

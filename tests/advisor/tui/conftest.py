@@ -360,21 +360,18 @@ KINDS = (
 
 
 def _curves(wanted: Any) -> Curves:
-    """Half of what is on the axis, a third for the first scenario, and so on."""
+    """Speed is a half of what is on the axis, less with every scenario; the last point does not fit."""
     model_id, quant, over, texts = wanted.of
     model = next(m for m in MODELS if m.id == model_id)
-    curves = [
-        Curve(
-            name,
-            tuple(
-                CurvePoint(x, f"{x:g}", quant or "Q4_K_M", "offload", x / (2 + at), x / 3, x, 0.5, "RAM")
-                for x in (10.0, 20.0, 40.0, 80.0)
-            ),
-            20.0,
+    drawn = []
+    for at, name in enumerate(("now", *texts)):
+        points = tuple(
+            CurvePoint(x, f"{x:g}", quant or "Q4_K_M", "offload", x / (2 + at), x / 3, x, 0.5, "RAM")
+            for x in (10.0, 20.0, 40.0, 80.0)
         )
-        for at, name in enumerate(("now", *texts))
-    ]
-    return Curves(over, model, quant, wanted.question, tuple(curves))
+        unfit = CurvePoint(160.0, "160", quant or "F16", "none", None, None, None, None, None)
+        drawn.append(Curve(name, (*points, unfit), 20.0))
+    return Curves(over, model, quant, wanted.question, tuple(drawn))
 
 
 @pytest.fixture(scope="session")
@@ -389,13 +386,16 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     candidates = _candidates(MODELS)
     knowledge = SimpleNamespace(candidates=candidates)
     monkeypatch.setattr(pipeline, "load_knowledge", lambda *_: knowledge)
+    monkeypatch.setattr(pipeline, "_format_knowledge", lambda *_: knowledge)
     monkeypatch.setattr(pipeline, "estimate_all", _estimate_all)
     monkeypatch.setattr(pipeline, "_sensitivities_of", _sensitivities)
     monkeypatch.setattr(background, "explain", _explain)
     monkeypatch.setattr(background, "parse", _parse)
     monkeypatch.setattr(background, "offers", lambda _: KINDS)
     monkeypatch.setattr(background, "curves", _curves)
-    return SimpleNamespace(rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge)
+    return SimpleNamespace(
+        rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge, curves=_curves
+    )
 
 
 def screen_text(app: Any) -> str:

@@ -220,3 +220,58 @@ def test_the_real_pipeline_answers_in_the_shape_the_app_reads() -> None:
     drawn = plain(body_of(Shown(comparison, chosen=2), 120, 40, UNICODE).lines)
     assert "VRAM usable" in drawn
     assert "Rank moves by 2" in drawn
+
+
+@pytest.mark.parametrize("key", ["i", "m"])
+async def test_memory_is_measured_again_on_demand_and_the_models_are_ranked_with_it(
+    world: SimpleNamespace, settle: Settle, screen: Screen, key: str
+) -> None:
+    rig = world.make_rig()
+    faster = replace(
+        rig, memory=replace(rig.memory, measured_bandwidth_bytes_per_s=Fact(75e9, "read", "measured"))
+    )
+    asked: list[Rig] = []
+
+    def remeasurer(given: Rig) -> Rig:
+        asked.append(given)
+        return faster
+
+    app = AdvisorApp(prober=lambda _: rig, remeasurer=remeasurer)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press(key, "s")
+        await settle(pilot)
+        assert asked == [rig]
+        assert app.state.rig is faster
+        assert app.state.view is not None
+        assert app.state.view.machine.cpu.bandwidth == 75e9
+        assert "75.0 GB/s" in screen(app)
+
+
+async def test_a_measurement_that_fails_says_why_and_changes_nothing(
+    world: SimpleNamespace, settle: Settle
+) -> None:
+    rig = world.make_rig()
+
+    def remeasurer(_: Rig) -> Rig:
+        raise RigError("too little memory is free")
+
+    app = AdvisorApp(prober=lambda _: rig, remeasurer=remeasurer)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("m", "s")
+        await settle(pilot)
+        assert any("not measured: too little memory is free" in n.message for n in app._notifications)
+        assert app.state.rig is rig
+        assert app.state.activity == ""
+
+
+async def test_the_memory_of_a_rig_from_a_file_is_not_here_to_be_measured(
+    world: SimpleNamespace, settle: Settle
+) -> None:
+    app = AdvisorApp(rig=world.rig, rig_path="example.json", remeasurer=lambda _: pytest.fail("measured"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("i", "s")
+        await settle(pilot)
+        assert any("read from example.json" in n.message for n in app._notifications)

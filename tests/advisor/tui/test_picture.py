@@ -14,7 +14,7 @@ import pytest
 from advisor.cli.arguments import build_parser
 from advisor.core.question import Question
 from advisor.core.whatif import WhatIfError
-from advisor.curves import OVER, Curve, CurvePoint, Curves
+from advisor.curves import OVER, Curves
 from advisor.tui import background
 from advisor.tui.app import AdvisorApp
 from advisor.tui.glyphs import ASCII, UNICODE
@@ -27,23 +27,12 @@ Golden = Callable[[str, str], None]
 
 @pytest.fixture
 def asked(world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the screen asked for; the curves are made by hand: speed is a half of what is on the axis."""
+    """What the screen asked for."""
     found: list[Any] = []
 
     def curves(wanted: Any) -> Curves:
         found.append(wanted)
-        model_id, quant, over, texts = wanted.of
-        model = next(m for m in world.models if m.id == model_id)
-        xs = (10.0, 20.0, 40.0, 80.0)
-        drawn = []
-        for at, name in enumerate(("now", *texts)):
-            points = tuple(
-                CurvePoint(x, f"{x:g}", quant or "Q4_K_M", "offload", x / (2 + at), x / 3, x, 0.5, "RAM")
-                for x in xs
-            )
-            unfit = CurvePoint(160.0, "160", quant or "F16", "none", None, None, None, None, None)
-            drawn.append(Curve(name, (*points, unfit), 20.0))
-        return Curves(over, model, quant, wanted.question, tuple(drawn))
+        return world.curves(wanted)
 
     monkeypatch.setattr(background, "curves", curves)
     return found
