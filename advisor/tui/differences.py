@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 MOST_MODELS = 14
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Differences:
     """A comparison of the best models that change, and what changes for all of them.
 
     Everything is by lineage, as in the list: variants of a model count once.  ``fitting`` and
-    ``moves`` have an entry for every scenario, the present rig first.
+    ``moves`` have an entry for every scenario, the present rig first.  Two are equal only if they are one:
+    their tables are arrays.
     """
 
     comparison: Comparison

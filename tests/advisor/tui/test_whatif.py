@@ -298,6 +298,21 @@ async def test_scenarios_are_saved_beside_what_is_there_and_load_again(
         assert app.clipboard.endswith("--add-gpu A --name 'two cards'"), "what is not saved is written out"
 
 
+async def test_the_same_comparison_made_again_is_drawn_again(
+    world: SimpleNamespace, settle: Settle, screen: Screen
+) -> None:
+    app = app_of(world)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.set_scenarios(("add-gpu A",))
+        await press(pilot, settle, "w")
+        first, before = app.state.differences, screen(app)
+        app.request_comparison()
+        await settle(pilot)
+        assert app.state.differences is not first
+        assert screen(app) == before
+
+
 @pytest.mark.parametrize(
     ("key", "ending", "begins"), [("c", "csv", "scenario,"), ("m", "md", "## add-gpu A")]
 )
