@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from advisor.core.alike import grouped
-from advisor.core.alternatives import Alternative, alternatives
+from advisor.core.alternatives import Alternative, alternatives, forced
 from advisor.core.build_machine import build_machine
 from advisor.core.candidates import Candidates, Floats, assemble, build_candidates
 from advisor.core.commands import commands_for
@@ -24,12 +24,15 @@ from advisor.core.estimate import (
     decode_seconds_at,
     sensitivities,
 )
+from advisor.core.evidence import Evidence, evidence
 from advisor.core.filter import parse_filter
 from advisor.core.fit_context import estimate_fitting
 from advisor.core.machine import Machine, Network
+from advisor.core.placement_matrix import PlacementMatrix, placement_matrix
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, rank
 from advisor.core.remedies import Remedies, remedies
+from advisor.core.roofline import Roofline, roofline
 from advisor.core.runtime_commands import Commands
 from advisor.core.runtimes import RUNTIME
 from advisor.core.score import Scores, score
@@ -332,6 +335,12 @@ class Explanation:
     """Every placement of the runtime: the chosen one, then the others, fastest first, and why they lost."""
     remedies: Remedies | None = None
     """What would make it fit, or fit the GPUs as a whole; ``None`` where it does."""
+    matrix: PlacementMatrix | None = None
+    """All quantizations in all placements."""
+    roofline: Roofline | None = None
+    """Of the device that the step mostly waits for; ``None`` where nothing fits."""
+    evidence: Evidence | None = None
+    """What the interval rests on; ``None`` where nothing fits."""
 
     @property
     def model(self) -> Model:
@@ -396,6 +405,7 @@ def explain(
     context = int(table.context[row])
     depths = sorted({0, question.depth, context // 2, context})
     commands = commands_for(table, row) if fits else None
+    tried = forced(table, knowledge.efficiencies)
     return Explanation(
         rig=rig,
         table=table,
@@ -409,8 +419,11 @@ def explain(
         launch_command=commands.launch if commands else None,
         benchmark_command=commands.benchmark if commands else None,
         commands=commands,
-        alternatives=alternatives(table, row, knowledge.efficiencies),
+        alternatives=alternatives(table, row, tried),
         remedies=remedies(table, row, knowledge.efficiencies),
+        matrix=placement_matrix(table, tried),
+        roofline=roofline(table, row, knowledge.efficiencies) if fits else None,
+        evidence=evidence(table, row, knowledge.efficiencies) if fits else None,
     )
 
 

@@ -119,7 +119,10 @@ def build_parser() -> Parser:
     explain.add_argument("model", metavar="MODEL")
     explain.add_argument("--quant", metavar="Q", help="e.g. Q4_K_M; default: the best one")
     _question(explain)
-    _json(explain)
+    shape = explain.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    shape.add_argument("--markdown", action="store_true")
+    shape.add_argument("--roofline", action="store_true", help="draw the roofline, with this model under it")
 
     what_if = commands.add_parser(
         "what-if",

@@ -284,13 +284,17 @@ def _explain(arguments: argparse.Namespace) -> int:
 
     explanation = explain(rig, question, model, arguments.quant)
     if arguments.json:
-        from advisor.report.documents import explain_document
+        from advisor.report.explain_document import explain_document
 
         print_json(explain_document(explanation))
-    else:
-        from advisor.report.text import explain_text
+    elif arguments.markdown:
+        from advisor.report.explain_text import explain_markdown
 
-        output.write(explain_text(explanation))
+        output.write(explain_markdown(explanation))
+    else:
+        from advisor.report.explain_text import explain_text
+
+        output.write(explain_text(explanation, picture=arguments.roofline))
     return Exit.OK if explanation.table.fits[explanation.row] else Exit.NOTHING
 
 

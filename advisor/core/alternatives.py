@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from advisor.core.estimate import EstimateTable, bottleneck, estimate
-from advisor.core.placement import Strategy
+from advisor.core.placement import SPLIT, Strategy, options, side_options
 from advisor.core.runtimes import RUNTIME
 from catalog.efficiency import Efficiencies
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """All candidates of a table with one strategy, bound to one NUMA node or not."""
+
+    strategy: Strategy
+    one_node: bool
+    table: EstimateTable
+    aside: bool
+    """Whether it is worked out beside the others and never chosen."""
+
+
+def forced(table: EstimateTable, efficiencies: Efficiencies) -> tuple[Forced, ...]:
+    """Every strategy that was tried, each on its own, in the order of trying; the prefill is left out."""
+    machine, q = table.machine, table.question
+    sets = (*options(machine, q), *side_options(machine, q))
+    also = RUNTIME[q.runtime].also
+    found = []
+    for strategy, _, _ in table.tried:
+        among = tuple(option for option in sets if option[0] is strategy)
+        nodes = [(False, replace(machine, node=None))]
+        if machine.node is not None and strategy in (*SPLIT, Strategy.CPU):
+            nodes.append((True, machine.node))
+        for one_node, on in nodes:
+            alone = estimate(table.candidates, on, q, efficiencies, among=among, with_prefill=False)
+            found.append(Forced(strategy, one_node, alone, strategy in also))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +57,18 @@ class Alternative:
     """Why it was not chosen; of the chosen one, why it was."""
 
 
-def alternatives(table: EstimateTable, row: int, efficiencies: Efficiencies) -> tuple[Alternative, ...]:
+def alternatives(table: EstimateTable, row: int, tried: tuple[Forced, ...]) -> tuple[Alternative, ...]:
     """The chosen placement of a row, then the others: those that fit, fastest first, then the rest by what
-    they are short of."""
-    only_row = table.candidates.take(np.array([row]))
+    they are short of.
+
+    Args:
+        tried: the table's strategies, each on its own (from ``forced``).
+    """
     chosen = int(table.strategy[row])
     best = float(table.decode_s[row])
-    aside = RUNTIME[table.question.runtime].also
     found = []
-    for strategy, times, missing in table.tried:
-        time, short = float(times[row]), float(missing[row])
+    for strategy, _, missing in table.tried:
+        short = float(missing[row])
         if int(strategy) == chosen:
             label, share = bottleneck(table, row)
             speed, low, high = table.speeds_at(row)
@@ -48,18 +76,17 @@ def alternatives(table: EstimateTable, row: int, efficiencies: Efficiencies) -> 
                 Alternative(strategy, True, speed, low, high, 0.0, label, share, "the fastest that fits")
             )
             continue
-        if not math.isfinite(time):
+        fitting = [f for f in tried if f.strategy is strategy and f.table.fits[row]]
+        if not fitting:
             found.append(Alternative(strategy, False, None, None, None, short, None, None, _short(short)))
             continue
-        alone = estimate(only_row, table.machine, table.question, efficiencies, only=strategy)
-        label, share = bottleneck(alone, 0)
-        spread = math.log(alone.speeds_at(0)[2] / alone.speeds_at(0)[0])
-        speed = 1 / time
-        low, high = speed * math.exp(-spread), speed * math.exp(spread)
-        if strategy in aside:
+        alone = min(fitting, key=lambda f: float(f.table.decode_s[row]))
+        label, share = bottleneck(alone.table, row)
+        speed, low, high = alone.table.speeds_at(row)
+        if alone.aside:
             why = "experimental there: never chosen"
         else:
-            why = f"×{time / best:.2f} the time: {label} takes {share:.0%} of it"
+            why = f"×{1 / (speed * best):.2f} the time: {label} takes {share:.0%} of it"
         found.append(Alternative(strategy, False, speed, low, high, 0.0, label, share, why))
     found.sort(key=lambda a: (not a.chosen, a.tokens_per_s is None, -(a.tokens_per_s or 0), a.missing_bytes))
     return tuple(found)

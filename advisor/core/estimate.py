@@ -49,6 +49,7 @@ def estimate(
     efficiencies: Efficiencies,
     *,
     only: Strategy | None = None,
+    among: tuple[tuple[Strategy, tuple[int, ...]], ...] | None = None,
     beside: bool = False,
     with_prefill: bool = True,
 ) -> EstimateTable:
@@ -56,6 +57,7 @@ def estimate(
 
     Args:
         only: consider just this strategy (a published placement, or "others on demand").
+        among: consider just these strategies and sets of GPUs (from ``options``).
         beside: also work out the placements of the runtime that are never chosen (``tried`` has them).
         with_prefill: without, the prefill takes no time: for searches among many machines.
     """
@@ -74,11 +76,12 @@ def estimate(
             rates[id(on), split] = rates_of(on, candidates.types, efficiencies, question, split=split)
         return rates[id(on), split]
 
-    choices = (
-        tuple((only, gpus) for gpus in gpu_choices(machine, only, all_gpus=question.all_gpus))
-        if only is not None
-        else options(machine, question)
-    )
+    if among is not None:
+        choices = among
+    elif only is not None:
+        choices = tuple((only, gpus) for gpus in gpu_choices(machine, only, all_gpus=question.all_gpus))
+    else:
+        choices = options(machine, question)
     aside = side_options(machine, question) if beside and only is None else ()
     sizes = sizes_of(candidates, question)
     counts = step_counts(candidates, question, question.depth)

@@ -85,6 +85,15 @@ class PromptWork:
     sync_bytes: Floats
     """All-reduces as in ``timing.Work``, of all micro-batches."""
 
+    @property
+    def flops(self) -> Floats:
+        """All operations, with weights of all formats and of attention."""
+        return np.asarray(
+            self.dense_flops.sum(axis=1)[:, None] * self.dense_share
+            + self.expert_flops.sum(axis=1)[:, None] * self.expert_share
+            + self.attention_flops
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PromptRates:

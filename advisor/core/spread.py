@@ -116,22 +116,115 @@ def is_deep_prompt(q: Question) -> bool:
     return q.cached_tokens + q.prompt / 2 >= DEEP_PROMPT
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the spread of one row is made of: their product is ``spread_log``."""
+
+    distance: int
+    """Of the least known device that takes part: 0 measured, 1 others of its class were, 2 neither."""
+    table: int
+    """The distance whose residuals decide: where a nearer table is wider, that one."""
+    kind: str
+    """Of ``KINDS``."""
+    kind_spread: float
+    engine: str
+    """``vendor|engine`` of the widest that takes part."""
+    engine_factor: float
+    situations: tuple[tuple[str, float], ...]
+    """Those that hold, with their factors."""
+    spread_log: float
+
+
+def spread_basis(
+    c: Candidates, machine: Machine, q: Question, placed: Placed, efficiencies: Efficiencies
+) -> Basis:
+    """What the spread of the first row of a table is made of."""
+    situations = situations_of(machine, q, placed, deep=q.depth >= DEEP, batch=q.users > 1)
+    return _basis(c, machine, placed, efficiencies.spreads, situations)
+
+
+def prefill_spread_basis(
+    c: Candidates, machine: Machine, q: Question, placed: Placed, efficiencies: Efficiencies
+) -> Basis:
+    """The same of a prompt's speed."""
+    situations = situations_of(machine, q, placed, deep=is_deep_prompt(q), batch=False)
+    return _basis(c, machine, placed, efficiencies.prompt_spreads, situations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Factors by one table: of the kind of run [n], the engine of each device [n, devices] (0 where it takes
+    no part), the situations [n, situations] (1 where one does not hold)."""
+
+    kinds: Floats
+    engines: Floats
+    situations: Floats
+
+    @property
+    def engine(self) -> Floats:
+        return np.asarray(self.engines.max(axis=1, initial=1e-9))
+
+    @property
+    def spread(self) -> Floats:
+        return np.asarray(self.kinds * self.engine * self.situations.prod(axis=1))
+
+
+def _parts(
+    c: Candidates, machine: Machine, placed: Placed, tables: tuple[Spread, ...], situations: Flags
+) -> list[_Parts]:
+    works, kinds = placed.works, kinds_of(c, machine, placed)
+    found = []
+    for table in tables:
+        engines = np.array([table.engines.get(engine_of(d), 1.0) for d in machine.devices])
+        factors = np.array([table.situations[name] for name in SITUATIONS])
+        found.append(
+            _Parts(
+                np.array([table.kinds[kind] for kind in KINDS])[kinds],
+                np.where(works, engines, 0.0),
+                np.where(situations, factors, 1.0),
+            )
+        )
+    return found
+
+
+def _distances(machine: Machine, placed: Placed) -> NDArray[np.int64]:
+    """Of the least known device that takes part [n]."""
+    levels = np.array([_distance(device) for device in machine.devices])
+    return np.asarray(np.where(placed.works, levels, 0).max(axis=1, initial=0))
+
+
 def _spread(
     c: Candidates, machine: Machine, placed: Placed, tables: tuple[Spread, ...], situations: Flags
 ) -> Floats:
     """By the table of the least known device that takes part; never narrower than that of a known one."""
-    works, kinds = placed.works, kinds_of(c, machine, placed)
-    levels = np.array([_distance(device) for device in machine.devices])
-    level = np.where(works, levels, 0).max(axis=1, initial=0)
-    spread = np.zeros(len(works))
-    for distance, table in enumerate(tables):
-        engines = np.array([table.engines.get(engine_of(d), 1.0) for d in machine.devices])
-        own = np.array([table.kinds[kind] for kind in KINDS])[kinds]
-        own = own * np.where(works, engines, 0.0).max(axis=1, initial=1e-9)
-        factors = np.array([table.situations[name] for name in SITUATIONS])
-        own = own * np.where(situations, factors, 1.0).prod(axis=1)
-        spread = np.where(level >= distance, np.maximum(spread, own), spread)
+    level = _distances(machine, placed)
+    spread = np.zeros(len(level))
+    for distance, parts in enumerate(_parts(c, machine, placed, tables, situations)):
+        spread = np.where(level >= distance, np.maximum(spread, parts.spread), spread)
     return spread
+
+
+def _basis(
+    c: Candidates, machine: Machine, placed: Placed, tables: tuple[Spread, ...], situations: Flags
+) -> Basis:
+    distance = int(_distances(machine, placed)[0])
+    known = _parts(c, machine, placed, tables, situations)[: distance + 1]
+    table = max(range(len(known)), key=lambda n: (float(known[n].spread[0]), n))
+    parts = known[table]
+    return Basis(
+        distance=distance,
+        table=table,
+        kind=KINDS[int(kinds_of(c, machine, placed)[0])],
+        kind_spread=float(parts.kinds[0]),
+        engine=engine_of(machine.devices[int(parts.engines[0].argmax())]),
+        engine_factor=float(parts.engine[0]),
+        situations=tuple(
+            (name, float(factor))
+            for name, holds, factor in zip(SITUATIONS, situations[0], parts.situations[0], strict=True)
+            if holds
+        ),
+        spread_log=float(parts.spread[0]),
+    )
 
 
 def _distance(device: Device) -> int:

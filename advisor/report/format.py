@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from advisor.core.evidence import DeviceEvidence
     from advisor.core.machine import Device
 
 GIB = 1024**3
@@ -125,6 +126,11 @@ def tflops(flops: float) -> str:
     return f"{flops / 1e12:.0f} TFLOP/s" if flops >= 9.95e12 else f"{flops / 1e12:.1f} TFLOP/s"
 
 
+def flop_rate(flop_per_s: float) -> str:
+    """What is reached: ``146 TFLOP/s``, ``2.0 TFLOP/s``, ``299 GFLOP/s``."""
+    return tflops(flop_per_s) if flop_per_s >= 0.995e12 else f"{flop_per_s / 1e9:.0f} GFLOP/s"
+
+
 def gib_or_mib(size_bytes: int) -> str:
     """A cache size: ``32 MiB``, ``512 KiB``."""
     if size_bytes >= 1024**2:
@@ -132,7 +138,7 @@ def gib_or_mib(size_bytes: int) -> str:
     return f"{size_bytes / 1024:g} KiB"
 
 
-def evidence(device: Device) -> str:
+def evidence(device: Device | DeviceEvidence) -> str:
     """How we know what a device reaches: the measurements behind it, and how near they are."""
     share = f"{percent(device.eta)} of its bandwidth"
     if not device.rows:

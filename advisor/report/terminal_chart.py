@@ -21,12 +21,15 @@ _NAMES = "abcdefghijklmnopqrstuvwxyz"
 class TerminalCurve:
     """A line, broken where a point is ``None``, and the interval around it (low, high) at every point.
 
-    Its letter stands at the point nearest to ``mark_x``, where that is given.
+    Its letter stands at the point nearest to ``mark_x``, where that is given.  A curve of one point is a dot,
+    which lies above all lines.
     """
 
     points: Sequence[Point | None]
     band: Sequence[tuple[float, float] | None] = ()
     mark_x: float | None = None
+    name: str = ""
+    """Its letter; by default the next of the alphabet."""
 
 
 def letter(index: int) -> str:
@@ -50,9 +53,9 @@ def terminal_chart(
     for curve in curves:
         canvas.shade(x, y, curve)
     for at, curve in enumerate(curves):
-        canvas.draw(x, y, curve, letter(at))
+        canvas.draw(x, y, curve, curve.name or letter(at))
     for at, curve in enumerate(curves):
-        canvas.mark(x, y, curve, letter(at), at, len(curves))
+        canvas.mark(x, y, curve, curve.name or letter(at), at, len(curves))
     bar, corner, dash = ("|", "+", "-") if ascii_only else ("│", "└", "─")
     ticks = {canvas.row_of(y, value): label for value, label in reversed(y.ticks()) if label}
     lines = [" " * margin + y.title]
@@ -124,7 +127,7 @@ class _Canvas:
     def mark(self, x: Axis, y: Axis, curve: TerminalCurve, name: str, at: int, of: int) -> None:
         """The letter of a curve, at a place of its own so that curves that coincide can be told."""
         known = [p for p in curve.points if p is not None]
-        if not known or self.ascii_only:
+        if not known or (self.ascii_only and len(curve.points) > 1):
             return
         chosen = known[min(len(known) - 1, (at + 1) * len(known) // (of + 1))]
         if curve.mark_x is not None:

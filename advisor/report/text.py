@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from advisor.core.estimate import EstimateTable, machine_at
@@ -10,21 +9,15 @@ from advisor.core.machine import Machine
 from advisor.core.question import Question
 from advisor.core.ranking import Ranking, fit_name
 from advisor.core.runtimes import RUNTIME
-from advisor.core.timing import Term
-from advisor.pipeline import Explanation, RankingResult
+from advisor.pipeline import RankingResult
 from advisor.report import format as f
 from advisor.report.documents import rank_document
 from advisor.report.placement_text import (
     STRATEGY_NAMES,
     STRATEGY_TEXT,
-    alternative_lines,
-    command_lines,
-    remedy_lines,
 )
-from advisor.report.sensitivity import gains_text
 from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
 from catalog.quality import quality_basis
-from catalog.vision import vision_bytes
 from probes.types import Rig
 
 FIT_GLYPHS = {"full": "●", "offload": "◐", "cpu": "◑", "none": "○"}
@@ -203,35 +196,6 @@ def rank_csv(result: RankingResult, limit: int | None) -> str:
     return csv_table(titles, rows)
 
 
-def explain_text(e: Explanation) -> str:
-    """The explanation as text."""
-    table, row = e.table, e.row
-    fits = bool(table.fits[row])
-    model = e.model
-    size = f.params(model.total_params)
-    if model.is_moe:
-        size += f", {f.params(model.active_params)} active"
-    bits = table.candidates.file_bytes[row] * 8 / table.candidates.total_params[row]
-    licence = model.license or "licence unknown"
-    lines = [
-        f"{model.name}  {e.quant}  ({size}, {bits:.2f} bits per weight, {licence})",
-        *rig_lines(e.rig, table.machine),
-        question_line(table.question),
-        *(f"assumed: {a}" for a in table.machine.assumptions),
-        "",
-    ]
-    lines += memory_lines(table, row)
-    lines += _vision_lines(e)
-    lines += alternative_lines(e) + remedy_lines(e)
-    if fits:
-        lines += ["", *_time_lines(e), "", *_sensitivity_lines(e), "", *_depth_lines(e)]
-    lines += ["", *_quant_lines(e), "", *_quality_lines(e)]
-    commands = command_lines(e)
-    if commands:
-        lines += ["", *commands]
-    return "\n".join(lines)
-
-
 def memory_lines(table: EstimateTable, row: int) -> list[str]:
     """Where a row lies, with the bytes on every device."""
     strategy = STRATEGY_NAMES.get(int(table.strategy[row]))
@@ -281,96 +245,3 @@ def _layers_text(table: EstimateTable, row: int, device: int) -> str:
     if table.parallel[row] > 1 and layers:
         return f"1/{table.parallel[row]:.0f} of {table.candidates.layers[row]:.0f} + head"
     return f"{layers:.0f}" + (" + head" if head else "")
-
-
-def _vision_lines(e: Explanation) -> list[str]:
-    size = vision_bytes(e.model)
-    return [f"Images   the vision part takes {f.gib_unit(size)} more when it is loaded"] if size else []
-
-
-def _time_lines(e: Explanation) -> list[str]:
-    table, row = e.table, e.row
-    total = float(table.decode_s[row])
-    speed = f.speed(table.tokens_per_s[row])
-    interval = f.speed_range(table.low_tokens_per_s[row], table.high_tokens_per_s[row])
-    users = table.question.users
-    lines = [
-        f"Decode   {f.milliseconds(total)} per token → {speed} tok/s (80 %: {interval})"
-        + (
-            f" for each of {users} users, {f.speed(table.tokens_per_s[row] * users)} in all"
-            if users > 1
-            else ""
-        )
-    ]
-    cells = []
-    for g, device in enumerate(table.machine.devices):
-        for term in Term:
-            value = float(table.terms[row, g, term])
-            if value > total * 5e-4:
-                cells.append(
-                    (f"  {device.name}", term.name.lower(), f.milliseconds(value), f.percent(value / total))
-                )
-    columns = (Column("  on"), Column("term"), Column("time", right=True), Column("share", right=True))
-    lines += text_table(columns, cells).split("\n")
-    lines.append(f"bound by {e.bottleneck} ({f.percent(e.bottleneck_share)} of the time)")
-    prefill = float(table.prefill_s[row])
-    rate = f.speed(table.question.prompt / prefill)
-    ttft, soonest, latest = table.ttft_at(row)
-    lines.append(
-        f"Prefill  {table.question.prompt:,} tokens in {f.seconds(prefill)} ({rate} tok/s); "
-        f"first token after {f.seconds(ttft)} [{f.seconds(soonest)} to {f.seconds(latest)}]"
-    )
-    return lines
-
-
-def _sensitivity_lines(e: Explanation) -> list[str]:
-    text = gains_text(e.sensitivities, unified=e.table.machine.shares_ram)
-    return ["What would help   " + text] if text else []
-
-
-def _depth_lines(e: Explanation) -> list[str]:
-    parts = [f"{depth:,} → {f.speed(speed)}" for depth, speed in e.by_depth]
-    return ["tok/s by tokens in the cache   " + ", ".join(parts)]
-
-
-def _quant_lines(e: Explanation) -> list[str]:
-    table = e.table
-    columns = (
-        Column("  quant"),
-        Column("file GiB", right=True),
-        Column("bpw", right=True),
-        Column("tok/s", right=True),
-        Column("quality", right=True),
-        Column("fit"),
-    )
-    order = sorted(range(len(table)), key=lambda i: -table.candidates.file_bytes[i])
-    cells = []
-    for i in order:
-        fit = fit_name(table, i)
-        bits = table.candidates.file_bytes[i] * 8 / table.candidates.total_params[i]
-        short = f" +{f.gib_unit(table.missing_bytes[i])}" if fit == "none" else ""
-        cells.append(
-            (
-                ("▸ " if i == e.row else "  ") + table.candidates.quant(i),
-                f.gib(table.candidates.file_bytes[i]),
-                f"{bits:.2f}",
-                f.speed(table.tokens_per_s[i]) if table.fits[i] else "–",
-                f"{100 * e.scores.quality[i]:.0f}",
-                f"{FIT_GLYPHS[fit]} {fit}{short}",
-            )
-        )
-    return text_table(columns, cells).split("\n")
-
-
-def _quality_lines(e: Explanation) -> list[str]:
-    lines = [f"Quality  {e.quality.score:.0f} from {e.quality.basis}: {e.quality.detail}"]
-    table, row = e.table, e.row
-    told: set[str] = set()
-    for g, device in enumerate(machine_at(table, row).devices):
-        busy = table.dense_layers[row, g] + table.expert_layers[row, g] > 0
-        if not busy or device.name in told:
-            continue
-        told.add(device.name)
-        text = f"{device.name}: {f.evidence(device)}; {device.efficiency_source}"
-        lines += textwrap.wrap(text, 100, initial_indent="Based on ", subsequent_indent="         ")
-    return lines

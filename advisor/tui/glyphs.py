@@ -137,6 +137,16 @@ FIT_WORDS: Mapping[str, str] = {
 }
 
 
+_PLAIN = str.maketrans({"×": "x", "÷": "/", "→": ">", "–": "-", "·": "|", "…": "~"})
+
+
+def shown(text: str, glyphs: Glyphs) -> str:
+    """A sentence of the reports in a set of characters: as it is, or in ASCII."""
+    if not glyphs.ascii:
+        return text
+    return "".join(c if c.isascii() else "?" for c in text.translate(_PLAIN))
+
+
 def wants_ascii(environment: Mapping[str, str] | None = None) -> bool:
     """Whether to draw with ASCII: ``RIG_ADVISOR_ASCII`` is set, or the locale cannot encode more."""
     env = os.environ if environment is None else environment

@@ -29,7 +29,8 @@ from advisor.tui.widgets.filter_bar import FilterBar
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
 from advisor.tui.widgets.table import RankingTable
-from advisor.tui.widgets.why import WhyPane, WhyStrip
+from advisor.tui.widgets.why import WhyPane
+from advisor.tui.widgets.why_strip import WhyStrip
 
 EXPLAIN_DELAY_S = 0.12
 """Rest of the cursor on a row before its explanation is worked out."""

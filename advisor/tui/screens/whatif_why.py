@@ -145,7 +145,7 @@ class AfterScreen(StateScreen):
             return {}
 
         def document() -> Mapping[str, Any]:
-            from advisor.report.documents import explain_document
+            from advisor.report.explain_document import explain_document
 
             return explain_document(explanation)
 

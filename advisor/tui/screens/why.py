@@ -1,29 +1,35 @@
-"""The why-screen: one model explained in full."""
+"""The why-screen: one model explained in full, section by section."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
+from advisor.tui.glyphs import Glyphs
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.state import AppState, listing, question_options
 from advisor.tui.view import Row, detail_of, row_text
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
-from advisor.tui.widgets.why import WhyColumns
+from advisor.tui.widgets.why import SectionBar, WhyColumns
+
+if TYPE_CHECKING:
+    from advisor.pipeline import Explanation
 
 
 class WhyScreen(StateScreen):
-    """Memory, time, sensitivities, quantizations, depth, quality, assumptions and commands."""
+    """Memory, time, roofline, evidence, sensitivities, placements, depth, quality, assumptions, commands."""
 
     SCROLLED = "#why-full"
     ROUTE = "why"
     KEY_HELP = (
         ("↑ ↓  j k", "scroll"),
+        ("Tab", "the next section; Shift+Tab the one before"),
         ("← →  h l", "the model above or below in the list"),
         ("L", "copy the command that runs it"),
         ("B", "copy the command that measures it"),
@@ -36,23 +42,32 @@ class WhyScreen(StateScreen):
         Binding("pagedown,space", "scroll(10)", "Page down", id="why.page_down", show=False),
         Binding("home,g", "edge(-1)", "Top", id="why.top", show=False),
         Binding("end,G", "edge(1)", "Bottom", id="why.bottom", show=False),
+        Binding("tab", "section(1)", "Next section", id="why.next_section"),
+        Binding("shift+tab", "section(-1)", "Previous section", id="why.previous_section", show=False),
         Binding("left,h", "neighbour(-1)", "Previous model", id="why.previous"),
         Binding("right,l", "neighbour(1)", "Next model", id="why.next"),
         Binding("L", "copy_launch", "Copy launch command", id="why.copy_launch"),
         Binding("B", "copy_benchmark", "Copy benchmark command", id="why.copy_benchmark"),
     ]
 
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(glyphs)
+        self._jumped: tuple[int, float] | None = None
+        """The section last jumped to, and how far the pane was scrolled then."""
+
     def compose(self) -> ComposeResult:
-        """Header, question, the explanation, keys."""
+        """Header, question, the explanation, its sections, keys."""
         yield HardwareHeader(self.glyphs, id="header")
         yield StatusLine(self.glyphs, id="status")
         with VerticalScroll(id="why-full", can_focus=False):
             yield WhyColumns(self.glyphs, id="why")
+        yield SectionBar(self.glyphs, id="sections")
         yield KeyBar(
             (
                 Hint("Esc", "Back", "screen.back", 0),
                 Hint("L", "Copy launch", "screen.copy_launch", 1),
                 Hint("B", "Copy benchmark", "screen.copy_benchmark", 2),
+                Hint("Tab", "Section", "screen.section(1)", 4),
                 Hint("[ ]", "Context", "app.context(1)", 2),
                 Hint("t", "KV", "app.kv_type", 3),
                 Hint("h l", "Other model", "screen.neighbour(1)", 3),
@@ -64,6 +79,11 @@ class WhyScreen(StateScreen):
             id="keys",
         )
 
+    def on_mount(self) -> None:
+        """Draw the present state, and follow the scrolling."""
+        super().on_mount()
+        self.watch(self.query_one(self.SCROLLED), "scroll_y", self._tell_section, init=False)
+
     def _row(self, state: AppState) -> Row | None:
         return state.view.row(state.selected) if state.view and state.selected else None
 
@@ -74,11 +94,39 @@ class WhyScreen(StateScreen):
         row = self._row(state)
         if row is None or state.view is None:
             self.query_one(WhyColumns).show(None, None)
+            self._tell_section()
             return
         explanation = self.advisor.explanation(row.model_id, row.quant)
         self.query_one(WhyColumns).show(detail_of(state.view.table, row.index, row.variants), explanation)
         if explanation is None:
             self.advisor.request_explanation(row.model_id, row.quant)
+        self.call_after_refresh(self._tell_section)
+
+    def on_resize(self) -> None:
+        """Sections lie elsewhere in other columns."""
+        self.call_after_refresh(self._tell_section)
+
+    def _on_top(self) -> int:
+        """The section that the pane shows first; the one jumped to, where the end kept it from the top."""
+        starts, pane = self.query_one(WhyColumns).starts, self.query_one(self.SCROLLED)
+        if self._jumped is not None and self._jumped[1] == pane.scroll_y and self._jumped[0] < len(starts):
+            return self._jumped[0]
+        self._jumped = None
+        return max((n for n, (line, _) in enumerate(starts) if line <= pane.scroll_y), default=0)
+
+    def _tell_section(self) -> None:
+        starts = self.query_one(WhyColumns).starts
+        self.query_one(SectionBar).show([name for _, name in starts], self._on_top())
+
+    def action_section(self, step: int) -> None:
+        """Jump to the heading of the next section, or of the one before."""
+        starts, pane = self.query_one(WhyColumns).starts, self.query_one(self.SCROLLED)
+        if not starts:
+            return
+        to = (self._on_top() + step) % len(starts)
+        pane.scroll_to(y=starts[to][0], animate=False, force=True, immediate=True)
+        self._jumped = (to, pane.scroll_y)
+        self._tell_section()
 
     def action_neighbour(self, step: int) -> None:
         """The model above or below in the list."""
@@ -135,20 +183,30 @@ class WhyScreen(StateScreen):
             self.advisor.set_state(selected=row.model_id)
 
     def documents(self, state: AppState) -> Mapping[str, Document]:
-        """The explanation."""
+        """The explanation; as a picture, its roofline."""
         row = self._row(state)
         explanation = self.advisor.explanation(row.model_id, row.quant) if row else None
         if explanation is None:
             return {}
 
-        def document() -> Mapping[str, Any]:
-            from advisor.report.documents import explain_document
-
-            return explain_document(explanation)
-
-        return {"json": document}
+        found: dict[str, Document] = {
+            name: partial(_document, explanation, name) for name in ("json", "markdown")
+        }
+        if explanation.roofline is not None:
+            found["svg"] = partial(_document, explanation, "svg")
+        return found
 
     def row_text(self, state: AppState) -> str | None:
         """Its row of the ranking."""
         row = self._row(state)
         return row_text(row) if row else None
+
+
+def _document(e: Explanation, name: str) -> str | Mapping[str, Any]:
+    from advisor.report.explain_document import explain_document
+    from advisor.report.explain_text import explain_markdown
+    from advisor.report.roofline import roofline_svg
+
+    if name == "json":
+        return explain_document(e)
+    return explain_markdown(e) if name == "markdown" else roofline_svg(e)

@@ -6,28 +6,11 @@ from typing import TYPE_CHECKING
 
 from advisor.report.format import evidence, gib, params, speed, tokens
 from advisor.report.sensitivity import gains
-from advisor.tui.glyphs import Glyphs
-from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, fit_line, flow, pad, wrap
+from advisor.tui.glyphs import UNICODE, Glyphs, shown
+from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, fit_line, flow, pad, width_of, wrap
 
 if TYPE_CHECKING:
     from advisor.pipeline import Explanation
-
-
-def explained_lines(e: Explanation, width: int, glyphs: Glyphs, *, full: bool) -> list[Line]:
-    """Sections that need the explanation; ``full`` for the screen, else for the pane."""
-    fits = bool(e.table.fits[e.row])
-    lines: list[Line] = []
-    if fits:
-        lines += sensitivity_lines(e, width, glyphs)
-    lines += placement_lines(e, width)
-    lines += quant_lines(e, width, glyphs, limit=None if full else 12)
-    if fits:
-        lines += depth_lines(e, width, glyphs)
-    lines += model_lines(e, width, glyphs)
-    lines += assumption_lines(e, width, glyphs)
-    if fits:
-        lines += command_lines(e, width)
-    return lines
 
 
 def sensitivity_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
@@ -40,13 +23,15 @@ def sensitivity_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
         line: Line = [
             (f"  {gain.change} {gain.part:<18}", ""),
             (f"{glyphs.arrow} {f'{gain.percent:+.1f} %':>7}", STRONG),
-            (" tok/s", MUTED),
         ]
-        lines.append(fit_line(line, width, glyphs.ellipsis))
+        unit = (" tok/s", MUTED)
+        lines.append(
+            [*line, unit] if width_of([*line, unit]) <= width else fit_line(line, width, glyphs.ellipsis)
+        )
     return [*lines, []]
 
 
-def placement_lines(e: Explanation, width: int) -> list[Line]:
+def placement_lines(e: Explanation, width: int, glyphs: Glyphs = UNICODE) -> list[Line]:
     """The placements that lost, each with the reason, and what would make the model fit."""
     from advisor.report.placement_text import alternative_lines, remedy_lines
 
@@ -55,10 +40,11 @@ def placement_lines(e: Explanation, width: int) -> list[Line]:
     if others:
         lines.append([(others[0], TITLE)])
         for text in others[1:]:
-            lines += wrap(text.strip(), width, MUTED, indent="    ", first="  ")
+            lines += wrap(shown(text.strip(), glyphs), width, MUTED, indent="    ", first="  ")
     if remedies:
         lines.append([("What would make it fit", TITLE)])
-        lines += wrap(" ".join(text.strip() for text in remedies), width, "", indent="    ", first="  ")
+        said = shown(" ".join(text.strip() for text in remedies), glyphs)
+        lines += wrap(said, width, "", indent="    ", first="  ")
     return [*lines, []] if lines else []
 
 
@@ -126,33 +112,31 @@ def model_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def assumption_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:
-    """What was assumed of the rig, and where the efficiencies come from."""
+    """What was assumed of the rig; where nothing else says so, what devices reach."""
     machine = e.table.machine
-    lines: list[Line] = [[("Assumptions", TITLE)]]
+    lines: list[Line] = []
     for text in machine.assumptions:
-        lines += wrap(text, width, "", indent="    ", first=f"  {glyphs.warning} ")
-    for device, used in zip(machine.devices, e.table.used_bytes[e.row].tolist(), strict=True):
-        if used > 0 and device.efficiency_source:
-            lines += wrap(
-                f"{device.name}: {evidence(device)}",
-                width,
-                MUTED,
-                indent="    ",
-                first=f"  {glyphs.dot} ",
-            )
-    lines += wrap(f"RAM bandwidth is {machine.ram_bandwidth_basis}", width, MUTED, "    ", f"  {glyphs.dot} ")
-    return [*lines, []]
+        lines += wrap(shown(text, glyphs), width, "", indent="    ", first=f"  {glyphs.warning} ")
+    if e.evidence is None:
+        for device, used in zip(machine.devices, e.table.used_bytes[e.row].tolist(), strict=True):
+            if used > 0 and device.efficiency_source:
+                said = shown(f"{device.name}: {evidence(device)}", glyphs)
+                lines += wrap(said, width, MUTED, indent="    ", first=f"  {glyphs.dot} ")
+    basis = f"RAM bandwidth is {machine.ram_bandwidth_basis}"
+    lines += wrap(basis, width, MUTED, "    ", f"  {glyphs.dot} ")
+    return [[("Assumptions", TITLE)], *lines, []]
 
 
-def command_lines(e: Explanation, width: int) -> list[Line]:
-    """Commands that run and measure it."""
+def command_lines(e: Explanation, width: int, *, keys: bool = True) -> list[Line]:
+    """Commands that run and measure it, with the keys that copy them where there are such."""
     lines: list[Line] = []
     for title, key, command in (
-        ("Run it", "y", e.launch_command),
-        ("Measure it", "b", e.benchmark_command),
+        ("Run it", "L", e.launch_command),
+        ("Measure it", "B", e.benchmark_command),
     ):
         if command:
-            lines.append([(title, TITLE), ("  ", ""), (key, KEY), (" copies", MUTED)])
+            copies: Line = [("  ", ""), (key, KEY), (" copies", MUTED)] if keys else []
+            lines.append([(title, TITLE), *copies])
             for step in command.split("\n"):
                 lines += wrap(step, width, "", indent="    ", first="  ")
-    return lines
+    return [*lines, []] if lines else []

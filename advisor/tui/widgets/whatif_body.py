@@ -102,7 +102,7 @@ def body_of(shown: Shown, width: int, height: int, glyphs: Glyphs) -> Body:
     bars = bar_lines(found, shown.model_id, half if wide and tall else width, glyphs)
     remarks = _remark_lines(found, chosen, half if wide and tall else width, glyphs)
     if wide and tall:
-        lines += side_by_side([*bars, [], *remarks], plot_lines(shown, half, glyphs), half, _GAP)
+        lines += side_by_side([[*bars, [], *remarks], plot_lines(shown, half, glyphs)], half, _GAP)
     else:
         lines += [*bars, *remarks]
     lines.append([])
@@ -117,7 +117,7 @@ def body_of(shown: Shown, width: int, height: int, glyphs: Glyphs) -> Body:
     moves = moves_lines(found.moves[chosen], chosen, half, glyphs, cursor("moves"))
     if wide:
         tops["moves"] = len(lines)
-        lines += side_by_side(unlocked, moves, half, _GAP)
+        lines += side_by_side([unlocked, moves], half, _GAP)
     else:
         tops["moves"] = len(lines) + len(unlocked) + 1
         lines += [*unlocked, [], *moves]

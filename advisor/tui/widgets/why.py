@@ -1,251 +1,119 @@
-"""The why-pane: where memory and time go, as lines; and the widgets that show them."""
+"""Why a model runs as it does: sections of lines, in a pane or in as many columns as there is room for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from advisor.report.format import (
-    gib,
-    gib_unit,
-    milliseconds,
-    percent,
-    seconds,
-    speed,
-    speed_range,
-)
 from advisor.tui.glyphs import UNICODE, Glyphs
-from advisor.tui.lines import (
-    MUTED,
-    STRONG,
-    TITLE,
-    Line,
-    Painted,
-    clip,
-    fit_line,
-    flow,
-    spread,
-    width_of,
-    wrap,
-)
-from advisor.tui.view import Detail, DeviceUse
-from advisor.tui.widgets.bars import SEGMENT_STYLES, Segment, bar
-from advisor.tui.widgets.explained import (
-    assumption_lines,
-    command_lines,
-    depth_lines,
-    explained_lines,
-    model_lines,
-    quant_lines,
-    sensitivity_lines,
-)
-from advisor.tui.widgets.header import short_name
-from advisor.tui.widgets.table import FIT_STYLES
+from advisor.tui.lines import KEY, MUTED, STRONG, Line, Painted, fit_line, width_of
+from advisor.tui.view import Detail
+from advisor.tui.widgets import explained as parts
+from advisor.tui.widgets.why_evidence import evidence_lines, roofline_lines
+from advisor.tui.widgets.why_fit import fit_lines
+from advisor.tui.widgets.why_matrix import matrix_lines
+from advisor.tui.widgets.why_memory import memory_lines, title_line, variant_lines
+from advisor.tui.widgets.why_time import time_lines
 
 if TYPE_CHECKING:
     from advisor.pipeline import Explanation
 
-_SHORT = {
-    "weights": "weights",
-    "kv": "KV",
-    "ram": "RAM",
-    "compute": "compute",
-    "link": "link",
-    "launch": "overhead",
-    "free": "free",
+SECTIONS = {
+    "memory": "Memory",
+    "fit": "Make it fit",
+    "time": "Time",
+    "roofline": "Roofline",
+    "known": "How do we know",
+    "help": "What would help",
+    "matrix": "Placements",
+    "quants": "Quantizations",
+    "others": "Other placements",
+    "depth": "Depth",
+    "model": "Model",
+    "assumed": "Assumptions",
+    "commands": "Commands",
 }
+"""Names of the sections, in the order of one column."""
+
+_PANE = (
+    "memory",
+    "fit",
+    "time",
+    "help",
+    "others",
+    "quants",
+    "known",
+    "depth",
+    "model",
+    "assumed",
+    "commands",
+)
+_SCREEN = tuple(name for name in SECTIONS if name != "quants")
+_COLUMNS: dict[int, tuple[tuple[str, ...], ...]] = {
+    1: (_SCREEN,),
+    2: (
+        ("memory", "fit", "time", "roofline", "commands"),
+        ("known", "help", "others", "depth", "model", "assumed"),
+    ),
+    3: (
+        ("memory", "fit", "time", "help", "commands", "model"),
+        ("roofline", "known", "depth", "assumed"),
+        ("matrix", "others"),
+    ),
+}
+"""Sections of each column; those in none stand below at full width."""
+_FROM_WIDTH = {2: 100, 3: 170}
+_GAP = 4
 
 
-def fit_text(detail: Detail, glyphs: Glyphs) -> str:
-    """Glyph and word of a fit, or what is missing."""
-    word = detail.fit if detail.fits else f"+{gib_unit(detail.missing_bytes)}"
-    return f"{glyphs.fit[detail.fit]} {word}"
-
-
-def title_line(detail: Detail, glyphs: Glyphs, width: int) -> Line:
-    """Model, quantization and fit."""
-    right: Line = [(fit_text(detail, glyphs), FIT_STYLES[detail.fit])]
-    room = width - width_of(right) - len(detail.quant) - 4
-    name = clip(detail.name, max(room, 8), glyphs.ellipsis)
-    left: Line = [(name, STRONG), (f"  {detail.quant}", "$primary")]
-    return spread(left, right, width)
-
-
-def variant_lines(detail: Detail, width: int, glyphs: Glyphs, most: int) -> list[Line]:
-    """The models that share the row, in at most so many lines."""
-    if not detail.variants:
+def section(
+    name: str, detail: Detail, e: Explanation | None, width: int, glyphs: Glyphs, *, full: bool
+) -> list[Line]:
+    """The lines of one section, the last one empty; none where it has nothing to say (yet)."""
+    if name == "memory":
+        return [*memory_lines(detail, width, glyphs), []]
+    if name == "time":
+        return [*time_lines(detail, width, glyphs), []]
+    if e is None:
         return []
-    text = f"variants: {', '.join(detail.variants)}"
-    found = wrap(text, width, MUTED)
-    if len(found) <= most:
-        return found
-    rest = text[sum(len(line[0][0]) + 1 for line in found[: most - 1]) :]
-    return [*found[: most - 1], [(clip(rest, width, glyphs.ellipsis), MUTED)]]
-
-
-def _memory_segments(use: DeviceUse) -> list[Segment]:
-    return [
-        Segment("weights", use.weight_bytes),
-        Segment("kv", use.kv_bytes),
-        Segment("compute", use.compute_bytes),
-        Segment("free", max(use.usable_bytes - use.used_bytes, 0.0)),
-    ]
-
-
-def memory_lines(detail: Detail, width: int, glyphs: Glyphs) -> list[Line]:
-    """One stacked bar per device, each on the scale of its own memory."""
-    lines: list[Line] = []
-    for n, use in enumerate(detail.main_devices):
-        of = f"{gib(use.used_bytes)} of {gib_unit(use.usable_bytes)}"
-        over = use.used_bytes > use.usable_bytes
-        name = short_name(use.name)
-        where = clip(name, max(width - len(of) - (10 if n == 0 else 2), 6), glyphs.ellipsis)
-        left: Line = [("Memory  ", TITLE)] if n == 0 else []
-        left.append((where, "" if n == 0 else MUTED))
-        lines.append(spread(left, [(of, "$error" if over else "")], width))
-        lines.append(bar(_memory_segments(use), width, glyphs))
-        items = [
-            ("weights", "weights", use.weight_bytes),
-            ("kv", "KV cache", use.kv_bytes),
-            ("compute", "buffers", use.compute_bytes),
-            ("free", "free", use.usable_bytes - use.used_bytes),
-        ]
-        legend = [_legend(kind, f"{label} {gib(value)}", glyphs) for kind, label, value in items if value > 0]
-        lines += flow(legend, width)
-        if use.kind != "cpu" and use.layers < use.all_layers:
-            lines.append([(f"{use.layers} of {use.all_layers} layers", MUTED)])
-    for use in detail.minor_devices:
-        where = "in RAM" if use.kind == "cpu" else f"on {short_name(use.name)}"
-        text = f"and {gib_unit(use.used_bytes)} {where} (of {gib_unit(use.usable_bytes)})"
-        lines.append([(clip(text, width, glyphs.ellipsis), MUTED)])
-    if not detail.fits:
-        lines.append([(f"{gib_unit(detail.missing_bytes)} short: does not run here", "bold $error")])
-    return lines
-
-
-def _legend(kind: str, text: str, glyphs: Glyphs) -> Line:
-    return [(glyphs.fills[kind], SEGMENT_STYLES[kind]), (f" {text}", "")]
-
-
-def time_lines(detail: Detail, width: int, glyphs: Glyphs) -> list[Line]:
-    """The step time as a stacked bar with one line per term, and what bounds it."""
-    if not detail.fits:
-        would: Line = [("Time per token  ", TITLE), ("none: it does not fit", MUTED)]
-        return [fit_line(would, width)]
-    per_user = " per user" if detail.users > 1 else ""
-    total = f"{milliseconds(detail.step_s)} {glyphs.arrow} {speed(detail.tokens_per_s)} tok/s{per_user}"
-    lines: list[Line] = [
-        spread([("Time per token", TITLE)], [(total, STRONG)], width),
-        bar([Segment(t.kind, t.seconds) for t in detail.terms], width, glyphs),
-    ]
-    for term in detail.terms:
-        share = percent(term.seconds / detail.step_s) if term.seconds >= 0.005 * detail.step_s else "<1 %"
-        right = f"{milliseconds(term.seconds):>9}  {share:>5}"
-        room = max(width - len(right) - 3, 6)
-        lines.append(
-            spread(
-                [
-                    (glyphs.fills[term.kind], SEGMENT_STYLES[term.kind]),
-                    (f" {clip(term.label, room, glyphs.ellipsis)}", ""),
-                ],
-                [(right, "")],
-                width,
-            )
-        )
-    lines += bound_lines(detail, width, glyphs)
-    return lines
-
-
-def bound_lines(detail: Detail, width: int, glyphs: Glyphs) -> list[Line]:
-    """The bottleneck, the interval and the time to the first token."""
-    interval = speed_range(detail.low_tokens_per_s, detail.high_tokens_per_s)
-    found: list[Line] = [
-        [("bound by ", MUTED), (detail.bottleneck, STRONG), (f", {percent(detail.bottleneck_share)}", MUTED)]
-    ]
-    found.append([(f"  {clip(detail.roof, width - 2, glyphs.ellipsis)}", MUTED)])
-    found.append([("likely ", MUTED), (f"{interval} tok/s", STRONG), (", in 80 % of cases", MUTED)])
-    found.append(
-        [
-            ("first token ", MUTED),
-            (seconds(detail.ttft_s), STRONG),
-            (f", likely {seconds(detail.low_ttft_s)} to {seconds(detail.high_ttft_s)}", MUTED),
-            (f" ({detail.prompt_tokens}-token prompt)", MUTED),
-        ]
-    )
-    return [fit_line(line, width, glyphs.ellipsis) for line in found]
-
-
-def strip_lines(detail: Detail, width: int, glyphs: Glyphs) -> list[Line]:
-    """The why-pane in two lines: memory bar with totals, then time bar with the bottleneck.
-
-    The memory bar stands for the devices that hold the model, the time bar for one step.
-    """
-    devices = detail.main_devices
-    used = sum(d.used_bytes for d in devices)
-    usable = sum(d.usable_bytes for d in devices)
-    bar_width = max(width // 3, 12)
-    memory = bar(
-        [
-            Segment("weights", sum(d.weight_bytes for d in devices)),
-            Segment("kv", sum(d.kv_bytes for d in devices)),
-            Segment("compute", sum(d.compute_bytes for d in devices)),
-            Segment("free", max(usable - used, 0.0)),
-        ],
-        bar_width,
-        glyphs,
-    )
-    where = " + ".join(dict.fromkeys(short_name(d.name) for d in devices))
-    first: Line = [
-        *memory,
-        (f" {gib(used)} of {gib_unit(usable)}", STRONG),
-        (f"  {where}", MUTED),
-    ]
-    if not detail.fits:
-        second: Line = [
-            (f"{fit_text(detail, glyphs)} short", "bold $error"),
-            ("  does not run here; w asks what would change that", MUTED),
-        ]
-        return [fit_line(first, width, glyphs.ellipsis), fit_line(second, width, glyphs.ellipsis)]
-    time = bar([Segment(t.kind, t.seconds) for t in detail.terms], bar_width, glyphs)
-    second = [
-        *time,
-        (f" {milliseconds(detail.step_s)}/token", STRONG),
-        (f"  bound by {detail.bottleneck}", ""),
-    ]
-    legend_kinds = ["weights", *(t.kind for t in detail.terms if t.kind != "weights")]
-    legend: Line = []
-    for kind in legend_kinds:
-        legend += [(glyphs.fills[kind], SEGMENT_STYLES[kind]), (f" {_SHORT[kind]}  ", MUTED)]
-    legend += [(glyphs.fills["free"], SEGMENT_STYLES["free"]), (" free", MUTED)]
-    return [fit_line(line, width, glyphs.ellipsis) for line in (first, second, legend)]
-
-
-class WhyStrip(Painted):
-    """The why-pane of narrow terminals: three lines."""
-
-    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
-        super().__init__(glyphs, id=id)
-        self.detail: Detail | None = None
-
-    def show(self, detail: Detail | None) -> None:
-        """Draw another model."""
-        if detail is not self.detail:
-            self.detail = detail
-            self.repaint()
-
-    def paint(self, width: int) -> list[Line]:
-        """Three lines, always: the table above keeps its height."""
-        lines = strip_lines(self.detail, width, self.glyphs) if self.detail else []
-        return [*lines, [], [], []][:3]
+    fits = detail.fits
+    found: list[Line] = []
+    if name == "matrix":
+        found = matrix_lines(e, width, glyphs)
+    elif name == "quants":
+        found = parts.quant_lines(e, width, glyphs, limit=12)
+    elif name == "model":
+        found = parts.model_lines(e, width, glyphs)
+    elif name == "assumed":
+        found = parts.assumption_lines(e, width, glyphs)
+    elif name == "fit":
+        found = [] if fits else fit_lines(e, width, glyphs, full=full)
+    elif not fits:
+        found = []
+    elif name == "roofline":
+        found = roofline_lines(e, width, glyphs)
+    elif name == "known":
+        found = evidence_lines(e, width, glyphs)
+    elif name == "help":
+        found = parts.sensitivity_lines(e, width, glyphs)
+    elif name == "others":
+        found = parts.placement_lines(e, width, glyphs)
+    elif name == "depth":
+        found = parts.depth_lines(e, width, glyphs)
+    elif name == "commands":
+        found = parts.command_lines(e, width, keys=full)
+    return found
 
 
 class WhyPane(Painted):
     """Memory and time of the selected model, and the rest once it has been worked out."""
 
-    def __init__(self, glyphs: Glyphs = UNICODE, *, full: bool = False, id: str | None = None) -> None:
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
         super().__init__(glyphs, id=id)
-        self.full = full
         self.detail: Detail | None = None
         self.explanation: Explanation | None = None
+        self.starts: tuple[tuple[int, str], ...] = ()
+        """First line and name of every section, as last painted, from top to bottom."""
 
     def show(self, detail: Detail | None, explanation: Explanation | None) -> None:
         """Draw another model; ``explanation`` may still be missing."""
@@ -258,60 +126,83 @@ class WhyPane(Painted):
         """All sections for this width."""
         if self.detail is None:
             return [[("select a model to see where its memory and time go", MUTED)]]
-        lines: list[Line] = [title_line(self.detail, self.glyphs, width), []]
-        lines[1:1] = variant_lines(self.detail, width, self.glyphs, 1)
-        lines += memory_lines(self.detail, width, self.glyphs)
-        lines.append([])
-        lines += time_lines(self.detail, width, self.glyphs)
-        lines.append([])
-        if self.explanation is None:
-            lines.append([(f"working out quantizations {self.glyphs.waiting}", MUTED)])
-        else:
-            lines += explained_lines(self.explanation, width, self.glyphs, full=self.full)
-        return lines
+        lines = [title_line(self.detail, self.glyphs, width)]
+        lines += [*variant_lines(self.detail, width, self.glyphs, 1), []]
+        return [*lines, *self._column(_PANE, width, full=False)[0]]
+
+    def _column(
+        self, names: Sequence[str], width: int, *, full: bool
+    ) -> tuple[list[Line], list[tuple[int, str]]]:
+        """Sections one below the other, and where each starts."""
+        assert self.detail is not None
+        lines: list[Line] = []
+        starts = []
+        for name in names:
+            found = section(name, self.detail, self.explanation, width, self.glyphs, full=full)
+            if found:
+                starts.append((len(lines), name))
+                lines += found
+        if self.explanation is None and "time" in names:
+            lines.append([(f"working out placements {self.glyphs.waiting}", MUTED)])
+        return lines, starts
 
 
 class WhyColumns(WhyPane):
-    """The full explanation: two columns where there is room for them, else one."""
-
-    GAP = 4
-    MIN_WIDTH_FOR_TWO = 100
-
-    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
-        super().__init__(glyphs, full=True, id=id)
+    """The full explanation in one to three columns."""
 
     def paint(self, width: int) -> list[Line]:
-        """Memory, time and commands on the left, the tables on the right."""
-        if self.detail is None or self.explanation is None or width < self.MIN_WIDTH_FOR_TWO:
+        """As many columns as there is room for."""
+        if self.detail is None:
             return super().paint(width)
-        column = (width - self.GAP) // 2
-        g, e = self.glyphs, self.explanation
-        fits = self.detail.fits
-        left = [
-            title_line(self.detail, g, column),
-            *variant_lines(self.detail, column, g, 4),
-            [],
-            *memory_lines(self.detail, column, g),
-            [],
-            *time_lines(self.detail, column, g),
-            [],
-            *(command_lines(e, column) if fits else []),
-        ]
-        right = [
-            *(sensitivity_lines(e, column, g) if fits else []),
-            *quant_lines(e, column, g, limit=None),
-            *(depth_lines(e, column, g) if fits else []),
-            *model_lines(e, column, g),
-            *assumption_lines(e, column, g),
-        ]
-        return side_by_side(left, right, column, self.GAP)
+        count = max((n for n, least in _FROM_WIDTH.items() if width >= least), default=1)
+        columns = _COLUMNS[count]
+        column = (width - _GAP * (count - 1)) // count
+        lines = [title_line(self.detail, self.glyphs, column)]
+        lines += [*variant_lines(self.detail, width, self.glyphs, 1 if count == 1 else 4), []]
+        painted = [self._column(names, column, full=True) for names in columns]
+        starts = [(len(lines) + at, name) for _, found in painted for at, name in found]
+        lines += side_by_side([found for found, _ in painted], column, _GAP)
+        rest = tuple(name for name in _SCREEN if not any(name in names for names in columns))
+        below, found = self._column(rest, width, full=True)
+        starts += [(len(lines) + at, name) for at, name in found]
+        self.starts = tuple(sorted(starts, key=lambda start: start[0]))
+        return [*lines, *below]
 
 
-def side_by_side(left: list[Line], right: list[Line], column: int, gap: int) -> list[Line]:
-    """Two columns of lines as one."""
+def side_by_side(columns: Sequence[Sequence[Line]], column: int, gap: int) -> list[Line]:
+    """Columns of lines as one."""
     lines: list[Line] = []
-    for n in range(max(len(left), len(right))):
-        a = left[n] if n < len(left) else []
-        b = right[n] if n < len(right) else []
-        lines.append([*a, (" " * (column - width_of(a) + gap), ""), *b] if b else a)
+    for n in range(max(map(len, columns))):
+        line: Line = []
+        for at, found in enumerate(columns):
+            if n < len(found) and found[n]:
+                blank = at * (column + gap) - width_of(line)
+                line = [*line, *([(" " * blank, "")] if blank > 0 else []), *found[n]]
+        lines.append(line)
     return lines
+
+
+class SectionBar(Painted):
+    """Which section is on top, of how many, and the keys to the next."""
+
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
+        super().__init__(glyphs, id=id)
+        self.names: tuple[str, ...] = ()
+        self.at = 0
+
+    def show(self, names: Sequence[str], at: int) -> None:
+        """Tell these sections, the one at ``at`` first."""
+        if (self.names, self.at) != (tuple(names), at):
+            self.names, self.at = tuple(names), at
+            self.repaint(layout=False)
+
+    def paint(self, width: int) -> list[Line]:
+        """One line."""
+        if not self.names:
+            return [[]]
+        count, at = len(self.names), min(self.at, len(self.names) - 1)
+        line: Line = [(f"{at + 1}/{count} ", MUTED), (SECTIONS[self.names[at]], STRONG)]
+        following = SECTIONS[self.names[(at + 1) % count]]
+        before = SECTIONS[self.names[at - 1]]
+        line += [("   tab ", KEY), (following, MUTED), ("   shift+tab ", KEY), (before, MUTED)]
+        return [fit_line(line, width, self.glyphs.ellipsis)]

@@ -451,3 +451,19 @@ def test_a_least_speed_that_nothing_reaches_says_what_to_do(run: Run, rigs: dict
     )
     assert (code, out.count("\n")) == (1, 1)
     assert "no model matches the filter 'fit:full'" in err
+
+
+def test_an_explanation_has_one_shape_at_a_time(run: Run, rigs: dict[str, Path]) -> None:
+    rig = str(next(iter(rigs.values())))
+    ask = ("explain", "llama 3.1 8b", "--rig", rig)
+    code, plain, _ = run(*ask)
+    assert code == 0
+    _, drawn, _ = run(*ask, "--roofline")
+    assert "roofs: s specified" in drawn
+    assert "roofs: s specified" not in plain
+    assert set(plain.split("\n")) <= set(drawn.split("\n"))
+    _, markdown, _ = run(*ask, "--markdown")
+    assert markdown.startswith("# ")
+    code, out, err = run(*ask, "--markdown", "--json")
+    assert (code, out) == (2, "")
+    assert "not allowed with" in err

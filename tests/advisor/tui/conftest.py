@@ -7,6 +7,7 @@ estimates here are made by hand and put in the place of the pipeline's.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import MISSING, fields, replace
@@ -21,10 +22,15 @@ from textual.worker import WorkerCancelled
 from advisor import pipeline
 from advisor.core.candidates import Candidates, build_candidates
 from advisor.core.estimate import EstimateTable, bottleneck
+from advisor.core.evidence import DeviceEvidence, Evidence, Narrower
 from advisor.core.machine import Device, Machine
 from advisor.core.placement import Strategy
+from advisor.core.placement_matrix import Cell, PlacementMatrix, QuantRow, Way
 from advisor.core.question import Question
+from advisor.core.remedies import Remedies, Remedy
+from advisor.core.roofline import Dot, Roofline
 from advisor.core.score import Scores
+from advisor.core.spread import Basis
 from advisor.core.whatif import WhatIfError
 from advisor.curves import Curve, CurvePoint, Curves
 from advisor.offers import Field, Kind, Option
@@ -282,6 +288,73 @@ def _estimate_all(rig: Rig, question: Question, knowledge: Any) -> tuple[Estimat
     return table, _scores(table)
 
 
+def _matrix(table: EstimateTable) -> PlacementMatrix:
+    """On the GPU as estimated; split a fifth slower than whole; the CPU at a twelfth."""
+    ways = (Strategy.ACCELERATOR, Strategy.EXPERTS_IN_RAM, Strategy.LAYERS_SPLIT, Strategy.CPU)
+    rows = []
+    for i in range(len(table)):
+        speeds, size = table.speeds_at(i), float(table.used_bytes[i].sum())
+        cells = []
+        for way in ways:
+            if int(table.strategy[i]) == int(way):
+                cells.append(Cell(*speeds, 0.0, True))
+            elif way is Strategy.EXPERTS_IN_RAM or (way is Strategy.ACCELERATOR and table.strategy[i] != -1):
+                over = float(table.used_bytes[i, -1]) if way is Strategy.ACCELERATOR else math.inf
+                cells.append(Cell(None, None, None, over, False))
+            elif table.strategy[i] == -1 or size > table.machine.ram_usable_bytes:
+                cells.append(Cell(None, None, None, size - 20 * GIB, False))
+            else:
+                slower = 0.8 if way is Strategy.LAYERS_SPLIT else 1 / 12
+                ends = (0.7, 1.5) if way is Strategy.LAYERS_SPLIT else (0.9, 1.1)
+                speed = speeds[0] * slower
+                cells.append(Cell(speed, speed * ends[0], speed * ends[1], 0.0, False))
+        rows.append(
+            QuantRow(
+                i,
+                table.candidates.quant(i),
+                float(table.candidates.file_bytes[i]),
+                bool(table.fits[i]),
+                int(table.context[i]),
+                tuple(cells),
+            )
+        )
+    return PlacementMatrix(tuple(Way(s, False, False) for s in ways), tuple(rows))
+
+
+def _roofline(table: EstimateTable) -> Roofline:
+    """Two dots under round roofs."""
+    device = table.machine.devices[0]
+    decode = Dot("decode", 1, 1, 2e10, 8e9, 12e-3, 10e-3, 4e-3, 1e-3)
+    prompt = Dot("prompt", 1, 1000, 2e13, 2e10, 0.25, 0.03, 0.2, 0.01)
+    return Roofline(
+        device.name, device.kind, 1.0, device.bandwidth, "specified", 165e12, (decode, prompt), False
+    )
+
+
+def _evidence(table: EstimateTable, row: int) -> Evidence:
+    speed, low, high = table.speeds_at(row)
+    basis = Basis(1, 1, "gpu_dense", 0.2, "NVIDIA|cuda", 0.5, (("undated", 1.0),), 0.1)
+    device = table.machine.devices[0]
+    known = DeviceEvidence(
+        device.name,
+        "cuda",
+        device.bandwidth,
+        "specified",
+        0.8,
+        "architecture",
+        "ada",
+        36,
+        4,
+        False,
+        "made up",
+    )
+    narrower = (
+        Narrower("runtime_version", 0.09, speed * 0.9, speed * 1.1, True),
+        Narrower("device", 0.08, speed * 0.92, speed * 1.08, True),
+    )
+    return Evidence(0.8, low, high, high / speed, basis, basis, (known,), "made up for tests", narrower)
+
+
 def _explain(wanted: Any) -> pipeline.Explanation:
     model_id, quant = wanted.of
     model = next(m for m in MODELS if m.id == model_id)
@@ -302,6 +375,10 @@ def _explain(wanted: Any) -> pipeline.Explanation:
         by_depth=((0, rate * 1.1), (1200, rate), (8192, rate * 0.8)),
         launch_command=f"llama-server -m {model.name}-{quant}.gguf -c 8192 -ngl 99" if fits else None,
         benchmark_command=f"llama-bench -m {model.name}-{quant}.gguf -p 1000 -n 128" if fits else None,
+        remedies=None if fits else Remedies("fit", (Remedy("context", 2048, 3.5),)),
+        matrix=_matrix(table),
+        roofline=_roofline(table) if fits else None,
+        evidence=_evidence(table, row) if fits else None,
     )
 
 

@@ -201,8 +201,8 @@ def test_the_real_pipeline_answers_in_the_shape_the_app_reads() -> None:
     from advisor.tui.lines import plain
     from advisor.tui.suggestions import suggest
     from advisor.tui.view import detail_of
-    from advisor.tui.widgets.explained import explained_lines
     from advisor.tui.widgets.whatif_body import Shown, body_of
+    from advisor.tui.widgets.why_matrix import matrix_lines
     from probes.hypothetical import hypothetical_rig
 
     rig = hypothetical_rig(["RTX 3090"], "2x32GB:DDR4-3200", "Ryzen 9 5950X", name="example")
@@ -213,7 +213,7 @@ def test_the_real_pipeline_answers_in_the_shape_the_app_reads() -> None:
     assert sum(t.seconds for t in detail.terms) == pytest.approx(detail.step_s)
     assert sum(d.used_bytes for d in detail.devices) == pytest.approx(row.used_bytes)
     explanation = background.explain(background.Wanted(rig, Question(), (row.model_id, row.quant)))
-    assert row.quant in plain(explained_lines(explanation, 60, UNICODE, full=True))
+    assert row.quant in plain(matrix_lines(explanation, 60, UNICODE))
     texts = suggest(rig)
     assert texts
     comparison = background.compare(background.Wanted(rig, Question(), texts[:2]))
