@@ -91,11 +91,27 @@ def save_scenarios(path: Path, scenarios: Sequence[SavedScenario]) -> None:
     kept = load_scenarios(path) if path.exists() else ()
     new = {scenario.name: scenario for scenario in scenarios}
     merged = [new.pop(old.name, old) for old in kept]
-    text = "\n".join([_HEADER + f"schema = {_quoted(SCHEMA)}\n", *map(_table, [*merged, *new.values()])])
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(scenarios_toml([*merged, *new.values()]), encoding="utf-8")
     except OSError as error:
         raise WhatIfError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def scenarios_toml(scenarios: Sequence[SavedScenario]) -> str:
+    """The file of scenarios as text."""
+    return "\n".join([_HEADER + f"schema = {_quoted(SCHEMA)}\n", *map(_table, scenarios)])
+
+
+def saved_scenario(text: str) -> SavedScenario:
+    """A scenario of the edit language: named by its ``name`` edit, else after its changes.
+
+    Raises:
+        WhatIfError: an unknown verb or a missing value.
+    """
+    edits = [split_edit(part) for part in text.split(",") if part.strip()]
+    names = [value for verb, value in edits if verb == "name"]
+    rest = tuple(edit for edit in edits if edit[0] != "name")
+    return SavedScenario(names[-1] if names else ", ".join(f"{v} {value}" for v, value in rest), rest)
 
 
 def _table(scenario: SavedScenario) -> str:

@@ -138,7 +138,10 @@ def build_parser() -> Parser:
     what_if.add_argument("--load", metavar="FILE", help="compare the scenarios of a file, too")
     what_if.add_argument("--save", metavar="FILE", help="write the scenarios to a file (TOML)")
     _changes(what_if)
-    _json(what_if)
+    form = what_if.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    form.add_argument("--csv", action="store_true", help="a row for every scenario and model that fits")
+    form.add_argument("--markdown", action="store_true", help="tables of what changes")
 
     plot = commands.add_parser(
         "plot",

@@ -50,6 +50,10 @@ def run_what_if(arguments: argparse.Namespace) -> int:
         from advisor.report.whatif_document import what_if_document
 
         print_json(what_if_document(comparison))
+    elif arguments.csv or arguments.markdown:
+        from advisor.report.whatif_moves import what_if_csv, what_if_markdown
+
+        output.write(what_if_csv(comparison) if arguments.csv else what_if_markdown(comparison))
     else:
         from advisor.report.whatif_text import what_if_text
 

@@ -109,7 +109,15 @@ def _band(run: list[CurvePoint], colour: str) -> Band:
 
 def curves_text(c: Curves, *, columns: int = 80, ascii_only: bool = False) -> str:
     """The chart in characters, its legend, and the numbers."""
-    lines = [f"{_title(c)}  over {_X_TITLES[c.over]}"]
+    lines = curves_chart(c, columns=columns, ascii_only=ascii_only)
+    return "\n".join([*lines, "", _table(c, columns)])
+
+
+def curves_chart(
+    c: Curves, *, columns: int = 80, rows: int | None = None, ascii_only: bool = False
+) -> list[str]:
+    """The chart and its legend without the numbers, as lines; ``rows`` are those inside the frame."""
+    lines = [shorten(f"{_title(c)}  over {_X_TITLES[c.over]}", columns)]
     if any(p.tokens_per_s is not None for curve in c.curves for p in curve.points):
         x, y = _axes(c)
         drawn = [
@@ -120,14 +128,15 @@ def curves_text(c: Curves, *, columns: int = 80, ascii_only: bool = False) -> st
             )
             for curve in c.curves
         ]
-        lines += terminal_chart(x, y, drawn, columns=columns, ascii_only=ascii_only)
+        height = {} if rows is None else {"rows": rows}
+        lines += terminal_chart(x, y, drawn, columns=columns, ascii_only=ascii_only, **height)
     else:
         lines.append("it fits nowhere: try another quantization, a smaller context, or another rig")
     for at, curve in enumerate(c.curves):
         own = f"  now at {curve.now_x:.4g}" if curve.now_x is not None else ""
         lines.append(shorten(f"{letter(at)} {curve.scenario}{own}", columns))
-    lines.append(f"shaded: 80 % intervals; KV {c.question.kv_type}, {c.question.use}")
-    return "\n".join([*lines, "", _table(c, columns)])
+    lines.append(shorten(f"shaded: 80 % intervals; KV {c.question.kv_type}, {c.question.use}", columns))
+    return lines
 
 
 def _table(c: Curves, columns: int) -> str:

@@ -215,10 +215,35 @@ def _what_if() -> Schema:
                 fitting=_COUNT,
                 unlocked=_array(_TEXT),
                 lost=_array(_TEXT),
+                moves=_moves(),
             )
         ),
         models=_array(_object(model=_MODEL, best=_array(cell), same_quant=_array(cell))),
     )
+
+
+def _moves() -> Schema:
+    run = _object(
+        quant=_TEXT,
+        fit=_FIT,
+        rank=_nullable(_COUNT),
+        memory_bytes=_COUNT,
+        missing_bytes=_COUNT,
+        decode_tokens_per_s=_nullable(_POSITIVE),
+        decode_low_tokens_per_s=_nullable(_POSITIVE),
+        decode_high_tokens_per_s=_nullable(_POSITIVE),
+        score=_nullable(_SCORE),
+    )
+    moves = _array(
+        _object(
+            model=_MODEL,
+            before=run,
+            after=run,
+            places=_nullable({"type": "integer"}),
+            decode_ratio=_nullable(_POSITIVE),
+        )
+    )
+    return _object(unlocked=moves, lost=moves, moved=moves, passed=_COUNT, unchanged=_COUNT)
 
 
 def _plot() -> Schema:

@@ -16,6 +16,7 @@ from advisor.report.documents import (
     speed_fields,
 )
 from advisor.report.model_summary import model_summary
+from advisor.report.whatif_moves import moves_document, moves_of
 
 
 def what_if_document(c: Comparison) -> Document:
@@ -34,9 +35,10 @@ def what_if_document(c: Comparison) -> Document:
                 "fitting": ranking.fitting,
                 "unlocked": [m.name for m in unlocked],
                 "lost": [m.name for m in lost],
+                "moves": moves_document(moves),
             }
-            for scenario, ranking, unlocked, lost in zip(
-                c.scenarios, c.rankings, c.unlocked, c.lost, strict=True
+            for scenario, ranking, unlocked, lost, moves in zip(
+                c.scenarios, c.rankings, c.unlocked, c.lost, moves_of(c), strict=True
             )
         ],
         "models": [

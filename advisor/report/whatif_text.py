@@ -15,6 +15,7 @@ from advisor.report import format as f
 from advisor.report.sensitivity import gains
 from advisor.report.table import Column, shorten, text_table, width
 from advisor.report.text import FIT_GLYPHS, question_line
+from advisor.report.whatif_moves import moves_text
 
 _NAME_WIDTH = 34
 _SAME = 0.005
@@ -40,6 +41,7 @@ def what_if_text(c: Comparison, columns: int | None = None) -> str:
             lines += ["", scenario.name]
             for remark in remarks:
                 lines += _wrapped(f"  · {remark}", columns, "    ")
+    lines += moves_text(c, columns)
     return "\n".join(lines)
 
 

@@ -22,6 +22,7 @@ from advisor.tui.background import Measurer, Parsed, Prober, measure_again
 from advisor.tui.custom import Customized
 from advisor.tui.export import SUFFIXES, plain_svg, write_text
 from advisor.tui.glyphs import Glyphs
+from advisor.tui.history import History, Texts
 from advisor.tui.palette import commands
 from advisor.tui.routes import ROUTES, screen_class, split_view
 from advisor.tui.screens.base import Document, StateScreen
@@ -279,10 +280,24 @@ class AdvisorApp(Customized):
                 screen.heard(message)
 
     def set_scenarios(self, texts: tuple[str, ...]) -> None:
-        """Other scenarios; compare again."""
-        self.set_state(scenarios=texts, differences=None)
-        if texts:
-            self.request_comparison()
+        """Other scenarios; compare again.  The list before can be had back."""
+        state = self.state
+        if texts != state.scenarios:
+            self._show_scenarios(texts, state.history.after(state.scenarios))
+
+    def undo_scenarios(self) -> None:
+        """The list of scenarios before the last change of it."""
+        history, texts = self.state.history.undo(self.state.scenarios)
+        self._show_scenarios(texts, history)
+
+    def redo_scenarios(self) -> None:
+        """The list of scenarios that was undone last."""
+        history, texts = self.state.history.redo(self.state.scenarios)
+        self._show_scenarios(texts, history)
+
+    def _show_scenarios(self, texts: Texts, history: History) -> None:
+        self.set_state(scenarios=texts, history=history, differences=None)
+        self.request_comparison()
 
     # ---------------------------------------------------------------- output, help
 

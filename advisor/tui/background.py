@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from advisor.core.question import Question
     from advisor.curves import Curves
     from advisor.model_list import Entry
+    from advisor.offers import Kind
     from advisor.pipeline import Explanation, Scenario
     from advisor.side_by_side import SideBySide
     from advisor.tui.differences import Differences
@@ -277,6 +278,13 @@ def parse(text: str, rig: Rig) -> Scenario:
     from advisor.scenario import parse_scenario
 
     return parse_scenario(text, rig)
+
+
+def offers(rig: Rig) -> tuple[Kind, ...]:
+    """The kinds of change that the rig can be asked for, with what there is to choose."""
+    from advisor.offers import kinds_of
+
+    return kinds_of(rig)
 
 
 def compare(wanted: Wanted[tuple[str, ...]]) -> Differences:

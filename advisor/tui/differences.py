@@ -7,55 +7,56 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from advisor.core.moves import Moves
     from advisor.core.question import Question
     from advisor.core.ranking import Ranking
     from advisor.pipeline import Comparison, Scenario
     from catalog.types import Model
 
 MOST_MODELS = 14
-SAME = 0.005
-"""Ratios nearer to 1 than this are no change."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Differences:
     """A comparison of the best models that change, and what changes for all of them.
 
-    Everything is by lineage, as in the list: variants of a model count once.  ``fitting``,
-    ``unlocked`` and ``lost`` have an entry for every scenario, the present rig first.
+    Everything is by lineage, as in the list: variants of a model count once.  ``fitting`` and
+    ``moves`` have an entry for every scenario, the present rig first.  Two are equal only if they are one:
+    their tables are arrays.
     """
 
     comparison: Comparison
     changed: int
     unchanged: int
     fitting: tuple[int, ...]
-    unlocked: tuple[tuple[str, ...], ...]
-    lost: tuple[tuple[str, ...], ...]
+    moves: tuple[Moves, ...]
+    limits: tuple[tuple[str, int], ...]
+    """What binds the models that fit the present rig, with how many of them, the most frequent first."""
 
 
 def compare_changes(scenarios: Sequence[Scenario], question: Question) -> Differences:
     """Compare scenarios, the first of them the present rig, on the best models that change."""
     from advisor import pipeline
+    from advisor.core.moves import SAME, limits, moves_between
 
     shown = pipeline.compare(scenarios, question, top=1)
     rankings = shown.editions
     changed: list[Model] = []
     unchanged = 0
     for model, rows in _lineages(rankings):
-        if _changes(rows, rankings):
+        if _changes(rows, rankings, SAME):
             changed.append(model)
         else:
             unchanged += 1
     if changed:
         shown = pipeline.compare(scenarios, question, models=changed[:MOST_MODELS])
-    fitting = [_fitting(ranking) for ranking in rankings]
     return Differences(
         comparison=shown,
         changed=len(changed),
         unchanged=unchanged,
-        fitting=tuple(len(names) for names in fitting),
-        unlocked=tuple(_without(names, fitting[0]) for names in fitting),
-        lost=tuple(_without(fitting[0], names) for names in fitting),
+        fitting=tuple(ranking.fitting for ranking in shown.rankings),
+        moves=tuple(moves_between(shown.rankings[0], ranking) for ranking in shown.rankings),
+        limits=tuple(limits(shown.rankings[0])),
     )
 
 
@@ -63,25 +64,11 @@ def _lineage(model: Model) -> str:
     return model.variant_of or model.id
 
 
-def _fitting(ranking: Ranking) -> dict[str, str]:
-    """Lineages of which something fits, best first, with the name of the model that stands for each."""
-    candidates = ranking.table.candidates
-    found: dict[str, str] = {}
-    for row in ranking.rows.tolist():
-        if ranking.table.fits[row]:
-            model = candidates.model(row)
-            lineage = _lineage(model)
-            if lineage not in found or model.id == lineage:
-                found[lineage] = model.name
-    return found
+def _lineages(rankings: Sequence[Ranking]) -> list[tuple[Model, list[int | None]]]:
+    """One model per lineage that fits somewhere, best place in any scenario first, with its rows.
 
-
-def _without(names: dict[str, str], others: dict[str, str]) -> tuple[str, ...]:
-    return tuple(name for lineage, name in names.items() if lineage not in others)
-
-
-def _lineages(rankings: Sequence[Ranking]) -> list[tuple[Model, list[int]]]:
-    """One model per lineage that fits somewhere, best place in any scenario first, with its rows."""
+    A row is ``None`` where the model is slower than the question wants.
+    """
     candidates = rankings[0].table.candidates
     best = [{candidates.model(i).id: i for i in r.rows.tolist()} for r in rankings]
     models = {m.id: m for m in candidates.models}
@@ -99,20 +86,24 @@ def _lineages(rankings: Sequence[Ranking]) -> list[tuple[Model, list[int]]]:
             seen.add(lineage)
             if lineage in rows and ranking.table.fits[rows[lineage]]:
                 model = models[lineage]
-            found.append((model, [b[model.id] for b in best]))
+            found.append((model, [b.get(model.id) for b in best]))
     return found
 
 
-def _changes(rows: Sequence[int], rankings: Sequence[Ranking]) -> bool:
+def _changes(rows: Sequence[int | None], rankings: Sequence[Ranking], same: float) -> bool:
     """Whether the best quantization, or the speed or fit of the present one, differs anywhere."""
     base = rows[0]
     table = rankings[0].table
     for row, ranking in zip(rows[1:], rankings[1:], strict=True):
         other = ranking.table
+        if row is None or base is None:
+            if row is not base:
+                return True
+            continue
         if bool(other.fits[base]) != bool(table.fits[base]) or (other.fits[row] and row != base):
             return True
         if table.fits[base]:
             ratio = float(other.tokens_per_s[base]) / float(table.tokens_per_s[base])
-            if abs(ratio - 1) >= SAME:
+            if abs(ratio - 1) >= same:
                 return True
     return False

@@ -10,6 +10,7 @@ from advisor.core.order import ORDERS
 from advisor.core.question import USE_CASES, Question
 from advisor.core.runtimes import RUNTIME
 from advisor.tui.browse import Browse
+from advisor.tui.history import History
 from advisor.tui.view import Row, View
 from advisor.upgrade.ask import Asked
 
@@ -58,6 +59,8 @@ class AppState:
     """Model ids with the quantization that the comparison shows instead of the ranking's."""
     scenarios: tuple[str, ...] = ()
     """Edit texts, one per scenario, in the order they were added."""
+    history: History = field(default_factory=History)
+    """Lists of scenarios before and after the present one."""
     differences: Differences | None = None
     upgrade: Asked = field(default_factory=Asked)
     """What the upgrade screen asks for."""

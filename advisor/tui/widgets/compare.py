@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from advisor.report.format import gbs, gib_unit, speed
 from advisor.report.sensitivity import gains
-from advisor.tui.differences import SAME, Differences
+from advisor.tui.differences import Differences
 from advisor.tui.glyphs import Glyphs
-from advisor.tui.lines import MUTED, STRONG, TITLE, Line, clip, fit_line, pad, width_of, wrap
+from advisor.tui.lines import MUTED, STRONG, TITLE, Line, fit_line, pad, width_of, wrap
 from advisor.tui.widgets.header import short_name
 
 if TYPE_CHECKING:
     from advisor.pipeline import ComparedModel, Comparison
+    from advisor.report.whatif_moves import Signs
 
 LABEL_WIDTH, MIN_COLUMN, MAX_COLUMN = 16, 18, 34
 GAP = 2
@@ -43,15 +44,26 @@ def visible_columns(columns: int, visible: int, first: int) -> list[int]:
 
 def ratio_text(before: float, after: float, glyphs: Glyphs) -> Line:
     """Better or worse by which factor: ``▲×2.0``."""
+    from advisor.report.whatif_moves import factor_text
+
     if before <= 0 or after <= 0:
         return []
-    ratio = after / before
-    if abs(ratio - 1) < SAME:
-        return [(" =", MUTED)]
-    sign, style = (glyphs.better, "$success") if ratio > 1 else (glyphs.worse, "$error")
-    # Two digits where one would round the change away.
-    text = f"{ratio:.1f}" if ratio >= 1.95 else f"{ratio:.2f}"
-    return [(f" {sign}{glyphs.times}{text}", style)]
+    text = factor_text(after / before, signs_of(glyphs))
+    return [(f" {text}", ratio_style(text, glyphs))]
+
+
+def ratio_style(text: str, glyphs: Glyphs) -> str:
+    """Colour of a factor."""
+    if text.startswith(glyphs.better):
+        return "$success"
+    return "$error" if text.startswith(glyphs.worse) else MUTED
+
+
+def signs_of(glyphs: Glyphs) -> Signs:
+    """The characters of a report's cells."""
+    from advisor.report.whatif_moves import Signs
+
+    return Signs(glyphs.arrow, glyphs.times, glyphs.better, glyphs.worse, glyphs.no_value)
 
 
 def _row(
@@ -184,22 +196,17 @@ def model_rows(
     return lines
 
 
-def name_list(title: str, names: Sequence[str], width: int, limit: int) -> list[Line]:
-    """A count and the first names."""
-    listed = ", ".join(names[:limit])
-    more = f", and {len(names) - limit} more" if len(names) > limit else ""
-    return wrap(f"{listed}{more}", width, "", "    ", f"  {title}: ")
-
-
 def head_rows(
-    comparison: Comparison, shown: Sequence[int], label: int, column: int, glyphs: Glyphs
+    comparison: Comparison, shown: Sequence[int], label: int, column: int, glyphs: Glyphs, chosen: int
 ) -> list[Line]:
     """Names of the scenarios, wrapped in their columns; the corner tells of columns out of sight."""
     hidden = len(comparison.scenarios) - len(shown)
     heads = []
     for i in shown:
         name = comparison.scenarios[i].name
-        found = wrap(name if i == 0 else f"{i} {tidy(name)}", column, "bold $accent" if i else TITLE)
+        mark = f"{glyphs.chosen}{i}" if i == chosen else f" {i}"
+        style = f"bold $accent{' reverse' if i == chosen else ''} @click=screen.choose_column({i})"
+        found = wrap(name if i == 0 else f"{mark} {tidy(name)}", column, style if i else TITLE)
         heads.append(found[:3] or [[]])
     lines = []
     for n in range(max(len(h) for h in heads)):
@@ -214,41 +221,61 @@ def tidy(name: str) -> str:
     return ", ".join(short_name(part) for part in name.split(","))
 
 
-def compare_lines(
-    differences: Differences, width: int, glyphs: Glyphs, *, first: int = 1, names: int = 12
-) -> list[Line]:
-    """The whole comparison for ``width`` cells; ``first`` is the first scenario on the screen."""
+def first_visible(chosen: int, columns: int, visible: int) -> int:
+    """The first scenario on the screen, so that the chosen one is on it."""
+    return min(max(chosen - visible + 2, 1), max(columns - visible + 1, 1))
+
+
+def scenario_lines(differences: Differences, width: int, glyphs: Glyphs, *, chosen: int = 1) -> list[Line]:
+    """Names, memory and bandwidth of the scenarios, one column each; the chosen one is on the screen."""
+    count = len(differences.comparison.scenarios)
+    label, column, visible = column_layout(width, count)
+    shown = visible_columns(count, visible, first_visible(chosen, count, visible))
+    lines = head_rows(differences.comparison, shown, label, column, glyphs, chosen)
+    rule = glyphs.rule * min(label + len(shown) * (column + GAP) - GAP, width)
+    return [*lines, [(rule, MUTED)], *rig_rows(differences, shown, label, column, glyphs)]
+
+
+def change_lines(differences: Differences, width: int, glyphs: Glyphs, *, chosen: int = 1) -> list[Line]:
+    """The models that run differently, one block each; or why none does."""
     comparison = differences.comparison
     count = len(comparison.scenarios)
     label, column, visible = column_layout(width, count)
-    shown = visible_columns(count, visible, first)
-    lines = head_rows(comparison, shown, label, column, glyphs)
-    rule = glyphs.rule * min(label + len(shown) * (column + GAP) - GAP, width)
-    lines += [[(rule, MUTED)], *rig_rows(differences, shown, label, column, glyphs), []]
+    shown = visible_columns(count, visible, first_visible(chosen, count, visible))
     changed, same = differences.changed, differences.unchanged
     if not changed:
-        lines.append([(f"None of the {same} models that fit runs any differently", TITLE)])
-    else:
-        lines.append([("What changes", TITLE), ("  with the quantization that is best now", MUTED)])
-        for compared in comparison.models:
-            lines += model_rows(compared, comparison, shown, label, column, glyphs)
-        more = changed - len(comparison.models)
-        notes = [f"{more} more models change"] if more else []
-        notes += [f"{same} run as before"] if same else []
-        if notes:
-            lines.append([(f"{glyphs.ellipsis} {', '.join(notes)}", MUTED)])
-    lines.append([])
-    for i in range(1, count):
-        scenario = comparison.scenarios[i]
-        unlocked, lost = differences.unlocked[i], differences.lost[i]
-        lines.append([(f"{i} {clip(scenario.name, width - 4, glyphs.ellipsis)}", "bold $accent")])
-        if unlocked:
-            lines += name_list(f"{glyphs.better} unlocks {len(unlocked)}", unlocked, width, names)
-        else:
-            lines.append([("  unlocks nothing that did not run before", MUTED)])
-        if lost:
-            lines += name_list(f"{glyphs.worse} loses {len(lost)}", lost, width, names)
-        for remark in scenario.remarks:
-            lines += wrap(remark, width, "$warning", "    ", f"  {glyphs.warning} ")
-        lines.append([])
+        return _unchanged_lines(differences, width)
+    lines: list[Line] = [[("What changes", TITLE), ("  with the quantization that is best now", MUTED)]]
+    for compared in comparison.models:
+        lines += model_rows(compared, comparison, shown, label, column, glyphs)
+    more = changed - len(comparison.models)
+    notes = [f"{more} more models change"] if more else []
+    notes += [f"{same} run as before"] if same else []
+    if notes:
+        lines.append([(f"{glyphs.ellipsis} {', '.join(notes)}", MUTED)])
+    return lines
+
+
+def _unchanged_lines(differences: Differences, width: int) -> list[Line]:
+    """Nothing changes: what binds instead, and which part would help."""
+    comparison = differences.comparison
+    lines: list[Line] = [
+        [(f"None of the {differences.unchanged} models that fit runs any differently", TITLE)]
+    ]
+    total = sum(count for _, count in differences.limits)
+    for name, count in differences.limits[:3]:
+        lines.append([(f"  {count} of {total} are bound by ", MUTED), (name, STRONG)])
+    machine = comparison.rankings[0].table.machine
+    for compared in comparison.models[:1]:
+        row = compared.rows[0]
+        if row is None:
+            continue
+        slopes = {n: s for n, s in comparison.sensitivities[0].get(row, {}).items() if n != "launch"}
+        found = gains(slopes, unified=machine.shares_ram)
+        if found:
+            text = (
+                f"For {compared.model.name}, 10 % more {found[0].part} would bring {found[0].percent:+.1f} %."
+            )
+            lines += wrap(text, width, "", "  ", "  ")
+    lines += wrap("f builds another change, 1 to 6 add a suggested one.", width, MUTED, "  ", "  ")
     return lines

@@ -197,3 +197,36 @@ def test_bad_input_is_one_line_and_exits_with_2(run: Run, rig: str, arguments: t
     assert out == ""
     assert len(err.strip().splitlines()) == 1
     assert "Traceback" not in err
+
+
+def test_rank_moves_are_in_the_document_and_in_the_text(run: Run, rig: str) -> None:
+    change = ("--add-gpu", "RTX 4090", "--name", "two cards")
+    _, out, _ = run("what-if", "--rig", rig, *change, "--json")
+    now, after = document("what-if", out)["scenarios"]
+    assert now["moves"]["moved"] == now["moves"]["unlocked"] == []
+    moves = after["moves"]
+    assert [m["model"]["name"] for m in moves["unlocked"]] == after["unlocked"]
+    first = moves["moved"][0]
+    assert first["places"] == first["before"]["rank"] - first["after"]["rank"]
+    _, text, _ = run("what-if", "--rig", rig, *change)
+    line = next(line for line in text.splitlines() if line.startswith(first["model"]["name"][:20]))
+    assert f"{first['before']['rank']} → {first['after']['rank']}" in text
+    assert "→" in line
+    assert "rank moves: two cards" in text
+
+
+def test_csv_has_a_row_for_every_model_and_markdown_its_tables(run: Run, rig: str) -> None:
+    change = ("--add-gpu", "RTX 4090", "--or", "--ram", "+2x32GB:DDR5-6000")
+    _, out, _ = run("what-if", "--rig", rig, *change, "--json")
+    moves = [s["moves"] for s in document("what-if", out)["scenarios"][1:]]
+    _, out, _ = run("what-if", "--rig", rig, *change, "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    lengths = [
+        sum(len(m[kind]) for kind in ("unlocked", "lost", "moved")) + m["passed"] + m["unchanged"]
+        for m in moves
+    ]
+    assert len(rows) == sum(lengths)
+    assert {r["scenario"] for r in rows} == {"add-gpu RTX 4090", "ram +2x32GB:DDR5-6000"}
+    assert all((r["rank_after"] == "") == (r["decode_tokens_per_s"] == "") for r in rows)
+    _, out, _ = run("what-if", "--rig", rig, *change, "--markdown")
+    assert out.count("\n| model | quant | ") == sum(bool(m["unlocked"]) + bool(m["moved"]) for m in moves)

@@ -34,6 +34,7 @@ from advisor.core.spread import Basis
 from advisor.core.whatif import WhatIfError
 from advisor.curves import Curve, CurvePoint, Curves
 from advisor.model_list import Entry
+from advisor.offers import Field, Kind, Option
 from advisor.tui import background
 from catalog.quality import Quality
 from catalog.types import Model, Role
@@ -398,6 +399,8 @@ def _parse(text: str, rig: Rig) -> pipeline.Scenario:
     if text.startswith("ram"):
         memory = replace(rig.memory, total_bytes=_said(128 * GIB))
         return pipeline.Scenario(text, replace(rig, memory=memory), ())
+    if text.startswith("xmp"):
+        return pipeline.Scenario(text, rig, ())
     raise WhatIfError(f"unknown change {text.split()[0]!r}; use one of: ram, add-gpu")
 
 
@@ -434,6 +437,43 @@ def _by_depth(table: EstimateTable, row: int) -> tuple[tuple[int, float], ...]:
     return (0, rate * 1.1), (1200, rate), (table.question.context, rate * 0.8)
 
 
+def _numbers(*values: int, label: str = "{}") -> tuple[Option, ...]:
+    return tuple(Option(str(v), label.format(v)) for v in values)
+
+
+_MANY = Field("count", "how many", (Option("", "1"), Option("2x ", "2")))
+_CARD = Field(
+    "gpu",
+    "card",
+    (
+        Option("RTX 4090", "RTX 4090", "24 GiB  1008 GB/s"),
+        Option("RTX 3090 Ti", "RTX 3090 Ti", "24 GiB  1008 GB/s"),
+        Option("RTX 3090", "RTX 3090", "24 GiB  936 GB/s"),
+        Option("RX 7900 XTX", "RX 7900 XTX", "24 GiB  960 GB/s"),
+    ),
+    searched=True,
+)
+KINDS = (
+    Kind(
+        "ram",
+        "RAM modules",
+        "ram {how}{count}x{size}GB:{type}-{mts}",
+        (
+            Field("how", "how", (Option("+", "beside the present"), Option("", "instead of the present"))),
+            Field("count", "modules", _numbers(1, 2, 4), 1),
+            Field("size", "size each", _numbers(16, 32, 48, 64, label="{} GB"), 1),
+            Field("type", "type", (Option("DDR5", "DDR5"),)),
+            Field("mts", "speed", _numbers(4800, 5200, 6000, label="{} MT/s"), 1),
+        ),
+    ),
+    Kind("add-gpu", "add a GPU", "add-gpu {count}{gpu}", (_CARD, _MANY)),
+    Kind("replace-gpu", "replace the GPUs", "replace-gpu {count}{gpu}", (_CARD, _MANY)),
+    Kind("xmp", "XMP / EXPO on", "xmp on"),
+    Kind("name", "name it", "name {name}", (Field("name", "name"),)),
+)
+"""What can be changed of the made-up rig."""
+
+
 def _curves(wanted: Any) -> Curves:
     """Speed is a half of what is on the axis, less with every scenario; the last point does not fit."""
     model_id, quant, over, texts = wanted.of
@@ -447,6 +487,12 @@ def _curves(wanted: Any) -> Curves:
         unfit = CurvePoint(160.0, "160", quant or "F16", "none", None, None, None, None, None)
         drawn.append(Curve(name, (*points, unfit), 20.0))
     return Curves(over, model, quant, wanted.question, tuple(drawn))
+
+
+@pytest.fixture(scope="session")
+def kinds() -> tuple[Kind, ...]:
+    """What the form and the completion of the made-up world offer."""
+    return KINDS
 
 
 @pytest.fixture
@@ -465,6 +511,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(side_by_side, "speeds_by_depth", _by_depth)
     quality = Quality(71.5, "prior", "no published score: expected from size", "made up")
     monkeypatch.setattr(side_by_side, "model_quality", lambda *_, **__: quality)
+    monkeypatch.setattr(background, "offers", lambda _: KINDS)
     monkeypatch.setattr(background, "curves", _curves)
     made = SimpleNamespace(
         rig=make_rig(), make_rig=make_rig, models=MODELS, knowledge=knowledge, curves=_curves

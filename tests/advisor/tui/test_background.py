@@ -202,7 +202,7 @@ def test_the_real_pipeline_answers_in_the_shape_the_app_reads() -> None:
     from advisor.tui.lines import plain
     from advisor.tui.suggestions import suggest
     from advisor.tui.view import detail_of
-    from advisor.tui.widgets.compare import compare_lines
+    from advisor.tui.widgets.whatif_body import Shown, body_of
     from advisor.tui.widgets.why_matrix import matrix_lines
     from probes.hypothetical import hypothetical_rig
 
@@ -218,7 +218,9 @@ def test_the_real_pipeline_answers_in_the_shape_the_app_reads() -> None:
     texts = suggest(rig)
     assert texts
     comparison = background.compare(background.Wanted(rig, Question(), texts[:2]))
-    assert "VRAM usable" in plain(compare_lines(comparison, 120, UNICODE))
+    drawn = plain(body_of(Shown(comparison, chosen=2), 120, 40, UNICODE).lines)
+    assert "VRAM usable" in drawn
+    assert "Rank moves by 2" in drawn
 
 
 @pytest.mark.parametrize("key", ["i", "m"])

@@ -24,11 +24,14 @@ from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.rig import RigScreen
 from advisor.tui.screens.toosmall import TooSmallScreen
 from advisor.tui.screens.topology import TopologyScreen
-from advisor.tui.screens.whatif import WhatIfInput, WhatIfScreen
+from advisor.tui.screens.whatif import WhatIfScreen
+from advisor.tui.screens.whatif_form import FormScreen
+from advisor.tui.screens.whatif_why import AfterScreen
 from advisor.tui.screens.why import WhyScreen
 from advisor.tui.widgets.filter_bar import FilterInput
 from advisor.tui.widgets.table import RankingTable
 from advisor.tui.widgets.virtual import VirtualList
+from advisor.tui.widgets.whatif_field import WhatIfInput
 
 Settle = Callable[[Any], Awaitable[None]]
 Screen = Callable[[Any], str]
@@ -371,52 +374,6 @@ async def test_copies_reproduce_the_view_and_the_run(world: SimpleNamespace, set
         assert app.clipboard.startswith("llama-bench -m ")
 
 
-async def test_what_if_adds_undoes_redoes_and_explains_errors(
-    world: SimpleNamespace, settle: Settle, screen: Screen, tmp_path: Path
-) -> None:
-    app = app_of(world, export_folder=tmp_path)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await press(pilot, settle, "w", "a")
-        await pilot.press(*"nonsense 3", "enter")
-        await settle(pilot)
-        assert "unknown change 'nonsense'" in screen(app)
-        assert app.state.scenarios == ()
-        field = app.screen.query_one(WhatIfInput)
-        field.value = ""
-        await pilot.press(*"add-gpu X", "enter")
-        await settle(pilot)
-        assert app.state.scenarios == ("add-gpu X",)
-        assert field.value == ""
-        assert app.state.differences is not None
-        assert "46.0 GiB" in screen(app)
-        await press(pilot, settle, "u")
-        assert app.state.scenarios == ()
-        await press(pilot, settle, "U")
-        assert app.state.scenarios == ("add-gpu X",)
-        await press(pilot, settle, "e", "j", "y")
-        document = json.loads((tmp_path / "rig-advisor-what-if.json").read_text("utf-8"))
-        assert [s["name"] for s in document["scenarios"]] == ["now", "add-gpu X"]
-        assert app.clipboard.endswith("--add-gpu X")
-
-
-async def test_what_if_follows_the_question_and_stops_at_four(
-    world: SimpleNamespace, settle: Settle, screen: Screen
-) -> None:
-    app = app_of(world)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await press(pilot, settle, "w")
-        for text in ("add-gpu A", "add-gpu B", "ram C", "ram D", "ram E"):
-            app.screen.query_one(WhatIfInput).value = text
-            await press(pilot, settle, "a", "enter")
-        assert app.state.scenarios == ("add-gpu A", "add-gpu B", "ram C", "ram D")
-        assert "4 scenarios are the most" in screen(app)
-        await press(pilot, settle, "escape", "right_square_bracket")
-        assert app.state.differences is not None
-        assert app.state.differences.comparison.rankings[1].table.question.context == 16384
-
-
 async def test_palette_offers_the_themes(world: SimpleNamespace, settle: Settle) -> None:
     app = app_of(world)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -440,6 +397,8 @@ def test_every_binding_has_an_id_of_its_own() -> None:
         RankingScreen,
         WhyScreen,
         WhatIfScreen,
+        FormScreen,
+        AfterScreen,
         RigScreen,
         TopologyScreen,
         HelpScreen,

@@ -18,7 +18,7 @@ Screen = Callable[[Any], str]
 Golden = Callable[[str, str], None]
 
 SIZES = [(120, 40), (80, 24), (60, 16)]
-SMALL_TOO = ("ranking", "why", "what_if")
+SMALL_TOO = ("ranking", "why", "what_if", "what_if_list", "what_if_form")
 ROUTES: dict[str, tuple[str, ...]] = {
     "ranking": (),
     "unfit": ("n", "end"),
@@ -30,6 +30,11 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "topology": ("m",),
     "what_if_empty": ("w",),
     "what_if": ("w", "1", "2"),
+    "what_if_list": ("w", "2", "tab", "tab"),
+    "what_if_after": ("w", "2", "tab", "tab", "enter"),
+    "what_if_form": ("w", "f", "down"),
+    "what_if_same": ("w", "a", *"xmp on", "enter"),
+    "what_if_typed": ("w", "a", *"add-gpu 30"),
     "filter": ("slash", *"tok>20"),
     "filter_error": ("slash", *"speed>3"),
     "no_match": ("slash", *"zzz"),
@@ -54,7 +59,8 @@ async def test_screen_looks_as_agreed(
             if "w" in ROUTES[route]:
                 await settle(pilot)
         await settle(pilot)
-        for width, height in SIZES if route in SMALL_TOO else SIZES[:2]:
+        large = [(200, 60)] if route.startswith("what_if") else []
+        for width, height in [*(SIZES if route in SMALL_TOO else SIZES[:2]), *large]:
             await pilot.resize_terminal(width, height)
             await settle(pilot)
             # The explanation waits for the cursor to rest.
@@ -72,14 +78,14 @@ async def test_ascii_screens_hold_nothing_but_ascii(
     app = app_of(world, glyphs=ASCII)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        for route in ("ranking", "unfit", "why", "what_if", "help", "rig", "topology"):
+        for route in ("ranking", "unfit", "why", "what_if", "what_if_form", "help", "rig", "topology"):
             for key in ROUTES[route]:
                 await pilot.press(key)
                 await settle(pilot)
             text = screen(app)
             assert [c for c in text if not c.isascii()] == []
             golden(f"ascii_{route}_80x24", text)
-            if len(app.screen_stack) > 1:
+            while len(app.screen_stack) > 1:
                 await pilot.press("escape")
             await pilot.press("home")
             await settle(pilot)
