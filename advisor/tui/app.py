@@ -20,7 +20,7 @@ from advisor.tui import pauses
 from advisor.tui.background import Measurer, Parsed, Prober
 from advisor.tui.controller import Controller
 from advisor.tui.export import write_document
-from advisor.tui.glyphs import Glyphs, choose
+from advisor.tui.glyphs import Glyphs
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.toosmall import TooSmallScreen, too_small
 from advisor.tui.state import (
@@ -101,10 +101,10 @@ class AdvisorApp(Controller):
             rig_path=rig_path,
             prober=prober,
             measurer=measurer,
+            glyphs=glyphs,
             # Textual turns colours into greys under NO_COLOR; with the terminal's own it sends none.
             ansi_color=True if "NO_COLOR" in os.environ else None,
         )
-        self.glyphs = glyphs or choose()
         self.export_folder = export_folder
         self.register_theme(DARK)
         self.register_theme(LIGHT)

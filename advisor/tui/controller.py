@@ -25,11 +25,13 @@ from advisor.tui.background import (
     Wanted,
     abandonable,
 )
+from advisor.tui.glyphs import Glyphs, choose
 from advisor.tui.screens.base import StateScreen
 from advisor.tui.state import AppState, Progress
 
 if TYPE_CHECKING:
     from advisor.pipeline import Explanation
+    from advisor.tui.view import View
     from probes.types import Rig
 
 _KEPT_EXPLANATIONS = 64
@@ -48,9 +50,11 @@ class Controller(App[None]):
         rig_path: str | None = None,
         prober: Prober | None = None,
         measurer: Measurer | None = None,
+        glyphs: Glyphs | None = None,
         ansi_color: bool | None = None,
     ) -> None:
         super().__init__(ansi_color=ansi_color)
+        self.glyphs = glyphs or choose()
         self.rig_path = rig_path
         self.prober = prober or background.probe_here
         # A prober of one's own makes rigs of other machines: there is nothing here to measure.
@@ -168,8 +172,14 @@ class Controller(App[None]):
     @work(thread=True, exclusive=True, group="rank")
     def _rank(self, wanted: Wanted[None]) -> None:
         worker = get_current_worker()
+
+        def ranked() -> View:
+            view = background.rank(wanted)
+            view.widths(self.glyphs)  # so that the screen need not
+            return view
+
         try:
-            view = abandonable(lambda: background.rank(wanted), lambda: worker.is_cancelled)
+            view = abandonable(ranked, lambda: worker.is_cancelled)
         except AbandonedError:
             return
         except background.expected_errors() as error:

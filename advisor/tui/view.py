@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from advisor.core.machine import Machine
     from advisor.core.ranking import Ranking
     from advisor.pipeline import RankingResult
+    from advisor.tui.glyphs import Glyphs
+    from advisor.tui.widgets.columns import Widths
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,15 @@ class View:
         self._filtered: tuple[str, Ranking] = ("", ranking)
         self.rows = self._rows_of(ranking)
         self._filtered_rows = self.rows
+        self._widths: tuple[Glyphs, Widths] | None = None
+
+    def widths(self, glyphs: Glyphs) -> Widths:
+        """What the columns of the list need; the last answer is kept."""
+        from advisor.tui.widgets.columns import widths_of
+
+        if self._widths is None or self._widths[0] != glyphs:
+            self._widths = (glyphs, widths_of(self.rows, glyphs))
+        return self._widths[1]
 
     @property
     def table(self) -> EstimateTable:

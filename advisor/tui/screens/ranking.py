@@ -19,6 +19,7 @@ from advisor.tui.lines import MUTED, to_content
 from advisor.tui.screens.base import StateScreen
 from advisor.tui.state import AppState, Listing, listing, unfinished_field
 from advisor.tui.view import Detail, Row, View, detail_of
+from advisor.tui.widgets.columns import NO_WIDTHS
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
 from advisor.tui.widgets.table import RankingTable
@@ -137,7 +138,7 @@ class RankingScreen(StateScreen):
         found = listing(state)
         self.query_one(RankingTable).show(
             found.items,
-            all_rows=state.view.rows if state.view else (),
+            widths=state.view.widths(self.glyphs) if state.view else NO_WIDTHS,
             selected=state.selected,
             pins=frozenset(state.pins),
             sort=state.sort,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -98,16 +98,28 @@ class Placed:
     width: int
 
 
-def widths_of(rows: Sequence[Row], glyphs: Glyphs) -> dict[str, int]:
-    """Cells that the widest cell of each column needs."""
-    return {
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Cells that the widest cell of each column needs, and the longest name with its number of variants."""
+
+    columns: Mapping[str, int]
+    name: int
+
+
+NO_WIDTHS = Widths({}, 24)
+
+
+def widths_of(rows: Sequence[Row], glyphs: Glyphs) -> Widths:
+    """Measure all rows.  Thousands of cells are made for it: a view is measured where it is made."""
+    columns = {
         c.key: max([c.min_width, *(cell_len(c.cell(row, glyphs)) for row in rows)])
         for c in COLUMNS
         if c.key != "name"
     }
+    return Widths(columns, max((len(r.name) + 4 * bool(r.variants) for r in rows), default=NO_WIDTHS.name))
 
 
-def place_columns(width: int, needed: dict[str, int], longest_name: int = 40) -> tuple[Placed, ...]:
+def place_columns(width: int, needed: Mapping[str, int], longest_name: int = 40) -> tuple[Placed, ...]:
     """Choose columns for ``width`` cells; the model name takes what is left.
 
     Columns go by priority until the name has room; no chosen column is narrower than its cells.

@@ -16,7 +16,7 @@ from advisor.tui.lines import MUTED, Line, pad
 from advisor.tui.state import SORTS, Divider, Item
 from advisor.tui.strips import Inks
 from advisor.tui.view import Row
-from advisor.tui.widgets.columns import Placed, name_cell, place_columns, widths_of
+from advisor.tui.widgets.columns import NO_WIDTHS, Placed, Widths, name_cell, place_columns
 
 FIT_STYLES = {"full": "$success", "offload": "$warning", "cpu": "$warning", "none": "$foreground-muted"}
 
@@ -65,9 +65,7 @@ class RankingTable(ScrollView, can_focus=True):
         self.empty: tuple[str, ...] = ()
         self._inks = Inks(self)
         self._cursor = 0
-        self._needed: dict[str, int] = {}
-        self._measured: object = None
-        self._longest = 24
+        self._widths = NO_WIDTHS
         self._placed: tuple[Placed, ...] = ()
         self._placed_for = -1
 
@@ -81,7 +79,7 @@ class RankingTable(ScrollView, can_focus=True):
         self,
         items: tuple[Item, ...],
         *,
-        all_rows: tuple[Row, ...] = (),
+        widths: Widths = NO_WIDTHS,
         selected: str | None = None,
         pins: frozenset[str] = frozenset(),
         sort: str = "score",
@@ -92,19 +90,16 @@ class RankingTable(ScrollView, can_focus=True):
 
         Args:
             items: rows and divider in order.
-            all_rows: rows the widths are measured on, so that filtering does not move columns.
+            widths: measured on all rows, so that filtering does not move columns.
             selected: model id under the cursor.
             pins: ids of pinned models.
             sort: name of the sort order, marked in the head.
             reverse: whether it is reversed.
             empty: lines shown instead of an empty list.
         """
-        if self._measured is not all_rows:
-            self._measured = all_rows
-            self._needed = widths_of(all_rows, self.glyphs)
-            self._longest = max((len(r.name) + 4 * bool(r.variants) for r in all_rows), default=24)
         before = self._drawn()
         self.items, self.pins, self.sort, self.reverse, self.empty = items, pins, sort, reverse, empty
+        self._widths = widths
         places = {item.model_id: i for i, item in enumerate(items) if isinstance(item, Row)}
         if selected in places:
             self._cursor = places[selected]
@@ -120,7 +115,7 @@ class RankingTable(ScrollView, can_focus=True):
     def _drawn(self) -> tuple[object, ...]:
         """All that the lines are made of."""
         listed = (self.items, self.pins, self.sort, self.reverse, self.empty)
-        return (*listed, self._cursor, self._needed, self._longest)
+        return (*listed, self._cursor, self._widths)
 
     def on_resize(self) -> None:
         """Keep the cursor on the screen."""
@@ -130,7 +125,7 @@ class RankingTable(ScrollView, can_focus=True):
         """The columns for the present width, which is known for certain only when drawing."""
         if self._placed_for != self.size.width:
             self._placed_for = self.size.width
-            self._placed = place_columns(self.size.width - 1, self._needed, self._longest)
+            self._placed = place_columns(self.size.width - 1, self._widths.columns, self._widths.name)
         return self._placed
 
     # The head stays where it is: line 0 of the screen is the head, the others scroll below it.
