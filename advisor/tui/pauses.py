@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 SWITCH_S = 0.001
@@ -11,7 +12,9 @@ ranking that is being worked out."""
 
 
 def starting() -> None:
-    """No collections while modules and catalog are loaded: nothing of that is garbage."""
+    """No collections while modules and catalog are loaded: nothing of that is garbage.  And no threads of the
+    linear algebra, which is not loaded yet: our products are small, and its threads would wait by spinning."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.setswitchinterval(SWITCH_S)
     gc.disable()
 
