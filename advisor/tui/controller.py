@@ -31,7 +31,6 @@ from advisor.tui.state import AppState, Progress
 
 if TYPE_CHECKING:
     from advisor.pipeline import Explanation
-    from advisor.tui.view import View
     from probes.types import Rig
 
 _KEPT_EXPLANATIONS = 64
@@ -171,17 +170,10 @@ class Controller(App[None]):
 
     @work(thread=True, exclusive=True, group="rank")
     def _rank(self, wanted: Wanted[None]) -> None:
-        worker = get_current_worker()
-
-        def ranked() -> View:
+        # Unlike a driver, arithmetic does not hang: it needs no thread that can be left behind.
+        try:
             view = background.rank(wanted)
             view.widths(self.glyphs)  # so that the screen need not
-            return view
-
-        try:
-            view = abandonable(ranked, lambda: worker.is_cancelled)
-        except AbandonedError:
-            return
         except background.expected_errors() as error:
             self.post_message(Ranked(wanted, None, str(error)))
         else:

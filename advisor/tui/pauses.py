@@ -12,8 +12,8 @@ ranking that is being worked out."""
 
 
 def starting() -> None:
-    """No collections while modules and catalog are loaded: nothing of that is garbage.  And no threads of the
-    linear algebra, which is not loaded yet: our products are small, and its threads would wait by spinning."""
+    """No collections while modules and catalog are loaded: nothing of that is garbage.  And no threads of
+    the linear algebra, which is not loaded yet: our products are small, and its threads wait by spinning."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.setswitchinterval(SWITCH_S)
     gc.disable()

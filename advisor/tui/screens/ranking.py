@@ -132,7 +132,10 @@ class RankingScreen(StateScreen):
         if listed_by != self._listed_by:
             self._listed_by = listed_by
             self._show_list(state)
-        self._follow_selection(state)
+            # The list is what was asked for: it is on the screen before the pane beside it is drawn.
+            self.call_after_refresh(lambda: self._follow_selection(self.advisor.state))
+        else:
+            self._follow_selection(state)
 
     def _show_list(self, state: AppState) -> None:
         found = listing(state)
