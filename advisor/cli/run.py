@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +55,8 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 def _default(arguments: argparse.Namespace) -> int:
     if _is_terminal(sys.stdout) and _is_terminal(sys.stdin):
+        # Textual waits for the next of its frames, read once at its import: a ranking need not wait 16 ms.
+        os.environ.setdefault("TEXTUAL_FPS", "120")
         from advisor.tui.app import run as run_app
 
         return run_app(getattr(arguments, "rig", None), question_of(arguments), _filter_of(arguments))
