@@ -326,7 +326,8 @@ def prefill_terms(
     terms = prompt_terms(work, rates)
     for g in np.flatnonzero(over):
         terms[:, g, PromptTerm.LINK] += remote[:, g] * _network_s(machine.devices[g], c, q, prompts)
-    if machine.gpus and placement.strategy is not Strategy.KV_IN_RAM:
+    in_ram = bool((placement.dense_layers[:, -1] > 0).any() or (placement.expert_layers[:, -1] > 0).any())
+    if machine.gpus and in_ram and placement.strategy is not Strategy.KV_IN_RAM:
         share = efficiencies.number("prompt", "link_share")
         link = np.full((1, 1), machine.gpus[0].host_link * share)
         over_link = prompt_terms(last_device(work), streamed(rates, link))[:, 0]

@@ -8,7 +8,7 @@ from advisor.report.documents import Document, number, question_document
 from advisor.report.model_summary import model_summary
 from advisor.report.plot import COLOURS, Axis, Band, Guide, Series, axis_over, chart
 from advisor.report.table import Column, csv_table, shorten, text_table
-from advisor.report.terminal_chart import TerminalCurve, letter, terminal_chart
+from advisor.report.terminal_chart import ROWS, TerminalCurve, letter, terminal_chart
 from advisor.report.text import FIT_GLYPHS
 
 _X_TITLES = {
@@ -128,8 +128,7 @@ def curves_chart(
             )
             for curve in c.curves
         ]
-        height = {} if rows is None else {"rows": rows}
-        lines += terminal_chart(x, y, drawn, columns=columns, ascii_only=ascii_only, **height)
+        lines += terminal_chart(x, y, drawn, columns=columns, rows=rows or ROWS, ascii_only=ascii_only)
     else:
         lines.append("it fits nowhere: try another quantization, a smaller context, or another rig")
     for at, curve in enumerate(c.curves):

@@ -17,6 +17,10 @@ _BRAILLE = 0x2800
 _NAMES = "abcdefghijklmnopqrstuvwxyz"
 
 
+ROWS = 18
+"""Lines inside the frame of a chart, unless given."""
+
+
 @dataclass(frozen=True, slots=True)
 class TerminalCurve:
     """A line, broken where a point is ``None``, and the interval around it (low, high) at every point.
@@ -52,7 +56,7 @@ def terminal_chart(
     curves: Sequence[TerminalCurve],
     *,
     columns: int = 80,
-    rows: int = 18,
+    rows: int = ROWS,
     ascii_only: bool = False,
     marks: Sequence[TerminalMark] = (),
 ) -> list[str]:

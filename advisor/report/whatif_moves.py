@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from advisor.core.moves import SAME, Move, Moves, Run, moves_between
 from advisor.pipeline import Comparison
 from advisor.report import format as f
-from advisor.report.documents import Document, model_summary, number
+from advisor.report.documents import Document, number
+from advisor.report.model_summary import model_summary
 from advisor.report.table import Column, csv_table, markdown_table, shorten, text_table
 
 _SHOWN = 8

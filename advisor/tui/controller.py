@@ -59,6 +59,7 @@ class Controller(App[None]):
         ansi_color: bool | None = None,
     ) -> None:
         super().__init__(ansi_color=ansi_color)
+        self.glyphs = glyphs
         self.rig_path = rig_path
         self.prober = prober or background.probe_here
         # A prober of one's own makes rigs of other machines: there is nothing here to measure.
@@ -73,7 +74,6 @@ class Controller(App[None]):
             sort=order[0],
             reverse=order[1],
         )
-        self.glyphs = glyphs
         self._explanations: dict[Wanted[tuple[str, str]], Explanation] = {}
         self._ranking_runs = False
         self._measured_once = False
@@ -191,11 +191,10 @@ class Controller(App[None]):
 
     @work(thread=True, exclusive=True, group="rank")
     def _rank(self, wanted: Wanted[None]) -> None:
-        worker = get_current_worker()
+        # Unlike a driver, arithmetic does not hang: it needs no thread that can be left behind.
         try:
-            view = abandonable(lambda: background.rank(wanted), lambda: worker.is_cancelled)
-        except AbandonedError:
-            return
+            view = background.rank(wanted)
+            view.widths(self.glyphs)  # so that the screen need not
         except background.expected_errors() as error:
             self.post_message(Ranked(wanted, None, str(error)))
         else:

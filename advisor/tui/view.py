@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from advisor.core.ranking import Ranking
     from advisor.model_list import Here
     from advisor.pipeline import RankingResult
+    from advisor.tui.glyphs import Glyphs
+    from advisor.tui.widgets.columns import Widths
 
 
 __all__ = ["Detail", "DeviceUse", "Row", "TermUse", "View", "detail_of", "list_document", "row_text"]
@@ -69,6 +71,15 @@ class View:
         self.rows = self._rows_of(ranking)
         self._filtered_rows = self.rows
         self._sorted: tuple[tuple[str, str, bool], tuple[Row, ...]] = (("", "score", False), self.rows)
+        self._widths: tuple[Glyphs, Widths] | None = None
+
+    def widths(self, glyphs: Glyphs) -> Widths:
+        """What the columns of the list need; the last answer is kept."""
+        from advisor.tui.widgets.columns import list_widths
+
+        if self._widths is None or self._widths[0] != glyphs:
+            self._widths = (glyphs, list_widths(self.rows, glyphs))
+        return self._widths[1]
 
     @property
     def table(self) -> EstimateTable:

@@ -129,7 +129,8 @@ class Session:
             stderr=slave,
             env=environment,
             cwd=folder,
-            preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            start_new_session=True,
         )
         os.close(slave)
         self._master = master
@@ -174,17 +175,20 @@ class Session:
                 return self.frame_at
         raise TimeoutError("\n".join(self.picture.text()))
 
-    def settle(self, quiet_s: float, watch: Callable[[Picture], object] = Picture.text) -> float:
-        """Read until nothing came for a time; when the last frame came that changed what is watched."""
-        seen, changed = watch(self.picture), time.perf_counter()
+    def settle(
+        self, quiet_s: float, watch: Callable[[Picture], object] = Picture.text
+    ) -> tuple[float, float]:
+        """Read until nothing came for a time; when the last frame came that changed what is watched, and the
+        CPU time used until then."""
+        seen, changed, cpu_s = watch(self.picture), time.perf_counter(), self.cpu_s()
         last = time.perf_counter()
         while (left := last + quiet_s - time.perf_counter()) > 0:
             if self.read(left):
                 last = self.frame_at
                 now = watch(self.picture)
                 if now != seen:
-                    seen, changed = now, last
-        return changed
+                    seen, changed, cpu_s = now, last, self.cpu_s()
+        return changed, cpu_s
 
     def memory_mib(self) -> tuple[float, float]:
         """Resident memory now, and its peak."""

@@ -25,6 +25,7 @@ from advisor.tui.state import (
     question_options,
 )
 from advisor.tui.view import Detail, Row, View, detail_of, list_document, row_text
+from advisor.tui.widgets.columns import NO_WIDTHS
 from advisor.tui.widgets.filter_bar import FilterBar
 from advisor.tui.widgets.header import HardwareHeader
 from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
@@ -132,13 +133,16 @@ class RankingScreen(StateScreen):
         if listed_by != self._listed_by:
             self._listed_by = listed_by
             self._show_list(state)
-        self._follow_selection(state)
+            # The list is what was asked for: it is on the screen before the pane beside it is drawn.
+            self.call_after_refresh(lambda: self._follow_selection(self.advisor.state))
+        else:
+            self._follow_selection(state)
 
     def _show_list(self, state: AppState) -> None:
         found = listing(state)
         self.query_one(RankingTable).show(
             found.items,
-            all_rows=state.view.rows if state.view else (),
+            widths=state.view.widths(self.glyphs) if state.view else NO_WIDTHS,
             selected=state.selected,
             pins=frozenset(state.pins),
             sort=state.sort,

@@ -14,8 +14,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from advisor.tui.background import Wanted
+from advisor.tui.history import MOST_SCENARIOS
 from advisor.tui.screens.base import Document
-from advisor.tui.screens.whatif import MOST_SCENARIOS
 from advisor.tui.state import AppState, question_options, rig_options, scenario_options
 from advisor.tui.upgrade_form import MOST_GOALS, asked_by, field_name, first_asked, goal_for
 from advisor.tui.upgrade_search import UpgradeSearch

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len
 
-from advisor.report.format import gib, gib_unit, params, seconds, speed, speed_range, tokens
+from advisor.report.format import gib, gib_unit, params, seconds, sizes_in, speed, speed_range, tokens
 from advisor.tui.glyphs import Glyphs
 from advisor.tui.lines import clip, pad
 from advisor.tui.view import Row
@@ -105,6 +105,17 @@ class Placed:
     width: int
 
 
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Cells that the widest cell of each column needs, and the longest name with its number of variants."""
+
+    columns: Mapping[str, int]
+    name: int
+
+
+NO_WIDTHS = Widths({}, 24)
+
+
 def widths_of(columns: Sequence[Column[R]], rows: Sequence[R], glyphs: Glyphs) -> dict[str, int]:
     """Cells that the widest cell of each column needs."""
     return {
@@ -114,8 +125,15 @@ def widths_of(columns: Sequence[Column[R]], rows: Sequence[R], glyphs: Glyphs) -
     }
 
 
+def list_widths(rows: Sequence[Row], glyphs: Glyphs) -> Widths:
+    """Measure all rows of a ranking.  Thousands of cells are made: it is done where the view is made."""
+    with sizes_in(glyphs.units):
+        columns = widths_of(COLUMNS, rows, glyphs)
+    return Widths(columns, max((len(r.name) + 4 * bool(r.variants) for r in rows), default=NO_WIDTHS.name))
+
+
 def place_columns(
-    columns: Sequence[Column[Any]], width: int, needed: dict[str, int], longest_name: int = 40
+    columns: Sequence[Column[Any]], width: int, needed: Mapping[str, int], longest_name: int = 40
 ) -> tuple[Placed, ...]:
     """Choose columns for ``width`` cells; the model name takes what is left.
 

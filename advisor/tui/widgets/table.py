@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from advisor.core.order import ORDERS
-from advisor.report.format import sizes_in
 from advisor.tui.glyphs import UNICODE, Glyphs
 from advisor.tui.keys import own_key
 from advisor.tui.lines import MUTED, Line, pad
 from advisor.tui.state import Divider, Item
 from advisor.tui.view import Row
-from advisor.tui.widgets.columns import COLUMNS, Placed, name_cell, place_columns, widths_of
+from advisor.tui.widgets.columns import COLUMNS, NO_WIDTHS, Placed, Widths, name_cell, place_columns
 from advisor.tui.widgets.virtual import VirtualList
 
 FIT_STYLES = {"full": "$success", "offload": "$warning", "cpu": "$warning", "none": "$foreground-muted"}
@@ -20,14 +19,7 @@ class RankingTable(VirtualList[Item]):
 
     def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
         super().__init__(glyphs, id=id)
-        self._needed: dict[str, int] = {}
-        self._measured: object = None
-        self._longest = 24
-
-    def repaint(self) -> None:
-        """Draw again with other glyphs: the widths of the columns may differ."""
-        self._measured = None
-        super().repaint()
+        self._widths = NO_WIDTHS
 
     @property
     def selected(self) -> Row | None:
@@ -39,7 +31,7 @@ class RankingTable(VirtualList[Item]):
         self,
         items: tuple[Item, ...],
         *,
-        all_rows: tuple[Row, ...] = (),
+        widths: Widths = NO_WIDTHS,
         selected: str | None = None,
         pins: frozenset[str] = frozenset(),
         sort: str = "score",
@@ -50,18 +42,14 @@ class RankingTable(VirtualList[Item]):
 
         Args:
             items: rows and divider in order.
-            all_rows: rows the widths are measured on, so that filtering does not move columns.
+            widths: measured on all rows, so that filtering does not move columns.
             selected: model id under the cursor.
             pins: ids of pinned models.
             sort: name of the sort order, marked in the head.
             reverse: whether it is reversed.
             empty: lines shown instead of an empty list.
         """
-        if self._measured is not all_rows:
-            self._measured = all_rows
-            with sizes_in(self.glyphs.units):
-                self._needed = widths_of(COLUMNS, all_rows, self.glyphs)
-            self._longest = max((len(r.name) + 4 * bool(r.variants) for r in all_rows), default=24)
+        self._widths = widths
         self.pins, self.empty = pins, empty
         self.sort, self.descending = sort, ORDERS[sort].descending != reverse
         self.show_items(items, selected)
@@ -72,11 +60,11 @@ class RankingTable(VirtualList[Item]):
 
     def place(self, width: int) -> tuple[Placed, ...]:
         """The columns of the ranking."""
-        return place_columns(COLUMNS, width, self._needed, self._longest)
+        return place_columns(COLUMNS, width, self._widths.columns, self._widths.name)
 
     def measures(self) -> object:
         """Widths of the cells."""
-        return (dict(self._needed), self._longest)
+        return self._widths
 
     def draw(self, item: Item, at_cursor: bool) -> Line:
         """A row or the divider."""
