@@ -98,7 +98,7 @@ def move_cells(move: Move, signs: Signs = PLAIN) -> MoveCells:
 def unlocked_cells(move: Move, signs: Signs = PLAIN) -> UnlockedCells:
     """What runs now, and what it was before: ``+4.2 GiB``, or the speed that was too low."""
     before, after = move.before, move.after
-    was = f"+{f.gib(before.missing_bytes)} GiB"
+    was = f"+{f.gib_unit(before.missing_bytes)}"
     if before.fits:
         was = f"{likely(before)} tok/s"
     return UnlockedCells(

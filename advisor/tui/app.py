@@ -26,6 +26,7 @@ from advisor.tui.history import History, Texts
 from advisor.tui.palette import commands
 from advisor.tui.routes import ROUTES, screen_class, split_view
 from advisor.tui.screens.base import Document, StateScreen
+from advisor.tui.screens.palette import Palette
 from advisor.tui.screens.ranking import RankingScreen
 from advisor.tui.screens.toosmall import TooSmallScreen, too_small
 from advisor.tui.settings import glyphs_of
@@ -376,8 +377,8 @@ class AdvisorApp(Customized):
 
     def action_command_palette(self) -> None:
         """Open the palette, unless it lies open under the message about the terminal's size."""
-        if not isinstance(self.screen, TooSmallScreen):
-            super().action_command_palette()
+        if not isinstance(self.screen, TooSmallScreen | CommandPalette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action with its key, views, orders and themes, then Textual's own."""

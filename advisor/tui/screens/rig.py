@@ -187,6 +187,8 @@ class RigScreen(StateScreen):
         Binding("down,j", "scroll(1)", "Down", id="rig.down", show=False),
         Binding("pageup", "scroll(-10)", "Page up", id="rig.page_up", show=False),
         Binding("pagedown,space", "scroll(10)", "Page down", id="rig.page_down", show=False),
+        Binding("home,g", "edge(-1)", "Top", id="rig.top", show=False),
+        Binding("end,G", "edge(1)", "Bottom", id="rig.bottom", show=False),
     ]
 
     def compose(self) -> ComposeResult:

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
 
+from advisor.report.format import unit
 from advisor.tui import background
 from advisor.tui.background import Parsed
 from advisor.tui.export import write_text
@@ -355,7 +356,7 @@ class WhatIfScreen(StateScreen):
         if self.pane == "unlocked":
             new = unlocked_cells(move)
             speed = f"{new.speed} tok/s (likely {new.likely})"
-            return "\t".join([new.model, new.quant, f"{new.memory} GiB", speed, f"was {new.was}"])
+            return "\t".join([new.model, new.quant, f"{new.memory} {unit()}", speed, f"was {new.was}"])
         cells = move_cells(move)
         return (
             f"{cells.model}\t{cells.quant}\trank {cells.rank}\t"

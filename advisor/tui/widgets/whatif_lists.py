@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from advisor.report.format import gib, milliseconds, speed, speed_range
+from advisor.report.format import gib_unit, milliseconds, speed, speed_range, titled
 from advisor.tui.glyphs import Glyphs
 from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, clip, flow, pad, width_of
 from advisor.tui.view import detail_of
@@ -50,7 +50,7 @@ def unlocked_table(moves: Sequence[Move], glyphs: Glyphs) -> Table:
 
     cells = [unlocked_cells(move, signs_of(glyphs)) for move in moves]
     rows = tuple((c.model, c.quant, c.memory, c.speed, c.likely, c.was) for c in cells)
-    return Table(("Model", "Quant", "GiB", "tok/s", "likely", "was"), (0, 3, 4, 0, 1, 2), rows)
+    return Table(("Model", "Quant", titled("GiB"), "tok/s", "likely", "was"), (0, 3, 4, 0, 1, 2), rows)
 
 
 def moves_table(moves: Sequence[Move], glyphs: Glyphs) -> Table:
@@ -207,7 +207,7 @@ def _bar_end(detail: Detail, now: Detail, number: int, glyphs: Glyphs) -> Line:
     """Milliseconds, tokens/s with their interval, fit and factor."""
     fit = glyphs.fit[detail.fit]
     if not detail.fits:
-        return [(f"{fit} does not fit: +{gib(detail.missing_bytes)} GiB", MUTED)]
+        return [(f"{fit} does not fit: +{gib_unit(detail.missing_bytes)}", MUTED)]
     likely = speed_range(detail.low_tokens_per_s, detail.high_tokens_per_s)
     end: Line = [
         (f"{milliseconds(detail.step_s):>8} ", ""),

@@ -17,6 +17,7 @@ from advisor.upgrade.parts import Part, Parts
 from advisor.upgrade.prices import read_prices
 from advisor.upgrade.reach import UpgradeResult
 from advisor.upgrade.spend import SpendResult
+from catalog.types import LookupFailedError
 
 GIB = 1024**3
 QUANTS = ("Q8_0", "Q4_K_M", "IQ2_M")
@@ -95,6 +96,9 @@ def upgrades_of(world: SimpleNamespace, said: Callable[[Any], Any]) -> Callable[
 
         def reach(goal: Goal, table: Any) -> Reach:
             at = world.models.index(goal.model) * len(QUANTS)
+            for quant in goal.quants:
+                if quant not in QUANTS:
+                    raise LookupFailedError("quantization", quant, QUANTS, False)
             rows = [at + QUANTS.index(quant) for quant in goal.quants]
             row = max(rows, key=lambda r: table.tokens_per_s[r] if table.fits[r] else -table.missing_bytes[r])
             return Reach(goal, table, row, {"vram_bandwidth": 0.82, "ram_bandwidth": 0.1}, None, None)
