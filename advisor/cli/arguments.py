@@ -80,7 +80,9 @@ def build_parser() -> Parser:
         action="store_true",
         help="measure the GPUs' memory bandwidth through torch, cupy or numba, if installed",
     )
-    probe.add_argument(
+    origin = probe.add_mutually_exclusive_group()
+    origin.add_argument("--rig", metavar="FILE", default=argparse.SUPPRESS, help="show a Rig; - for stdin")
+    origin.add_argument(
         "--from",
         dest="captures",
         nargs="+",

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from advisor.cli import output
@@ -155,62 +154,15 @@ def rig_of(arguments: argparse.Namespace) -> Rig:
 
 
 def _probe(arguments: argparse.Namespace) -> int:
-    from probes.rigfile import rig_to_document
+    from advisor.cli.probe import run_probe
 
-    if arguments.captures:
-        from probes.capture import rig_from_captures
-
-        rig = rig_from_captures([Path(p) for p in arguments.captures])
-    else:
-        from probes.probe import probe_rig
-
-        rig = probe_rig(measure=arguments.measure, measure_vram=arguments.measure_vram)
-    if arguments.json:
-        print_json(rig_to_document(rig))
-    else:
-        from advisor.report.rig_text import probe_text
-
-        output.write(probe_text(rig))
-    if rig.memory.total_bytes.known or rig.accelerators or rig.cpu.name.known:
-        return Exit.OK
-    complain(
-        f"nothing usable in {'the captures' if arguments.captures else 'this machine'}: "
-        f"no CPU name, no RAM size and no GPU; {_advice(rig)}"
-    )
-    return Exit.NO_HARDWARE
+    return run_probe(arguments)
 
 
 def _topology(arguments: argparse.Namespace) -> int:
-    if arguments.captures:
-        from probes.capture import rig_from_captures
+    from advisor.cli.probe import run_topology
 
-        rig = rig_from_captures([Path(p) for p in arguments.captures])
-    elif path := getattr(arguments, "rig", None):
-        from probes.rigfile import load_rig
-
-        rig = load_rig(path)
-    else:
-        from probes.probe import probe_rig
-
-        rig = probe_rig()
-    from advisor.report.topology import topology_of
-    from advisor.report.topology_text import topology_document, topology_text
-
-    topology = topology_of(rig)
-    if arguments.json:
-        print_json(topology_document(topology))
-    else:
-        output.write(topology_text(topology))
-    if rig.memory.total_bytes.known or rig.accelerators or rig.cpu.name.known:
-        return Exit.OK
-    complain(f"nothing usable is known of this machine; {_advice(rig)}")
-    return Exit.NO_HARDWARE
-
-
-def _advice(rig: Rig) -> str:
-    """The notes that say what to add, or how to go on without."""
-    wanted = [note.rstrip(".") for note in rig.notes if "add `" in note]
-    return "; ".join(wanted) or "describe the machine with 'rig-advisor rig' and pass it with --rig"
+    return run_topology(arguments)
 
 
 def _rig(arguments: argparse.Namespace) -> int:

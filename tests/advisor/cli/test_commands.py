@@ -468,3 +468,14 @@ def test_an_explanation_has_one_shape_at_a_time(run: Run, rigs: dict[str, Path])
     code, out, err = run(*ask, "--markdown", "--json")
     assert (code, out) == (2, "")
     assert "not allowed with" in err
+
+
+def test_probe_shows_the_facts_of_a_rig_from_a_file(run: Run, rigs: dict[str, Path]) -> None:
+    code, out, _ = run("probe", "--rig", str(rigs["4090"]))
+    assert code == 0
+    assert "RTX 4090" in out
+    code, out, _ = run("probe", "--rig", str(rigs["4090"]), "--json")
+    assert json.loads(out) == json.loads(rigs["4090"].read_text("utf-8"))
+    code, _, err = run("probe", "--rig", str(rigs["4090"]), "--measure")
+    assert code == 2
+    assert "leave out --rig" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 from textual.binding import Binding
 
+from advisor.cli.arguments import build_parser
 from advisor.core.question import Question
 from advisor.tui.app import AdvisorApp
-from advisor.tui.routes import ROUTES, screen_class
+from advisor.tui.routes import ROUTES, screen_class, split_view
+from advisor.tui.screens.base import StateScreen
 
 Settle = Callable[[Any], Awaitable[None]]
 Screen = Callable[[Any], str]
@@ -124,3 +127,27 @@ async def test_a_binding_does_something(
         await pilot.press(binding.key.split(",")[0])
         await settle(pilot)
         assert (snapshot(app, screen) == before) == (binding.id in WITHOUT_EFFECT)
+
+
+@pytest.mark.parametrize("view", ROUTES)
+async def test_every_view_has_a_text_command_and_a_link_that_can_be_run(
+    world: SimpleNamespace, settle: Settle, view: str
+) -> None:
+    app = AdvisorApp(Question(users=2), rig=world.make_rig(2), rig_path="my rig.json", filter_text="is:dense")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for key in OPENING[view]:
+            await pilot.press(key)
+            await settle(pilot)
+        shown = app.screen
+        assert isinstance(shown, StateScreen)
+        assert view == shown.ROUTE
+        words = shlex.split(shown.command())
+        assert words[0] == "rig-advisor"
+        arguments = build_parser().parse_args(words[1:])
+        assert arguments.command
+        needs_rig = view not in ("settings",)
+        assert (getattr(arguments, "rig", None) == "my rig.json") == needs_rig
+        link = build_parser().parse_args(shlex.split(shown.link())[1:])
+        assert (link.rig, link.users, link.filter) == ("my rig.json", 2, "is:dense")
+        assert split_view(link.open or "ranking")[0] == view
