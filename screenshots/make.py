@@ -11,7 +11,9 @@ Sans Mono and DejaVu Sans.
 from __future__ import annotations
 
 import asyncio
+import html
 import io
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,12 +165,39 @@ def font_files() -> list[str]:
     return found
 
 
+_TEXT = re.compile(
+    r'<text (?P<style>class="[^"]*") x="(?P<x>[^"]*)" y="(?P<y>[^"]*)" textLength="(?P<length>[^"]*)"'
+    r"(?P<clip>[^>]*)>(?P<text>[^<]*)</text>"
+)
+_BRAILLE = re.compile("[\u2800-\u28ff]+|[^\u2800-\u28ff]+")
+
+
+def _apart(found: re.Match[str]) -> str:
+    """A text with braille in pieces that each start at their own cell: its font has other widths."""
+    text = html.unescape(found["text"])
+    pieces = _BRAILLE.findall(text)
+    if len(pieces) < 2:
+        return found.group()
+    cell = float(found["length"]) / len(text)
+    at = float(found["x"])
+    out = []
+    for piece in pieces:
+        length = cell * len(piece)
+        escaped = html.escape(piece, quote=False).replace(" ", "&#160;")
+        out.append(
+            f'<text {found["style"]} x="{at:g}" y="{found["y"]}" textLength="{length:g}"'
+            f"{found['clip']}>{escaped}</text>"
+        )
+        at += length
+    return "".join(out)
+
+
 def image_of(svg: str, fonts: list[str]) -> Any:
     """The picture, drawn with local fonts, in few colours."""
     import resvg_py
     from PIL import Image
 
-    text = svg.replace("Fira Code", "DejaVu Sans Mono").replace("arial", "DejaVu Sans")
+    text = _TEXT.sub(_apart, svg).replace("Fira Code", "DejaVu Sans Mono").replace("arial", "DejaVu Sans")
     data = resvg_py.svg_to_bytes(
         svg_string=text, font_files=fonts, skip_system_fonts=True, monospace_family="DejaVu Sans Mono"
     )

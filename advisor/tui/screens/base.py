@@ -42,8 +42,9 @@ class AdvisorScreen(Screen[None]):
         return cast("AdvisorApp", self.app)
 
     def action_back(self) -> None:
-        """Close, or go back to the screen below."""
-        self.dismiss()
+        """Close, or go back to the screen below; nothing when the screen is no longer the one shown."""
+        if self.is_current and len(self.app.screen_stack) > 1:
+            self.dismiss()
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""

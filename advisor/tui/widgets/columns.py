@@ -46,6 +46,12 @@ def speed_cell(row: Row, glyphs: Glyphs) -> str:
     return speed(row.tokens_per_s)
 
 
+def _likely(row: Row, glyphs: Glyphs) -> str:
+    if row.low_tokens_per_s is None or row.high_tokens_per_s is None:
+        return glyphs.no_value
+    return speed_range(row.low_tokens_per_s, row.high_tokens_per_s)
+
+
 def fit_cell(row: Row, glyphs: Glyphs) -> str:
     """Glyph and word of the fit, or how much memory is missing."""
     word = row.fit if row.fits else f"+{gib_unit(row.missing_bytes)}"
@@ -83,6 +89,7 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("quant", "Quant", "left", 1, lambda r, _: r.quant, 6, "quant"),
     Column("memory", "GiB", "right", 2, lambda r, _: gib(r.used_bytes), 5, "memory"),
     Column("speed", "tok/s", "right", 0, speed_cell, 5, "speed"),
+    Column("likely", "likely", "right", 9, _likely, 7),
     Column("ttft", "TTFT", "right", 7, _ttft, 6, "ttft"),
     Column("fit", "Fit", "left", 0, fit_cell, 9, "fit"),
     Column("context", "Context", "right", 8, _context, 7, "context"),

@@ -91,7 +91,7 @@ class RankingTable(VirtualList[Item]):
                 continue
             text = pad(column.cell(row, g), placed.width, column.align, g.ellipsis)
             style = "" if row.fits else MUTED
-            if column.key in ("place", "params", "context", "ttft", "moe"):
+            if column.key in ("place", "params", "context", "ttft", "moe", "likely"):
                 style = MUTED
             elif column.key == "fit":
                 style = FIT_STYLES[row.fit]

@@ -554,7 +554,7 @@ def golden() -> Callable[[str, str], None]:
     """Compare a text with ``goldens/NAME.txt``; ``UPDATE_GOLDENS=1`` writes it instead."""
 
     def check(name: str, text: str) -> None:
-        path = HERE / "goldens" / f"{name}.txt"
+        path = HERE / "goldens" / (name if name.endswith(".svg") else f"{name}.txt")
         if os.environ.get("UPDATE_GOLDENS"):
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ Settle = Callable[[Any], Awaitable[None]]
 Screen = Callable[[Any], str]
 Golden = Callable[[str, str], None]
 
-SIZES = [(120, 40), (80, 24), (60, 16)]
+SIZES = [(120, 40), (80, 24), (60, 16), (200, 60)]
 SMALL_TOO = ("ranking", "why", "what_if", "what_if_list", "what_if_form")
 ROUTES: dict[str, tuple[str, ...]] = {
     "ranking": (),
