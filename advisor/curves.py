@@ -8,20 +8,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from advisor.comparison import Scenario, estimate_scenario
 from advisor.core.changes import WhatIfError
 from advisor.core.estimate import EstimateTable, bottleneck
 from advisor.core.machine import Device, Machine
 from advisor.core.question import Question
 from advisor.core.ranking import fit_name
-from advisor.pipeline import (
-    Knowledge,
-    Scenario,
-    estimate_scenario,
-    explain,
-    knowledge_of,
-    machine_of,
-    resolve_quant,
-)
+from advisor.explanation import explain
+from advisor.knowledge import Knowledge, knowledge_of, resolve_quant
+from advisor.pipeline import machine_of
 from catalog.types import LookupFailedError, Model
 
 OVER = ("ram-bandwidth", "context", "users", "quant")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from advisor.comparison import Partner
 from advisor.core.changes import WhatIfError
 from advisor.links import network_link
-from advisor.pipeline import Partner
 from catalog.hardware import find_accelerator
 from catalog.types import Link
 from probes.hypothetical import hypothetical_rig

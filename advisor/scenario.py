@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from advisor.comparison import Partner, Scenario
 from advisor.core.changes import Change, Lookups, SetBoard, SetCpu, SetRam, WhatIfError
 from advisor.core.whatif import (
     AddGpu,
@@ -26,7 +27,7 @@ from advisor.core.whatif import (
 )
 from advisor.links import host_link, link_change
 from advisor.other_machine import file_rig, machine_rig, partner_of
-from advisor.pipeline import Partner, Scenario, cpu_family
+from advisor.pipeline import cpu_family
 from catalog.hardware import find_accelerator, find_cpu_family, memory_kind, memory_types
 from catalog.types import CpuFamily, LookupFailedError
 from probes.hypothetical import accelerator_facts, cpu_facts

@@ -10,7 +10,8 @@ from advisor.core.question import Question
 from advisor.core.ranking import best_rows
 from advisor.core.score import Scores
 from advisor.detail import Detail, detail_of
-from advisor.pipeline import RankingResult, _use, knowledge_of_model, machine_for, resolve_quant
+from advisor.knowledge import knowledge_of_model, resolve_quant, use_case
+from advisor.pipeline import RankingResult, machine_for
 from catalog.efficiency import load_efficiencies
 from catalog.quality import Quality, model_quality
 from catalog.types import LookupFailedError, Model
@@ -90,7 +91,7 @@ def side_of(table: EstimateTable, scores: Scores, row: int) -> Side:
         row=row,
         detail=detail,
         quants=tuple(table.candidates.quant(i) for i in rows_of_model(table, model.id)),
-        quality=model_quality(model, use=_use(table.question.use)),
+        quality=model_quality(model, use=use_case(table.question.use)),
         kv_bytes=float(table.kv_bytes[row].sum()),
         by_depth=speeds_by_depth(table, row) if detail.fits else (),
     )

@@ -27,7 +27,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
         name, at, quant = text.rpartition("@")
         model = find_model(name if at else text)
         if at:
-            from advisor.pipeline import resolve_quant
+            from advisor.knowledge import resolve_quant
 
             resolve_quant(quant, model, question)
         wanted.append((model, quant if at else None))

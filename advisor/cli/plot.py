@@ -21,7 +21,7 @@ def run_plot(arguments: argparse.Namespace) -> int:
     question = question_of(arguments)
     model = find_model(arguments.model)
     if arguments.quant is not None:
-        from advisor.pipeline import resolve_quant
+        from advisor.knowledge import resolve_quant
 
         resolve_quant(arguments.quant)
     edits = edits_of(arguments)
@@ -31,8 +31,8 @@ def run_plot(arguments: argparse.Namespace) -> int:
         rig = rig_of(arguments)
         if not has_hardware(rig):
             return Exit.NO_HARDWARE
+        from advisor.comparison import Scenario
         from advisor.curves import curves_of
-        from advisor.pipeline import Scenario
         from advisor.report import curves as report
         from advisor.scenario import make_scenario
 

@@ -245,13 +245,13 @@ def _explain(arguments: argparse.Namespace) -> int:
 
     model = find_model(arguments.model)
     if arguments.quant is not None:
-        from advisor.pipeline import resolve_quant
+        from advisor.knowledge import resolve_quant
 
         resolve_quant(arguments.quant, model, question)
     rig = rig_of(arguments)
     if not has_hardware(rig):
         return Exit.NO_HARDWARE
-    from advisor.pipeline import explain
+    from advisor.explanation import explain
 
     explanation = explain(rig, question, model, arguments.quant)
     if arguments.json:

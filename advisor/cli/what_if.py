@@ -36,7 +36,7 @@ def run_what_if(arguments: argparse.Namespace) -> int:
     rig = rig_of(arguments)
     if not has_hardware(rig):
         return Exit.NO_HARDWARE
-    from advisor.pipeline import Scenario, compare
+    from advisor.comparison import Scenario, compare
     from advisor.scenario import make_scenario
 
     scenarios = [Scenario("now", rig, ()), *(make_scenario(edit, rig) for edit in edits)]

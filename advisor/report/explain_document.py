@@ -7,7 +7,7 @@ import math
 from advisor.core.alternatives import Alternative
 from advisor.core.estimate import machine_at
 from advisor.core.ranking import fit_name
-from advisor.pipeline import Explanation
+from advisor.explanation import Explanation
 from advisor.report.documents import (
     Document,
     memory_fields,

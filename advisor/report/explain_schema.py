@@ -2,210 +2,210 @@
 
 from __future__ import annotations
 
-from advisor.report.schemas import (
-    _AMOUNT,
-    _BOOLEAN,
-    _COUNT,
-    _FIT,
-    _MEMORY,
-    _MODEL,
-    _PARTS,
-    _POSITIVE,
-    _QUESTION,
-    _RIG,
-    _SCORE,
-    _SENSITIVITIES,
-    _SPEED,
-    _STRATEGY,
-    _TEXT,
+from advisor.report.schema_parts import (
+    AMOUNT,
+    BOOLEAN,
+    COUNT,
+    FIT,
+    MEMORY,
+    MODEL,
+    PARTS,
+    POSITIVE,
+    QUESTION,
+    RIG,
+    SCORE,
+    SENSITIVITIES,
+    SPEED,
+    STRATEGY,
+    TEXT,
     Schema,
-    _array,
-    _nullable,
-    _object,
-    _one_of,
+    array_of,
+    nullable,
+    object_of,
+    one_of,
 )
 
 
 def explain_schema() -> Schema:
     """Of ``explain --json``."""
-    terms = _object(weights_s=_AMOUNT, kv_s=_AMOUNT, compute_s=_AMOUNT, launch_s=_AMOUNT, link_s=_AMOUNT)
-    device = _object(
-        device=_TEXT,
-        kind=_one_of("gpu", "unified", "cpu"),
-        layers=_COUNT,
-        expert_layers=_AMOUNT,
-        head=_BOOLEAN,
-        weights_bytes=_COUNT,
-        kv_bytes=_COUNT,
-        compute_bytes=_COUNT,
-        usable_bytes=_COUNT,
+    terms = object_of(weights_s=AMOUNT, kv_s=AMOUNT, compute_s=AMOUNT, launch_s=AMOUNT, link_s=AMOUNT)
+    device = object_of(
+        device=TEXT,
+        kind=one_of("gpu", "unified", "cpu"),
+        layers=COUNT,
+        expert_layers=AMOUNT,
+        head=BOOLEAN,
+        weights_bytes=COUNT,
+        kv_bytes=COUNT,
+        compute_bytes=COUNT,
+        usable_bytes=COUNT,
         terms=terms,
     )
-    return _object(
+    return object_of(
         schema={"const": "rig-advice/explain/1"},
-        rig=_RIG,
-        question=_QUESTION,
-        model=_MODEL,
-        quant=_TEXT,
-        bits_per_weight=_nullable(_POSITIVE),
-        fit=_FIT,
-        score=_nullable(_SCORE),
-        parts=_nullable(_PARTS),
-        **_SPEED,
-        interval=_object(coverage=_POSITIVE, spread_log=_nullable(_AMOUNT)),
-        prefill_interval=_object(coverage=_POSITIVE, spread_log=_nullable(_AMOUNT)),
-        step_s=_nullable(_POSITIVE),
-        prefill_s=_nullable(_POSITIVE),
-        memory=_MEMORY,
-        placement=_object(strategy=_nullable(_STRATEGY), one_numa_node=_BOOLEAN, devices=_array(device)),
-        bottleneck=_nullable(_TEXT),
-        bottleneck_share=_nullable(_AMOUNT),
-        sensitivities=_nullable(_SENSITIVITIES),
-        decode_by_depth=_array(_object(depth_tokens=_COUNT, decode_tokens_per_s=_nullable(_POSITIVE))),
-        quality=_object(score=_nullable(_SCORE), basis=_TEXT, detail=_TEXT, source=_TEXT),
-        strategies=_array(
-            _object(
-                strategy=_STRATEGY,
-                decode_tokens_per_s=_nullable(_POSITIVE),
-                missing_bytes=_nullable(_COUNT),
+        rig=RIG,
+        question=QUESTION,
+        model=MODEL,
+        quant=TEXT,
+        bits_per_weight=nullable(POSITIVE),
+        fit=FIT,
+        score=nullable(SCORE),
+        parts=nullable(PARTS),
+        **SPEED,
+        interval=object_of(coverage=POSITIVE, spread_log=nullable(AMOUNT)),
+        prefill_interval=object_of(coverage=POSITIVE, spread_log=nullable(AMOUNT)),
+        step_s=nullable(POSITIVE),
+        prefill_s=nullable(POSITIVE),
+        memory=MEMORY,
+        placement=object_of(strategy=nullable(STRATEGY), one_numa_node=BOOLEAN, devices=array_of(device)),
+        bottleneck=nullable(TEXT),
+        bottleneck_share=nullable(AMOUNT),
+        sensitivities=nullable(SENSITIVITIES),
+        decode_by_depth=array_of(object_of(depth_tokens=COUNT, decode_tokens_per_s=nullable(POSITIVE))),
+        quality=object_of(score=nullable(SCORE), basis=TEXT, detail=TEXT, source=TEXT),
+        strategies=array_of(
+            object_of(
+                strategy=STRATEGY,
+                decode_tokens_per_s=nullable(POSITIVE),
+                missing_bytes=nullable(COUNT),
             )
         ),
-        alternatives=_array(
-            _object(
-                strategy=_STRATEGY,
-                chosen=_BOOLEAN,
-                decode_tokens_per_s=_nullable(_POSITIVE),
-                decode_low_tokens_per_s=_nullable(_POSITIVE),
-                decode_high_tokens_per_s=_nullable(_POSITIVE),
-                missing_bytes=_nullable(_COUNT),
-                bottleneck=_nullable(_TEXT),
-                bottleneck_share=_nullable(_AMOUNT),
-                why=_TEXT,
+        alternatives=array_of(
+            object_of(
+                strategy=STRATEGY,
+                chosen=BOOLEAN,
+                decode_tokens_per_s=nullable(POSITIVE),
+                decode_low_tokens_per_s=nullable(POSITIVE),
+                decode_high_tokens_per_s=nullable(POSITIVE),
+                missing_bytes=nullable(COUNT),
+                bottleneck=nullable(TEXT),
+                bottleneck_share=nullable(AMOUNT),
+                why=TEXT,
             )
         ),
-        remedies=_nullable(
-            _object(
-                goal=_one_of("fit", "gpu"),
-                changes=_array(
-                    _object(
-                        kind=_one_of("quant", "context", "kv_type", "memory", "limit"),
-                        quant=_nullable(_TEXT),
-                        kv_type=_nullable(_TEXT),
-                        context_tokens=_nullable(_COUNT),
-                        memory_bytes=_nullable(_COUNT),
-                        pool=_nullable(_one_of("gpu", "ram")),
-                        limit_bytes=_nullable(_COUNT),
-                        decode_tokens_per_s=_nullable(_POSITIVE),
+        remedies=nullable(
+            object_of(
+                goal=one_of("fit", "gpu"),
+                changes=array_of(
+                    object_of(
+                        kind=one_of("quant", "context", "kv_type", "memory", "limit"),
+                        quant=nullable(TEXT),
+                        kv_type=nullable(TEXT),
+                        context_tokens=nullable(COUNT),
+                        memory_bytes=nullable(COUNT),
+                        pool=nullable(one_of("gpu", "ram")),
+                        limit_bytes=nullable(COUNT),
+                        decode_tokens_per_s=nullable(POSITIVE),
                     )
                 ),
             )
         ),
-        matrix=_nullable(_matrix()),
-        roofline=_nullable(_roofline()),
-        evidence=_nullable(_evidence()),
-        context_tokens=_COUNT,
-        quants=_array(
-            _object(
-                quant=_TEXT,
-                file_bytes=_COUNT,
-                fit=_FIT,
-                missing_bytes=_COUNT,
-                decode_tokens_per_s=_nullable(_POSITIVE),
-                quality=_nullable(_SCORE),
-                score=_nullable(_SCORE),
+        matrix=nullable(_matrix()),
+        roofline=nullable(_roofline()),
+        evidence=nullable(_evidence()),
+        context_tokens=COUNT,
+        quants=array_of(
+            object_of(
+                quant=TEXT,
+                file_bytes=COUNT,
+                fit=FIT,
+                missing_bytes=COUNT,
+                decode_tokens_per_s=nullable(POSITIVE),
+                quality=nullable(SCORE),
+                score=nullable(SCORE),
             )
         ),
-        efficiencies=_array(
+        efficiencies=array_of(
             {
-                **_object(
-                    device=_TEXT,
-                    level=_TEXT,
-                    bandwidth_share=_nullable(_POSITIVE),
-                    rows=_nullable(_COUNT),
-                    devices=_nullable(_COUNT),
-                    measured=_BOOLEAN,
-                    source=_TEXT,
-                    **{"class": _nullable(_TEXT)},
+                **object_of(
+                    device=TEXT,
+                    level=TEXT,
+                    bandwidth_share=nullable(POSITIVE),
+                    rows=nullable(COUNT),
+                    devices=nullable(COUNT),
+                    measured=BOOLEAN,
+                    source=TEXT,
+                    **{"class": nullable(TEXT)},
                 )
             }
         ),
-        launch_command=_nullable(_TEXT),
-        benchmark_command=_nullable(_TEXT),
-        benchmark_reads=_nullable(_TEXT),
-        command_notes=_array(_TEXT),
+        launch_command=nullable(TEXT),
+        benchmark_command=nullable(TEXT),
+        benchmark_reads=nullable(TEXT),
+        command_notes=array_of(TEXT),
     )
 
 
 def _matrix() -> Schema:
-    cell = _object(
-        decode_tokens_per_s=_nullable(_POSITIVE),
-        decode_low_tokens_per_s=_nullable(_POSITIVE),
-        decode_high_tokens_per_s=_nullable(_POSITIVE),
-        missing_bytes=_nullable(_COUNT),
-        best=_BOOLEAN,
+    cell = object_of(
+        decode_tokens_per_s=nullable(POSITIVE),
+        decode_low_tokens_per_s=nullable(POSITIVE),
+        decode_high_tokens_per_s=nullable(POSITIVE),
+        missing_bytes=nullable(COUNT),
+        best=BOOLEAN,
     )
-    return _object(
-        placements=_array(_object(strategy=_STRATEGY, one_numa_node=_BOOLEAN, never_chosen=_BOOLEAN)),
-        quants=_array(_object(quant=_TEXT, file_bytes=_COUNT, context_tokens=_COUNT, cells=_array(cell))),
+    return object_of(
+        placements=array_of(object_of(strategy=STRATEGY, one_numa_node=BOOLEAN, never_chosen=BOOLEAN)),
+        quants=array_of(object_of(quant=TEXT, file_bytes=COUNT, context_tokens=COUNT, cells=array_of(cell))),
     )
 
 
 def _roofline() -> Schema:
-    dot = _object(
-        kind=_one_of("decode", "prompt"),
-        users=_COUNT,
-        tokens=_COUNT,
-        flop=_POSITIVE,
-        read_bytes=_COUNT,
-        flop_per_byte=_POSITIVE,
-        flop_per_s=_POSITIVE,
-        time_s=_POSITIVE,
-        memory_s=_AMOUNT,
-        compute_s=_AMOUNT,
-        overhead_s=_AMOUNT,
-        devices_side_by_side=_POSITIVE,
-        bound_by=_one_of("memory", "compute", "overhead"),
-        times_the_roof=_POSITIVE,
-        reached_bytes_per_s=_nullable(_POSITIVE),
-        ceiling_flop_per_s=_nullable(_POSITIVE),
+    dot = object_of(
+        kind=one_of("decode", "prompt"),
+        users=COUNT,
+        tokens=COUNT,
+        flop=POSITIVE,
+        read_bytes=COUNT,
+        flop_per_byte=POSITIVE,
+        flop_per_s=POSITIVE,
+        time_s=POSITIVE,
+        memory_s=AMOUNT,
+        compute_s=AMOUNT,
+        overhead_s=AMOUNT,
+        devices_side_by_side=POSITIVE,
+        bound_by=one_of("memory", "compute", "overhead"),
+        times_the_roof=POSITIVE,
+        reached_bytes_per_s=nullable(POSITIVE),
+        ceiling_flop_per_s=nullable(POSITIVE),
     )
-    return _object(
-        device=_TEXT,
-        device_kind=_one_of("gpu", "unified", "cpu"),
-        step_share=_AMOUNT,
-        bandwidth_bytes_per_s=_POSITIVE,
-        bandwidth_basis=_one_of("measured", "specified", "assumed"),
-        fp16_flop_per_s=_nullable(_POSITIVE),
-        prompt_elsewhere=_BOOLEAN,
-        dots=_array(dot),
+    return object_of(
+        device=TEXT,
+        device_kind=one_of("gpu", "unified", "cpu"),
+        step_share=AMOUNT,
+        bandwidth_bytes_per_s=POSITIVE,
+        bandwidth_basis=one_of("measured", "specified", "assumed"),
+        fp16_flop_per_s=nullable(POSITIVE),
+        prompt_elsewhere=BOOLEAN,
+        dots=array_of(dot),
     )
 
 
 def _evidence() -> Schema:
-    measured = _one_of("device", "class", "none")
-    basis = _object(
+    measured = one_of("device", "class", "none")
+    basis = object_of(
         measured=measured,
         residuals_of=measured,
-        kind=_TEXT,
-        kind_spread_log=_POSITIVE,
-        engine=_TEXT,
-        engine_factor=_POSITIVE,
-        situations=_array(_object(name=_TEXT, factor=_POSITIVE)),
-        spread_log=_POSITIVE,
+        kind=TEXT,
+        kind_spread_log=POSITIVE,
+        engine=TEXT,
+        engine_factor=POSITIVE,
+        situations=array_of(object_of(name=TEXT, factor=POSITIVE)),
+        spread_log=POSITIVE,
     )
-    return _object(
-        coverage=_POSITIVE,
-        factor=_POSITIVE,
+    return object_of(
+        coverage=POSITIVE,
+        factor=POSITIVE,
         decode=basis,
         prefill=basis,
-        fitted_to=_TEXT,
-        narrower=_array(
-            _object(
-                what=_one_of("ram_bandwidth", "runtime_version", "device"),
-                narrows=_BOOLEAN,
-                spread_log=_POSITIVE,
-                decode_low_tokens_per_s=_nullable(_POSITIVE),
-                decode_high_tokens_per_s=_nullable(_POSITIVE),
+        fitted_to=TEXT,
+        narrower=array_of(
+            object_of(
+                what=one_of("ram_bandwidth", "runtime_version", "device"),
+                narrows=BOOLEAN,
+                spread_log=POSITIVE,
+                decode_low_tokens_per_s=nullable(POSITIVE),
+                decode_high_tokens_per_s=nullable(POSITIVE),
             )
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from advisor.core.timing import Term
-from advisor.pipeline import Explanation
+from advisor.explanation import Explanation
 from advisor.report import format as f
 from advisor.report.evidence_text import evidence_lines, narrower_lines
 from advisor.report.matrix_text import matrix_lines, matrix_markdown

@@ -11,7 +11,7 @@ from advisor.report.table import Column, markdown_table, text_table
 
 if TYPE_CHECKING:
     from advisor.core.placement_matrix import Cell, PlacementMatrix, QuantRow, Way
-    from advisor.pipeline import Explanation
+    from advisor.explanation import Explanation
 
 _TITLES = {
     "accelerator": ("all on", "GPU"),

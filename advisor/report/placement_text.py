@@ -6,7 +6,7 @@ import textwrap
 
 from advisor.core.placement import Strategy
 from advisor.core.remedies import Remedy
-from advisor.pipeline import Explanation
+from advisor.explanation import Explanation
 from advisor.report import format as f
 
 STRATEGY_TEXT = {

@@ -12,7 +12,7 @@ from advisor.report.terminal_chart import TerminalCurve, terminal_chart
 
 if TYPE_CHECKING:
     from advisor.core.roofline import Dot, Roofline
-    from advisor.pipeline import Explanation
+    from advisor.explanation import Explanation
 
 _BINDS = {"memory": "memory bandwidth", "compute": "arithmetic"}
 _SAMPLES = 48

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from advisor.comparison import Comparison, Scenario, network_of
 from advisor.core.delta import delta_between
 from advisor.core.estimate import bottleneck
 from advisor.core.network_commands import network_plan
 from advisor.core.ranking import fit_name
-from advisor.pipeline import Comparison, Scenario, network_of
 from advisor.report.documents import (
     Document,
     number,

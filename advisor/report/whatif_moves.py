@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from advisor.comparison import Comparison
 from advisor.core.moves import SAME, Move, Moves, Run, moves_between
-from advisor.pipeline import Comparison
 from advisor.report import format as f
 from advisor.report.documents import Document, number
 from advisor.report.model_summary import model_summary

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from advisor.comparison import ComparedModel, Comparison
 from advisor.core.delta import Delta, delta_between
 from advisor.core.estimate import bottleneck
 from advisor.core.machine import Machine
 from advisor.core.network_commands import network_plan
 from advisor.core.ranking import fit_name
-from advisor.pipeline import ComparedModel, Comparison
 from advisor.report import format as f
 from advisor.report.sensitivity import gains
 from advisor.report.table import Column, shorten, text_table, width

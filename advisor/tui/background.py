@@ -16,11 +16,12 @@ from textual.message import Message
 from advisor.tui.pauses import give_back
 
 if TYPE_CHECKING:
+    from advisor.comparison import Scenario
     from advisor.core.question import Question
     from advisor.curves import Curves
+    from advisor.explanation import Explanation
     from advisor.model_list import Entry
     from advisor.offers import Kind
-    from advisor.pipeline import Explanation, Scenario
     from advisor.side_by_side import SideBySide
     from advisor.tui.differences import Differences
     from advisor.tui.view import View
@@ -263,12 +264,12 @@ def rank(wanted: Wanted[None]) -> View:
 
 def explain(wanted: Wanted[tuple[str, str]]) -> Explanation:
     """Explain one model with the quantization that the ranking shows."""
-    from advisor import pipeline
+    from advisor import explanation, knowledge
 
     model_id, quant = wanted.of
-    candidates = pipeline.load_knowledge().candidates
+    candidates = knowledge.load_knowledge().candidates
     model = next(m for m in candidates.models if m.id == model_id)
-    found = pipeline.explain(wanted.rig, wanted.question, model, quant)
+    found = explanation.explain(wanted.rig, wanted.question, model, quant)
     give_back()
     return found
 
@@ -289,10 +290,10 @@ def offers(rig: Rig) -> tuple[Kind, ...]:
 
 def compare(wanted: Wanted[tuple[str, ...]]) -> Differences:
     """The rig as it is beside the scenarios that the texts make of it."""
-    from advisor import pipeline
+    from advisor import comparison
     from advisor.tui.differences import compare_changes
 
-    now = pipeline.Scenario("now", wanted.rig, ())
+    now = comparison.Scenario("now", wanted.rig, ())
     found = compare_changes([now, *(parse(text, wanted.rig) for text in wanted.of)], wanted.question)
     give_back()
     return found
@@ -300,12 +301,12 @@ def compare(wanted: Wanted[tuple[str, ...]]) -> Differences:
 
 def curves(wanted: Wanted[tuple[str, str | None, str, tuple[str, ...]]]) -> Curves:
     """A model's speed over something, on the rig as it is and on what the texts make of it."""
-    from advisor import pipeline
+    from advisor import comparison, knowledge
     from advisor.curves import curves_of
 
     model_id, quant, over, texts = wanted.of
-    model = next(m for m in pipeline.load_knowledge().candidates.models if m.id == model_id)
-    now = pipeline.Scenario("now", wanted.rig, ())
+    model = next(m for m in knowledge.load_knowledge().candidates.models if m.id == model_id)
+    now = comparison.Scenario("now", wanted.rig, ())
     scenarios = [now, *(parse(text, wanted.rig) for text in texts)]
     return curves_of(scenarios, wanted.question, model, over, quant)
 

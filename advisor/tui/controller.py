@@ -33,7 +33,7 @@ from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.state import AppState, Progress
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Explanation
+    from advisor.explanation import Explanation
     from probes.types import Rig
 
 _KEPT_EXPLANATIONS = 64

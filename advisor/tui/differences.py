@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from advisor.comparison import Comparison, Scenario
     from advisor.core.moves import Moves
     from advisor.core.question import Question
     from advisor.core.ranking import Ranking
-    from advisor.pipeline import Comparison, Scenario
     from catalog.types import Model
 
 MOST_MODELS = 14
@@ -36,10 +36,10 @@ class Differences:
 
 def compare_changes(scenarios: Sequence[Scenario], question: Question) -> Differences:
     """Compare scenarios, the first of them the present rig, on the best models that change."""
-    from advisor import pipeline
+    from advisor import comparison
     from advisor.core.moves import SAME, limits, moves_between
 
-    shown = pipeline.compare(scenarios, question, top=1)
+    shown = comparison.compare(scenarios, question, top=1)
     rankings = shown.editions
     changed: list[Model] = []
     unchanged = 0
@@ -49,7 +49,7 @@ def compare_changes(scenarios: Sequence[Scenario], question: Question) -> Differ
         else:
             unchanged += 1
     if changed:
-        shown = pipeline.compare(scenarios, question, models=changed[:MOST_MODELS])
+        shown = comparison.compare(scenarios, question, models=changed[:MOST_MODELS])
     return Differences(
         comparison=shown,
         changed=len(changed),

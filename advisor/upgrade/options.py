@@ -8,13 +8,14 @@ from itertools import combinations_with_replacement, groupby
 
 import numpy as np
 
+from advisor.comparison import Scenario
 from advisor.core.bound import NONE, Ints, Pieces, least_seconds, pieces_of
 from advisor.core.candidates import Candidates, Floats
 from advisor.core.machine import Device
 from advisor.core.placement import Strategy, strategies
 from advisor.core.question import Question
 from advisor.core.runtimes import RUNTIME
-from advisor.pipeline import Scenario, machine_for, machine_of
+from advisor.pipeline import machine_for, machine_of
 from advisor.scenario import make_scenario
 from advisor.upgrade.parts import MOST_PARTS, Part, Parts
 from catalog.efficiency import Efficiencies

@@ -13,7 +13,8 @@ from advisor.core.estimate import EstimateTable, bottleneck, estimate, sensitivi
 from advisor.core.goals import parse_goal
 from advisor.core.question import Question
 from advisor.core.whatif import WhatIfError
-from advisor.pipeline import is_offered, machine_for, resolve_quant
+from advisor.knowledge import is_offered, resolve_quant
+from advisor.pipeline import machine_for
 from advisor.upgrade.ask import LEAST_BITS
 from advisor.upgrade.options import Option
 from catalog.efficiency import Efficiencies

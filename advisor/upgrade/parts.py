@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from advisor.comparison import Scenario
 from advisor.core.goals import UpgradeError
 from advisor.core.whatif import WhatIfError
-from advisor.pipeline import Scenario, cpu_family
+from advisor.pipeline import cpu_family
 from advisor.scenario import make_scenario
 from advisor.upgrade.kits import is_more, kits_for, runs_at, why_no_kits, wrong_board
 from advisor.upgrade.prices import Price, PriceList

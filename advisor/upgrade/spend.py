@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.comparison import Comparison, Scenario, compare
 from advisor.core.candidates import Floats, Ints
 from advisor.core.estimate import estimate
 from advisor.core.memory import kv_bytes
@@ -15,15 +16,8 @@ from advisor.core.question import Question
 from advisor.core.score import fit_part, score
 from advisor.core.search import best_option, front
 from advisor.core.whatif import WhatIfError
-from advisor.pipeline import (
-    Comparison,
-    Knowledge,
-    Scenario,
-    compare,
-    estimate_all,
-    load_knowledge,
-    machine_for,
-)
+from advisor.knowledge import Knowledge, load_knowledge
+from advisor.pipeline import estimate_all, machine_for
 from advisor.upgrade.ask import Tell
 from advisor.upgrade.matched import figures, without_matched
 from advisor.upgrade.options import Devices, Option, Space, space_of, speed_bounds

@@ -10,8 +10,9 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from advisor.comparison import Scenario, estimate_scenario
 from advisor.core.question import Question
-from advisor.pipeline import Scenario, estimate_scenario, knowledge_of
+from advisor.knowledge import knowledge_of
 from advisor.report.format import speed, speed_range
 from advisor.report.table import Column, markdown_table
 from advisor.scenario import parse_scenario

@@ -18,7 +18,7 @@ PAGE = ROOT / "advisor" / "docs" / "placements.md"
 sys.path.insert(0, str(ROOT))
 
 from advisor.core.question import Question  # noqa: E402
-from advisor.pipeline import Explanation, explain  # noqa: E402
+from advisor.explanation import Explanation, explain  # noqa: E402
 from advisor.report import format as f  # noqa: E402
 from advisor.report.placement_text import (  # noqa: E402
     STRATEGY_NAMES,

@@ -23,7 +23,8 @@ from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
 from advisor.tui.widgets.why import WhyColumns
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Explanation, Scenario
+    from advisor.comparison import Scenario
+    from advisor.explanation import Explanation
 
 
 class AfterExplained(Message):

@@ -19,7 +19,7 @@ from advisor.tui.widgets.status import Hint, KeyBar, StatusLine
 from advisor.tui.widgets.why import SectionBar, WhyColumns
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Explanation
+    from advisor.explanation import Explanation
 
 
 class WhyScreen(StateScreen):

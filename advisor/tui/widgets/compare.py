@@ -13,7 +13,7 @@ from advisor.tui.lines import MUTED, STRONG, TITLE, Line, fit_line, pad, width_o
 from advisor.tui.widgets.header import short_name
 
 if TYPE_CHECKING:
-    from advisor.pipeline import ComparedModel, Comparison
+    from advisor.comparison import ComparedModel, Comparison
     from advisor.report.whatif_moves import Signs
 
 LABEL_WIDTH, MIN_COLUMN, MAX_COLUMN = 16, 18, 34

@@ -10,7 +10,7 @@ from advisor.tui.glyphs import UNICODE, Glyphs, shown
 from advisor.tui.lines import KEY, MUTED, STRONG, TITLE, Line, fit_line, flow, pad, width_of, wrap
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Explanation
+    from advisor.explanation import Explanation
 
 
 def sensitivity_lines(e: Explanation, width: int, glyphs: Glyphs) -> list[Line]:

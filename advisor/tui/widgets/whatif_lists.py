@@ -16,8 +16,8 @@ from advisor.tui.widgets.bars import SEGMENT_STYLES, Segment, bar
 from advisor.tui.widgets.compare import ratio_style, ratio_text, signs_of
 
 if TYPE_CHECKING:
+    from advisor.comparison import Comparison
     from advisor.core.moves import Move, Moves
-    from advisor.pipeline import Comparison
     from advisor.tui.differences import Differences
     from advisor.tui.view import Detail
 

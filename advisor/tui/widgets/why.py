@@ -16,7 +16,7 @@ from advisor.tui.widgets.why_memory import memory_lines, title_line, variant_lin
 from advisor.tui.widgets.why_time import time_lines
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Explanation
+    from advisor.explanation import Explanation
 
 SECTIONS = {
     "memory": "Memory",

@@ -8,7 +8,7 @@ from advisor.tui.glyphs import Glyphs, shown
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, wrap
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Explanation
+    from advisor.explanation import Explanation
 
 CHART_ROWS = 12
 _DOTS = frozenset("DUP")

@@ -9,7 +9,7 @@ from advisor.tui.lines import KEY, MUTED, TITLE, Line, wrap
 from advisor.tui.routes import ROUTES
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Explanation
+    from advisor.explanation import Explanation
 
 _KEYS = {"context": "[", "kv_type": "t"}
 """Keys that make a change of the question."""

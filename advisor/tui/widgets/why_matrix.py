@@ -11,7 +11,7 @@ from advisor.tui.glyphs import Glyphs, shown
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, pad, wrap
 
 if TYPE_CHECKING:
-    from advisor.pipeline import Explanation
+    from advisor.explanation import Explanation
 
 _GAP = 2
 

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from advisor.comparison import network_of
 from advisor.core.alike import grouped
 from advisor.core.candidates import WIDE, Candidates
 from advisor.core.estimate import EstimateTable
@@ -14,7 +15,8 @@ from advisor.core.fit_context import estimate_fitting
 from advisor.core.question import Question
 from advisor.core.second_machine import estimate_joined
 from advisor.core.step import over_formats
-from advisor.pipeline import Knowledge, knowledge_for, machine_for, machine_of, network_of
+from advisor.knowledge import Knowledge, knowledge_for
+from advisor.pipeline import machine_for, machine_of
 from advisor.runtime_rig import UnsuitedRigError
 from catalog.hardware import find_link
 from probes.hypothetical import hypothetical_rig

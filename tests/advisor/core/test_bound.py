@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from advisor.core.bound import NONE, Pieces, least_seconds, pieces_of
 from advisor.core.estimate import estimate
 from advisor.core.question import Question
-from advisor.pipeline import knowledge_of, machine_of
+from advisor.knowledge import knowledge_of
+from advisor.pipeline import machine_of
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig
 

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from advisor.core.question import Question
-from advisor.pipeline import Explanation, explain
+from advisor.explanation import Explanation, explain
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig
 

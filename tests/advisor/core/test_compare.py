@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from advisor.comparison import Scenario, compare
 from advisor.core.question import Question
-from advisor.pipeline import Scenario, compare
 from advisor.scenario import parse_scenario
 from advisor.tui.differences import compare_changes
 from catalog.models import find_model

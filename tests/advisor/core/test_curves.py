@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from advisor.comparison import Scenario
 from advisor.core.changes import WhatIfError
 from advisor.core.question import Question
 from advisor.curves import OVER, Curve, curves_of
-from advisor.pipeline import Scenario, explain
+from advisor.explanation import explain
 from advisor.scenario import parse_scenario
 from catalog.models import find_model
 from catalog.types import LookupFailedError

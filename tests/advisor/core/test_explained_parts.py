@@ -16,7 +16,7 @@ from advisor.core.spread import Z80
 from advisor.core.step import step_work
 from advisor.core.strategy import Strategy
 from advisor.core.timing import Term
-from advisor.pipeline import Explanation, explain
+from advisor.explanation import Explanation, explain
 from catalog.efficiency import load_efficiencies
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig

@@ -11,7 +11,8 @@ import pytest
 from advisor.core.estimate import EstimateTable, estimate
 from advisor.core.machine import Machine
 from advisor.core.question import Question
-from advisor.pipeline import Knowledge, knowledge_of, machine_of
+from advisor.knowledge import Knowledge, knowledge_of
+from advisor.pipeline import machine_of
 from catalog.efficiency import load_efficiencies
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig

@@ -14,7 +14,9 @@ from advisor.core.machine import Machine
 from advisor.core.placement import Strategy, options
 from advisor.core.question import Question
 from advisor.core.timing import Term
-from advisor.pipeline import Explanation, explain, knowledge_of, machine_for
+from advisor.explanation import Explanation, explain
+from advisor.knowledge import knowledge_of
+from advisor.pipeline import machine_for
 from advisor.report.placement_text import remedy_text
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig

@@ -21,7 +21,8 @@ from advisor.core.prefill import (
     prompt_work,
 )
 from advisor.core.question import Question
-from advisor.pipeline import Knowledge, knowledge_of, machine_of
+from advisor.knowledge import Knowledge, knowledge_of
+from advisor.pipeline import machine_of
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig
 

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.comparison import estimate_scenario
 from advisor.core.estimate import EstimateTable, estimate
 from advisor.core.machine import perturbed
 from advisor.core.placement import Strategy
 from advisor.core.question import Question
 from advisor.core.timing import Term
-from advisor.pipeline import Knowledge, estimate_scenario, knowledge_of, machine_of
+from advisor.knowledge import Knowledge, knowledge_of
+from advisor.pipeline import machine_of
 from advisor.scenario import parse_scenario
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig

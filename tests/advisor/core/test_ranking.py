@@ -8,7 +8,8 @@ import pytest
 from advisor.core.filter import parse_filter
 from advisor.core.question import USE_CASES, Question
 from advisor.core.ranking import Ranking, rank
-from advisor.pipeline import estimate_all, load_knowledge
+from advisor.knowledge import load_knowledge
+from advisor.pipeline import estimate_all
 from catalog.models import load_models
 from probes.hypothetical import hypothetical_rig
 

@@ -8,7 +8,7 @@ import pytest
 
 from advisor.core.question import Question
 from advisor.core.runtime_commands import Commands
-from advisor.pipeline import Explanation, explain
+from advisor.explanation import Explanation, explain
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig
 from probes.types import Rig

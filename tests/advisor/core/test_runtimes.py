@@ -8,7 +8,9 @@ import pytest
 from advisor.core.question import Question, QuestionError
 from advisor.core.runtime_cache import kv_bytes_for_runtime
 from advisor.core.runtimes import RUNTIME
-from advisor.pipeline import explain, knowledge_of_model, machine_for, rank_rig
+from advisor.explanation import explain
+from advisor.knowledge import knowledge_of_model
+from advisor.pipeline import machine_for, rank_rig
 from advisor.runtime_rig import UnsuitedRigError
 from catalog.models import find_model
 from catalog.types import LookupFailedError

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from advisor.comparison import estimate_scenario, network_of
 from advisor.core.estimate import EstimateTable, bottleneck, sensitivities
 from advisor.core.machine import Network
 from advisor.core.network_commands import network_plan
@@ -15,7 +16,8 @@ from advisor.core.placement import Strategy
 from advisor.core.question import Question
 from advisor.core.second_machine import estimate_joined, joined, uses_second_machine
 from advisor.core.timing import Term
-from advisor.pipeline import Knowledge, estimate_scenario, knowledge_of, machine_of, network_of
+from advisor.knowledge import Knowledge, knowledge_of
+from advisor.pipeline import machine_of
 from advisor.scenario import parse_scenario
 from catalog.hardware import find_link
 from catalog.models import find_model

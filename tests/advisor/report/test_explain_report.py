@@ -10,7 +10,7 @@ import pytest
 
 from advisor.core.question import Question
 from advisor.core.roofline import Roofline
-from advisor.pipeline import Explanation, explain
+from advisor.explanation import Explanation, explain
 from advisor.report.evidence_text import evidence_lines, narrower_lines
 from advisor.report.explain_text import explain_markdown, explain_text
 from advisor.report.matrix_text import cell_text, matrix_lines, shown_ways

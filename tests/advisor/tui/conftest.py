@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from textual.worker import WorkerCancelled
 
-from advisor import pipeline, side_by_side
+from advisor import comparison, explanation, side_by_side
 from advisor.core.candidates import Candidates, build_candidates
 from advisor.core.estimate import EstimateTable, bottleneck
 from advisor.core.evidence import DeviceEvidence, Evidence, Narrower
@@ -360,7 +360,7 @@ def _evidence(table: EstimateTable, row: int) -> Evidence:
     return Evidence(0.8, low, high, high / speed, basis, basis, (known,), "made up for tests", narrower)
 
 
-def _explain(wanted: Any) -> pipeline.Explanation:
+def _explain(wanted: Any) -> explanation.Explanation:
     model_id, quant = wanted.of
     model = next(m for m in MODELS if m.id == model_id)
     table = _table(_candidates((model,)), wanted.rig, wanted.question)
@@ -368,7 +368,7 @@ def _explain(wanted: Any) -> pipeline.Explanation:
     label, share = bottleneck(table, row)
     fits = bool(table.fits[row])
     rate = float(table.tokens_per_s[row])
-    return pipeline.Explanation(
+    return explanation.Explanation(
         rig=wanted.rig,
         table=table,
         scores=_scores(table),
@@ -392,15 +392,15 @@ def _sensitivities(*arguments: Any) -> dict[int, dict[str, float]]:
     return {row: {"vram_bandwidth": 0.82, "ram_bandwidth": 0.1, "launch": -0.12} for row in rows}
 
 
-def _parse(text: str, rig: Rig) -> pipeline.Scenario:
+def _parse(text: str, rig: Rig) -> comparison.Scenario:
     if text.startswith("add-gpu"):
         bigger = replace(rig, accelerators=(*rig.accelerators, _gpu()))
-        return pipeline.Scenario(text, bigger, ("2 GPUs: check slots, lanes and power supply",))
+        return comparison.Scenario(text, bigger, ("2 GPUs: check slots, lanes and power supply",))
     if text.startswith("ram"):
         memory = replace(rig.memory, total_bytes=_said(128 * GIB))
-        return pipeline.Scenario(text, replace(rig, memory=memory), ())
+        return comparison.Scenario(text, replace(rig, memory=memory), ())
     if text.startswith("xmp"):
-        return pipeline.Scenario(text, rig, ())
+        return comparison.Scenario(text, rig, ())
     raise WhatIfError(f"unknown change {text.split()[0]!r}; use one of: ram, add-gpu")
 
 
@@ -500,10 +500,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Rig and models; the pipeline answers with the estimates made here."""
     candidates = _candidates(MODELS)
     knowledge = SimpleNamespace(candidates=candidates)
-    monkeypatch.setattr(pipeline, "load_knowledge", lambda *_: knowledge)
-    monkeypatch.setattr(pipeline, "_format_knowledge", lambda *_: knowledge)
-    monkeypatch.setattr(pipeline, "estimate_all", _estimate_all)
-    monkeypatch.setattr(pipeline, "_sensitivities_of", _sensitivities)
+    monkeypatch.setattr("advisor.knowledge.load_knowledge", lambda *_: knowledge)
+    monkeypatch.setattr("advisor.knowledge._format_knowledge", lambda *_: knowledge)
+    monkeypatch.setattr("advisor.pipeline.estimate_all", _estimate_all)
+    monkeypatch.setattr("advisor.comparison.estimate_all", _estimate_all)
+    monkeypatch.setattr("advisor.comparison._sensitivities_of", _sensitivities)
     monkeypatch.setattr(background, "explain", _explain)
     monkeypatch.setattr(background, "parse", _parse)
     monkeypatch.setattr(background, "browse", _browse)

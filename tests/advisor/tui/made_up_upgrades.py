@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from advisor import pipeline
+from advisor.comparison import Scenario, compare
 from advisor.core.goals import UpgradeError, parse_goal
 from advisor.upgrade.ask import AskedError
 from advisor.upgrade.options import Option
@@ -79,11 +80,9 @@ def upgrades_of(world: SimpleNamespace, said: Callable[[Any], Any]) -> Callable[
         ]
         parts = Parts((), (), (), None, (NOTE,), prices, named=priced or asked.parts is not None)
         if not goals:
-            rigs = [pipeline.Scenario("now", wanted.rig, ())]
-            rigs += [
-                pipeline.Scenario(f"option {n}", rig, remarks) for n, (_, rig, remarks) in enumerate(found)
-            ]
-            comparison = pipeline.compare(rigs, wanted.question, models=(), knowledge=world.knowledge)
+            rigs = [Scenario("now", wanted.rig, ())]
+            rigs += [Scenario(f"option {n}", rig, remarks) for n, (_, rig, remarks) in enumerate(found)]
+            comparison = compare(rigs, wanted.question, models=(), knowledge=world.knowledge)
             options = tuple(option for option, _, _ in found)
             budget = asked.budget
             return SpendResult(

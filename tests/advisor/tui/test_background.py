@@ -189,7 +189,7 @@ def test_unreadable_rig_file_is_an_error_before_the_screen_changes() -> None:
 def test_importing_the_app_loads_neither_numpy_nor_the_pipeline() -> None:
     code = (
         "import sys, advisor.tui.app\n"
-        "heavy = ('numpy', 'advisor.pipeline', 'psutil', 'pynvml', 'catalog.models')\n"
+        "heavy = ('numpy', 'advisor.knowledge', 'advisor.pipeline', 'psutil', 'pynvml', 'catalog.models')\n"
         "sys.exit(', '.join(m for m in heavy if m in sys.modules) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.core.question import Question
-from advisor.pipeline import explain
+from advisor.explanation import explain
 from advisor.tui.widgets.explained import command_lines, placement_lines
 from catalog.models import find_model
 from probes.hypothetical import hypothetical_rig

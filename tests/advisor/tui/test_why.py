@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from advisor.core.question import Question
-from advisor.pipeline import Explanation, explain
+from advisor.explanation import Explanation, explain
 from advisor.report.schemas import schema_document
 from advisor.tui.app import AdvisorApp
 from advisor.tui.glyphs import ASCII, UNICODE

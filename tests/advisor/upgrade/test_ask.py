@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.core.question import Question
-from advisor.pipeline import load_knowledge, rank_rig
+from advisor.knowledge import load_knowledge
+from advisor.pipeline import rank_rig
 from advisor.upgrade.ask import (
     Asked,
     AskedError,

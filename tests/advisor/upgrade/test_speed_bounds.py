@@ -14,7 +14,8 @@ from advisor.core.estimate import estimate
 from advisor.core.placement import Strategy, options, strategies
 from advisor.core.question import Question
 from advisor.core.runtimes import RUNTIME
-from advisor.pipeline import Knowledge, knowledge_of, machine_for
+from advisor.knowledge import Knowledge, knowledge_of
+from advisor.pipeline import machine_for
 from advisor.upgrade.options import Devices, all_options, speed_bounds
 from advisor.upgrade.parts import listed_parts
 from catalog.models import find_model

@@ -6,7 +6,8 @@ import pytest
 
 from advisor.core.question import Question
 from advisor.core.ranking import rank
-from advisor.pipeline import Knowledge, estimate_all, load_knowledge
+from advisor.knowledge import Knowledge, load_knowledge
+from advisor.pipeline import estimate_all
 from advisor.upgrade.options import Devices, Option, all_options
 from advisor.upgrade.parts import Parts, listed_parts, priced_parts
 from advisor.upgrade.prices import Price, PriceList
