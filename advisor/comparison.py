@@ -104,7 +104,7 @@ def compare(
     models: Sequence[Model] | None = None,
     top: int = 12,
     knowledge: Knowledge | None = None,
-    present: tuple[EstimateTable, Scores] | None = None,
+    estimated: Sequence[tuple[EstimateTable, Scores]] = (),
 ) -> Comparison:
     """Rank every scenario and line up the models.
 
@@ -114,13 +114,13 @@ def compare(
         models: models to compare; by default the best ``top`` of all scenarios together.
         top: how many, if ``models`` is not given.
         knowledge: candidates to use instead of the whole catalog.
-        present: the estimates of the present rig, where they are known already.
+        estimated: the estimates of the first scenarios, where they are known already.
     """
     known = knowledge or knowledge_for(question)
     results, folded = [], []
     for n, scenario in enumerate(scenarios):
-        if present is not None and not n:
-            table, scores = present
+        if n < len(estimated):
+            table, scores = estimated[n]
         elif scenario.partner is None:
             table, scores = estimate_all(scenario.rig, question, known)
         else:

@@ -288,13 +288,19 @@ def offers(rig: Rig) -> tuple[Kind, ...]:
     return kinds_of(rig)
 
 
-def compare(wanted: Wanted[tuple[str, ...]]) -> Differences:
-    """The rig as it is beside the scenarios that the texts make of it."""
+def compare(wanted: Wanted[tuple[str, ...]], view: View | None = None) -> Differences:
+    """The rig as it is beside the scenarios that the texts make of it; ``view`` may have its estimates."""
     from advisor import comparison
     from advisor.tui.differences import compare_changes
 
-    now = comparison.Scenario("now", wanted.rig, ())
-    found = compare_changes([now, *(parse(text, wanted.rig) for text in wanted.of)], wanted.question)
+    now = None
+    if view is not None and (view.result.rig, view.table.question) == (wanted.rig, wanted.question):
+        now = (view.table, view.result.ranking.scores)
+    scenarios = [
+        comparison.Scenario("now", wanted.rig, ()),
+        *(parse(text, wanted.rig) for text in wanted.of),
+    ]
+    found = compare_changes(scenarios, wanted.question, now)
     give_back()
     return found
 
@@ -315,4 +321,6 @@ def upgrade(wanted: Wanted[Asked], tell: Tell) -> UpgradeResult | SpendResult:
     """The changes that reach the goals, or what the parts are best spent on."""
     from advisor.upgrade.ask import answer, understand
 
-    return answer(understand(wanted.of, wanted.question), wanted.rig, wanted.question, tell)
+    found = answer(understand(wanted.of, wanted.question), wanted.rig, wanted.question, tell)
+    give_back()
+    return found

@@ -283,9 +283,9 @@ class Controller(App[None]):
 
     @work(thread=True, exclusive=True, group="compare")
     def _compare(self, wanted: Wanted[tuple[str, ...]]) -> None:
-        worker = get_current_worker()
+        worker, view = get_current_worker(), self.state.view
         try:
-            found = abandonable(lambda: background.compare(wanted), lambda: worker.is_cancelled)
+            found = abandonable(lambda: background.compare(wanted, view), lambda: worker.is_cancelled)
         except AbandonedError:
             return
         except background.expected_errors() as error:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from advisor.comparison import Comparison, Scenario
+    from advisor.core.estimate import EstimateTable
     from advisor.core.moves import Moves
     from advisor.core.question import Question
     from advisor.core.ranking import Ranking
+    from advisor.core.score import Scores
     from catalog.types import Model
 
 MOST_MODELS = 14
@@ -34,12 +36,17 @@ class Differences:
     """What binds the models that fit the present rig, with how many of them, the most frequent first."""
 
 
-def compare_changes(scenarios: Sequence[Scenario], question: Question) -> Differences:
-    """Compare scenarios, the first of them the present rig, on the best models that change."""
+def compare_changes(
+    scenarios: Sequence[Scenario], question: Question, now: tuple[EstimateTable, Scores] | None = None
+) -> Differences:
+    """Compare scenarios, the first of them the present rig, on the best models that change.
+
+    ``now`` are the estimates of the present rig, where the list has them already.
+    """
     from advisor import comparison
     from advisor.core.moves import SAME, limits, moves_between
 
-    shown = comparison.compare(scenarios, question, top=1)
+    shown = comparison.compare(scenarios, question, top=1, estimated=(now,) if now else ())
     rankings = shown.editions
     changed: list[Model] = []
     unchanged = 0
@@ -49,7 +56,8 @@ def compare_changes(scenarios: Sequence[Scenario], question: Question) -> Differ
         else:
             unchanged += 1
     if changed:
-        shown = comparison.compare(scenarios, question, models=changed[:MOST_MODELS])
+        estimated = [(ranking.table, ranking.scores) for ranking in rankings]
+        shown = comparison.compare(scenarios, question, models=changed[:MOST_MODELS], estimated=estimated)
     return Differences(
         comparison=shown,
         changed=len(changed),

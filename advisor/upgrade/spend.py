@@ -103,7 +103,7 @@ def best_spent(
         parts,
         budget,
         chosen,
-        compare(scenarios, question, models=(), knowledge=known, present=search.present),
+        compare(scenarios, question, models=(), knowledge=known, estimated=(search.present,)),
         len(space.options),
         search.evaluated,
         tuple(notes),
