@@ -264,6 +264,9 @@ def empty_lines(state: AppState, found: Listing) -> tuple[str, ...]:
     """What to do when the list is empty."""
     if found.items:
         return ()
+    other_runtime = state.question.runtime != "llama.cpp"
+    if state.failure and other_runtime and not state.probe.error:
+        return ("", state.failure, "", "R asks for the next runtime")
     if state.probe.error or state.failure:
         why = state.failure or state.probe.error or ""
         return (
