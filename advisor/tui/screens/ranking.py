@@ -57,7 +57,7 @@ def hints(glyphs: Glyphs) -> tuple[Hint, ...]:
         Hint("w", "What if", "app.open('what-if')", 1),
         Hint("b", "Buy", "app.open('upgrade')", 1),
         Hint("M", "Models", "app.open('models')", 2),
-        Hint("space", "Pin", "screen.pin", 4),
+        Hint("Space", "Pin", "screen.pin", 4),
         Hint("v", "Compare", "app.open('compare')", 4),
         Hint("m", "Topology", "app.open('topology')", 3),
         Hint("i", "Rig", "app.open('rig')", 5),
