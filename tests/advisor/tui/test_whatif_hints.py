@@ -18,7 +18,8 @@ from advisor.tui.widgets.whatif_body import intro_lines
 def test_the_keys_of_suggestions_are_those_that_there_are(
     suggested: int, key: str | None, words: str | None
 ) -> None:
-    found = [h.key for h in hints(AppState(Question()), "scenarios", UNICODE, suggested) if h.label == "Suggested"]
+    bar = hints(AppState(Question()), "scenarios", UNICODE, suggested)
+    found = [h.key for h in bar if h.label == "Suggested"]
     assert found == ([key] if key else [])
     text = "\n".join("".join(part for part, _ in line) for line in intro_lines("", suggested, 80))
     assert words in text if words else "from above" not in text
