@@ -76,9 +76,13 @@ class Detail:
 
     @property
     def main_devices(self) -> tuple[DeviceUse, ...]:
-        """Devices that hold a part of the model worth a bar."""
+        """Devices that hold a part of the model worth a bar; of a model in full on GPUs, only these."""
         total = math.fsum(d.used_bytes for d in self.devices)
-        found = tuple(d for d in self.devices if d.used_bytes >= _MINOR_SHARE * total)
+        found = tuple(
+            d
+            for d in self.devices
+            if d.used_bytes >= _MINOR_SHARE * total and not (self.fit == "full" and d.kind == "cpu")
+        )
         return found or self.devices
 
     @property

@@ -100,7 +100,7 @@ class ModelsScreen(StateScreen):
                 Hint(g.enter, "Why", "screen.open_why", 1),
                 Hint("/", "Filter", "screen.filter", 1),
                 Hint("s", "Sort", "screen.sort(1)", 1),
-                Hint("space", "Pin", "screen.pin", 1),
+                Hint("Space", "Pin", "screen.pin", 1),
                 Hint("v", "Compare", "app.open('compare')", 2),
                 Hint("c", "Use", "app.use", 3),
                 Hint("e", "Export", "app.export", 4),

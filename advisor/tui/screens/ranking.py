@@ -50,19 +50,23 @@ def hints(glyphs: Glyphs) -> tuple[Hint, ...]:
     return (
         Hint(glyphs.enter, "Why", "screen.open_why", 1),
         Hint("/", "Filter", "screen.filter", 1),
-        Hint("s", "Sort", "app.sort", 1),
-        Hint("[ ]", "Context", "app.context(1)", 1),
+        Hint("s", "Sort", "app.sort", 3),
+        Hint("[ ]", "Context", "app.context(1)", 2),
         Hint("c", "Use", "app.use", 2),
-        Hint("u", "Users", "app.users(1)", 4),
-        Hint("t", "KV", "app.kv_type", 5),
+        Hint("+ -", "Least speed", "app.speed(1)", 4),
         Hint("w", "What if", "app.open('what-if')", 1),
-        Hint("b", "Buy", "app.open('upgrade')", 2),
-        Hint("n", "Not fitting", "app.unfit", 4),
-        Hint("space", "Pin", "screen.pin", 5),
-        Hint("e", "Export", "app.export", 3),
-        Hint("y", "Copy command", "app.copy('command')", 6),
-        Hint("i", "Rig", "app.open('rig')", 3),
+        Hint("b", "Buy", "app.open('upgrade')", 1),
+        Hint("M", "Models", "app.open('models')", 2),
+        Hint("Space", "Pin", "screen.pin", 4),
+        Hint("v", "Compare", "app.open('compare')", 4),
         Hint("m", "Topology", "app.open('topology')", 3),
+        Hint("i", "Rig", "app.open('rig')", 5),
+        Hint("u", "Users", "app.users(1)", 5),
+        Hint("t", "KV", "app.kv_type", 6),
+        Hint("R", "Runtime", "app.runtime", 5),
+        Hint("n", "Not fitting", "app.unfit", 6),
+        Hint("e", "Export", "app.export", 5),
+        Hint("y", "Copy command", "app.copy('command')", 7),
         Hint("?", "Help", "app.help", 0),
         Hint("q", "Quit", "app.quit", 0),
     )
@@ -260,6 +264,9 @@ def empty_lines(state: AppState, found: Listing) -> tuple[str, ...]:
     """What to do when the list is empty."""
     if found.items:
         return ()
+    other_runtime = state.question.runtime != "llama.cpp"
+    if state.failure and other_runtime and not state.probe.error:
+        return ("", state.failure, "", "R asks for the next runtime")
     if state.probe.error or state.failure:
         why = state.failure or state.probe.error or ""
         return (

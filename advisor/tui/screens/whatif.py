@@ -123,7 +123,7 @@ class WhatIfScreen(StateScreen):
         for pane, cursor in self.cursors.items():
             self.cursors[pane] = min(cursor, max(len(listed(shown, pane)) - 1, 0))
         body.show_state(state, replace(shown, cursors=dict(self.cursors)))
-        self.query_one(KeyBar).show(hints(state, self.pane, self.glyphs))
+        self.query_one(KeyBar).show(hints(state, self.pane, self.glyphs, shown.suggested))
 
     def _shown(self, state: AppState) -> Shown:
         return Shown(
@@ -135,6 +135,7 @@ class WhatIfScreen(StateScreen):
             model_id=state.selected,
             least_tokens_per_s=state.question.min_tokens_per_s,
             no_more_sticks=self.refused,
+            suggested=len(self.query_one(Presets).texts or ()),
         )
 
     # ---------------------------------------------------------------- the text field

@@ -51,17 +51,18 @@ HELP = (
 )
 
 
-def hints(state: AppState, pane: str, glyphs: Glyphs) -> tuple[Hint, ...]:
+def hints(state: AppState, pane: str, glyphs: Glyphs, suggested: int = 0) -> tuple[Hint, ...]:
     """The footer."""
     some = bool(state.scenarios)
+    digits = f"1-{suggested}" if suggested > 1 else "1"
     in_list = some and pane in ("unlocked", "moves")
     return (
         Hint("Esc", "Back", "screen.back", 0),
         Hint("f", "Form", "screen.form", 1),
         Hint("a", "Type", "screen.add", 1),
-        *((Hint("1-6", "Suggested", "", 2),) if not some else ()),
+        *((Hint(digits, "Suggested", "", 2),) if suggested and not some else ()),
         *((Hint(glyphs.enter, "Why after", "screen.open_row", 1),) if in_list else ()),
-        *((Hint("space", "Draw", "screen.draw", 2),) if in_list else ()),
+        *((Hint("Space", "Draw", "screen.draw", 2),) if in_list else ()),
         *((Hint("h l", "Choose", "screen.column(1)", 3),) if len(state.scenarios) > 1 else ()),
         *((Hint("E", "Edit", "screen.edit", 2), Hint("x", "Remove", "screen.remove", 2)) if some else ()),
         *((Hint("u", "Undo", "screen.undo", 1),) if state.history.past else ()),

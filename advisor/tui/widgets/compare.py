@@ -277,5 +277,5 @@ def _unchanged_lines(differences: Differences, width: int) -> list[Line]:
                 f"For {compared.model.name}, 10 % more {found[0].part} would bring {found[0].percent:+.1f} %."
             )
             lines += wrap(text, width, "", "  ", "  ")
-    lines += wrap("f builds another change, 1 to 6 add a suggested one.", width, MUTED, "  ", "  ")
+    lines += wrap("f builds another change, a types one.", width, MUTED, "  ", "  ")
     return lines

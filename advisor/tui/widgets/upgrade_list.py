@@ -108,7 +108,7 @@ def lesson_lines(answer: Answer | None, failed: bool, width: int) -> tuple[list[
     """What to say above and below the list where the goal is not reached, or needs nothing."""
     if failed:
         texts = (
-            "tab goes to its fields, Enter there searches again;",
+            "Tab goes to its fields, Enter there searches again;",
             "a adds the goal of the selected model, x takes the last goal away: then name parts or prices.",
         )
         return _teach("The search waits for the form.", texts, width), []
@@ -119,15 +119,15 @@ def lesson_lines(answer: Answer | None, failed: bool, width: int) -> tuple[list[
         sure = worst is not None and worst.verdict == "sure"
         how = "at both ends of the interval" if sure else f"probably ({worst.verdict_text})" if worst else ""
         measure = "Measure it before you buy anything: B in the why view copies the command."
-        texts = ("+ asks for more tok/s;  tab goes to the form.", *(() if sure else (measure,)))
+        texts = ("+ asks for more tok/s;  Tab goes to the form.", *(() if sure else (measure,)))
         return _teach(f"Reached already, {how}: nothing to buy.", texts, width), []
     if answer.changes:
         return [], []
     within = " within the budget" if answer.within_budget else ""
     if not answer.goals:
         title = f"None of the parts{within} makes the best models score noticeably better."
-        return _teach(title, ("tab goes to the form: name other parts; or a adds a goal.",), width), []
-    less = "- asks for less tok/s; other parts, cards or more slots may do: tab goes to the form."
+        return _teach(title, ("Tab goes to the form: name other parts; or a adds a goal.",), width), []
+    less = "- asks for less tok/s; other parts, cards or more slots may do: Tab goes to the form."
     if answer.nearest is None:
         title = f"Nothing that can be bought{within} brings this rig nearer to the goal."
         return _teach(title, (less,), width), []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from abc import abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
@@ -220,8 +221,9 @@ class VirtualList(ScrollView, Generic[T], can_focus=True):
         line: Line = []
         if y == 0:
             line = self._head()
-        elif not self.items and 1 <= y - 1 <= len(self.empty):
-            line = [(pad(self.empty[y - 2], width, "center"), MUTED)]
+        elif not self.items:
+            said = [part for text in self.empty for part in (textwrap.wrap(text, max(width - 2, 8)) or [""])]
+            line = [(pad(said[y - 2], width, "center"), MUTED)] if 2 <= y < len(said) + 2 else []
         elif 0 <= index < len(self.items):
             item = self.items[index]
             at_cursor = index == self._cursor and self.key_of(item) is not None

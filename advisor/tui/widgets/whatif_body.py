@@ -61,6 +61,8 @@ class Shown:
     """Why there are no curves."""
     least_tokens_per_s: float = 0.0
     no_more_sticks: str = ""
+    suggested: int = 0
+    """How many changes are offered to be added by a digit."""
     """Why the rig takes no more modules of RAM."""
 
 
@@ -87,7 +89,7 @@ def body_of(shown: Shown, width: int, height: int, glyphs: Glyphs) -> Body:
     found = shown.differences
     if found is None:
         waiting: list[Line] = [[(f"comparing {glyphs.waiting}", MUTED)]]
-        return Body(waiting if shown.comparing else intro_lines(shown.no_more_sticks, width))
+        return Body(waiting if shown.comparing else intro_lines(shown.no_more_sticks, shown.suggested, width))
     chosen = shown.chosen
     lines = [*scenario_lines(found, width, glyphs, chosen=chosen), []]
     tops = {"scenarios": 0}
@@ -155,12 +157,19 @@ def plot_lines(shown: Shown, width: int, glyphs: Glyphs) -> list[Line]:
     return lines
 
 
-def intro_lines(no_more_sticks: str, width: int) -> list[Line]:
+def _digits(suggested: int) -> Line:
+    """The keys that add what is offered."""
+    if suggested == 1:
+        return [("1", KEY), (" adds", "")]
+    return [("1", KEY), (" to ", ""), (str(suggested), KEY), (" add", "")]
+
+
+def intro_lines(no_more_sticks: str, suggested: int, width: int) -> list[Line]:
     """What to do when there is no scenario."""
     lines: list[Line] = [
         [("What would another part change?", TITLE)],
         [],
-        [("  ", ""), ("1", KEY), (" to ", ""), ("6", KEY), (" add a change from above;", "")],
+        *([[("  ", ""), *_digits(suggested), (" a change from above;", "")]] if suggested else []),
         [("  ", ""), ("f", KEY), (" builds one from lists, ", ""), ("a", KEY), (" types one:", "")],
         [("  up to four stand side by side.  A comma joins several changes.", "")],
         [],

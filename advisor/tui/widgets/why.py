@@ -204,5 +204,5 @@ class SectionBar(Painted):
         line: Line = [(f"{at + 1}/{count} ", MUTED), (SECTIONS[self.names[at]], STRONG)]
         following = SECTIONS[self.names[(at + 1) % count]]
         before = SECTIONS[self.names[at - 1]]
-        line += [("   tab ", KEY), (following, MUTED), ("   shift+tab ", KEY), (before, MUTED)]
+        line += [("   Tab ", KEY), (following, MUTED), ("   Shift+Tab ", KEY), (before, MUTED)]
         return [fit_line(line, width, self.glyphs.ellipsis)]

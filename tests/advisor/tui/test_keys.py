@@ -29,6 +29,7 @@ from advisor.tui.screens.whatif_form import FormScreen
 from advisor.tui.screens.whatif_why import AfterScreen
 from advisor.tui.screens.why import WhyScreen
 from advisor.tui.widgets.filter_bar import FilterInput
+from advisor.tui.widgets.status import KeyBar
 from advisor.tui.widgets.table import RankingTable
 from advisor.tui.widgets.virtual import VirtualList
 from advisor.tui.widgets.whatif_field import WhatIfInput
@@ -418,3 +419,35 @@ def test_every_view_has_a_name_keys_to_explain_and_a_text_command(name: str) -> 
     assert name == screen.ROUTE
     assert screen.KEY_HELP
     assert screen.text_command is not StateScreen.text_command
+
+
+async def test_a_runtime_that_does_not_run_here_is_said_in_full_and_the_way_out_of_it(
+    world: SimpleNamespace, settle: Settle, screen: Screen
+) -> None:
+    app = AdvisorApp(Question(runtime="mlx"), rig=world.rig, rig_path="example.json")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        shown = " ".join(screen(app).split())
+        assert app.state.failure
+        assert " ".join(app.state.failure.split()) in shown
+        assert "R asks for the next runtime" in shown
+        assert "probes again" not in shown
+
+
+async def test_every_key_of_the_key_bars_can_be_clicked(world: SimpleNamespace, settle: Settle) -> None:
+    app = app_of(world)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        for route in ROUTES:
+            if route != "ranking":
+                app.action_open(route)
+                await settle(pilot)
+            bar = app.screen.query_one(KeyBar)
+            assert bar.hints
+            for hint in bar.hints:
+                owner, _, call = hint.action.partition(".")
+                name = call.partition("(")[0]
+                target = app if owner == "app" else app.screen
+                assert not hint.action or hasattr(target, f"action_{name}"), (route, hint)
+            if route != "ranking":
+                await press(pilot, settle, "escape")
