@@ -242,10 +242,10 @@ def next_speed(tokens_per_s: float, step: int) -> float:
 
 def sensible_speed(now_tokens_per_s: float | None, target_tokens_per_s: float) -> float:
     """A goal to begin with, in tokens/s: the use case's target (``UseCase``) where the model does not
-    reach it yet, else the round speed from one and a half times the present one."""
+    reach it yet, else the next round speed that is at least 15 % above the present one."""
     if now_tokens_per_s is None or now_tokens_per_s < target_tokens_per_s:
         return target_tokens_per_s
-    return next_speed(now_tokens_per_s * 1.5 * (1 - 1e-6), 1)
+    return next_speed(now_tokens_per_s * 1.15 * (1 - 1e-6), 1)
 
 
 def present_speed(table: EstimateTable, model_id: str) -> float | None:
