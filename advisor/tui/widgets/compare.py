@@ -66,6 +66,15 @@ def signs_of(glyphs: Glyphs) -> Signs:
     return Signs(glyphs.arrow, glyphs.times, glyphs.better, glyphs.worse, glyphs.no_value)
 
 
+def count_text(before: float, after: float, glyphs: Glyphs) -> Line:
+    """More or fewer by how many: ``▲+9``."""
+    more = round(after - before)
+    if not more:
+        return [(" =", MUTED)]
+    sign, style = (glyphs.better, "$success") if more > 0 else (glyphs.worse, "$error")
+    return [(f" {sign}{more:+d}", style)]
+
+
 def _row(
     label: str, cells: Sequence[Line], label_width: int, column: int, glyphs: Glyphs, style: str = MUTED
 ) -> Line:
@@ -108,7 +117,8 @@ def rig_rows(
             text = gib_unit(value) if kind == "bytes" else gbs(value) if kind == "rate" else f"{value:.0f}"
             cell: Line = [(text, STRONG)]
             if i and before:
-                cell += ratio_text(before, value, glyphs)
+                changed = count_text if kind == "count" else ratio_text
+                cell += changed(before, value, glyphs)
             elif i:
                 cell.append((f" {glyphs.better} new", "$success"))
             cells.append(cell)
