@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import html
 import io
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -221,6 +222,8 @@ def make_demo(fonts: list[str]) -> None:
 
 def main(names: list[str]) -> int:
     """Make the named pictures, or all."""
+    # The maker's own settings neither change the pictures nor show in them.
+    os.environ["RIG_ADVISOR_CONFIG"] = "settings.toml"
     known = {shot.name for shot in SHOTS} | {"demo"}
     unknown = set(names) - known
     if unknown:
