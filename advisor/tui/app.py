@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from probes.types import Rig
 
 
+PATIENCE_S = 0.06
+"""So long a new question waits for its answer before it is drawn alone."""
+
+
 class AdvisorApp(Customized):
     """Which models run on this rig, how fast, why, and what an upgrade would change."""
 
@@ -208,10 +212,13 @@ class AdvisorApp(Customized):
 
     def set_question(self, question: Question) -> None:
         """Ask another question."""
-        # The ranking is under way while the new question is drawn.
+        # Drawn together with its answer, which is mostly quicker than drawing twice.
         self.state = replace(self.state, question=question)
         self.request_ranking()
-        self.set_state()
+        if self._ranking_runs:
+            self.set_timer(PATIENCE_S, self.set_state)
+        else:
+            self.set_state()
         self.request_comparison()
 
     def action_context(self, step: int) -> None:
