@@ -181,8 +181,9 @@ class AdvisorApp(Customized):
     def set_state(self, **changes: Any) -> None:
         """Change the state and draw it; the first ranking opens the view that was asked for."""
         super().set_state(**changes)
-        ready = self.state.view is not None and not isinstance(self.screen, TooSmallScreen)
-        if self._opening is not None and ready:
+        if self._opening is None or self.state.view is None or not self.screen_stack:
+            return
+        if not isinstance(self.screen, TooSmallScreen):
             name, argument = self._opening
             self._opening = None
             if name != "ranking":
@@ -216,10 +217,15 @@ class AdvisorApp(Customized):
         self.state = replace(self.state, question=question)
         self.request_ranking()
         if self._ranking_runs:
-            self.set_timer(PATIENCE_S, self.set_state)
+            self.set_timer(PATIENCE_S, self._draw_late)
         else:
             self.set_state()
         self.request_comparison()
+
+    def _draw_late(self) -> None:
+        """Draw a question whose answer takes its time; the app may be gone by then."""
+        if self.is_running and self.screen_stack:
+            self.set_state()
 
     def action_context(self, step: int) -> None:
         """Halve or double the context."""
