@@ -15,7 +15,7 @@ from textual.worker import get_current_worker
 
 from advisor.tui import background
 from advisor.tui.background import AbandonedError, Wanted, abandonable
-from advisor.tui.glyphs import UNICODE, Glyphs
+from advisor.tui.glyphs import UNICODE, Glyphs, shown
 from advisor.tui.lines import MUTED, TITLE, Line, Painted, wrap
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.state import AppState, question_options, scenario_options
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from advisor.curves import Curves
 
 AXES = ("ram-bandwidth", "context", "users", "quant")
-_PLAIN = str.maketrans({"●": "*", "◐": "+", "◑": "c", "○": "x", "…": "~", "×": "x", "·": "|"})
 Asked = tuple[str, str | None, str, tuple[str, ...]]
 """Model id, quantization (``None`` where all are drawn), axis, scenarios."""
 
@@ -59,8 +58,7 @@ class Picture(Painted):
         from advisor.report.curves import curves_text
 
         text = curves_text(self.curves, columns=width, ascii_only=self.glyphs.ascii)
-        if self.glyphs.ascii:
-            text = "".join(c if c.isascii() else "?" for c in text.translate(_PLAIN))
+        text = shown(text, self.glyphs)
         first, *rest = text.split("\n")
         return [[(first, TITLE)], *([(line, "")] for line in rest)]
 

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from advisor.report.topology import Topology, topology_of
 from advisor.report.topology_text import ASCII, UNICODE, Row, rate_text, reason_of, rows, topology_document
 from advisor.tui.glyphs import UNICODE as UNICODE_GLYPHS
-from advisor.tui.glyphs import Glyphs
+from advisor.tui.glyphs import Glyphs, shown
 from advisor.tui.lines import MUTED, STRONG, TITLE, Line, Painted, clip, pad, wrap
 from advisor.tui.screens.base import Document, StateScreen
 from advisor.tui.screens.rig import CONFIDENCE_STYLES
@@ -25,14 +25,6 @@ _RATE = 10
 _SURE = 10
 _SOURCE_FROM = 100
 """Width from which there is room for a column of sources."""
-_PLAIN = {ord(k): v for k, v in {"×": "x", "–": "-", "—": "-", "…": "~", "·": "|", "µ": "u"}.items()}
-
-
-def _shown(text: str, glyphs: Glyphs) -> str:
-    """The text in the characters of the glyphs."""
-    if not glyphs.ascii:
-        return text
-    return "".join(c if c.isascii() else "?" for c in text.translate(_PLAIN))
 
 
 def _edge(fact: Fact[float] | None, source_width: int, glyphs: Glyphs) -> Line:
@@ -45,20 +37,20 @@ def _edge(fact: Fact[float] | None, source_width: int, glyphs: Glyphs) -> Line:
         (pad(fact.confidence, _SURE), CONFIDENCE_STYLES[fact.confidence]),
     ]
     if source_width > 0 and fact.known:
-        line.append((clip(_shown(fact.source, glyphs), source_width, glyphs.ellipsis), MUTED))
+        line.append((clip(shown(fact.source, glyphs), source_width, glyphs.ellipsis), MUTED))
     return line
 
 
 def _row_lines(row: Row, width: int, source_width: int, glyphs: Glyphs) -> list[Line]:
     """A row of the tree: nothing is cut, what is too long goes on below its stem."""
     room = width - _RATE - _SURE - 2 - (source_width + 1 if source_width else 0)
-    text = _shown(f"{row.name}  {row.detail}".rstrip(), glyphs)
+    text = shown(f"{row.name}  {row.detail}".rstrip(), glyphs)
     parts = ["".join(part for part, _ in line) for line in wrap(text, room - len(row.stem))] or [""]
     first = pad(row.stem + parts[0], room)
     found: list[Line] = [[(first, ""), *_edge(row.fact, source_width, glyphs)]]
     found += [[(row.below + part, "")] for part in parts[1:]]
     if because := reason_of(row):
-        because = _shown(because, glyphs)
+        because = shown(because, glyphs)
         for line in wrap(because, width - len(row.below) - 2, MUTED, "  ", f"{glyphs.warning} "):
             found.append([(row.below, ""), *line])
     return found
@@ -70,12 +62,12 @@ def topology_lines(topology: Topology, width: int, glyphs: Glyphs) -> list[Line]
     branches = ASCII if glyphs.ascii else UNICODE
     ram = Row("", "RAM", topology.memory, topology.bandwidth, "     ")
     measured = Row("", "     measured", "", topology.measured, "     ")
-    lines: list[Line] = [[(_shown(topology.name, glyphs), TITLE)]]
+    lines: list[Line] = [[(shown(topology.name, glyphs), TITLE)]]
     for row in (ram, measured, *rows(topology, branches)):
         lines += _row_lines(row, width, source_width, glyphs)
     lines += [[], [("What limits what", TITLE)]]
     for limit in topology.limits:
-        text = _shown(limit.text, glyphs)
+        text = shown(limit.text, glyphs)
         first, *rest = wrap(text, width - 9)
         lines.append([(f"  {limit.part:<7}", MUTED), *first])
         lines += [[(" " * 9, ""), *line] for line in rest]
@@ -84,7 +76,7 @@ def topology_lines(topology: Topology, width: int, glyphs: Glyphs) -> list[Line]
     if topology.notes:
         lines += [[], [("Notes of the probe", TITLE)]]
         for note in topology.notes:
-            lines += wrap(_shown(note, glyphs), width, "", "    ", f"  {glyphs.warning} ")
+            lines += wrap(shown(note, glyphs), width, "", "    ", f"  {glyphs.warning} ")
     return lines
 
 
@@ -97,7 +89,7 @@ def _source_lines(drawn: list[Row], width: int, glyphs: Glyphs) -> list[Line]:
     lines: list[Line] = [[], [("How we know", TITLE)]] if by_source else []
     for source, names in by_source.items():
         text = f"{', '.join(dict.fromkeys(names))}: {source}"
-        lines += wrap(_shown(text, glyphs), width, "", "    ", f"  {glyphs.dot} ")
+        lines += wrap(shown(text, glyphs), width, "", "    ", f"  {glyphs.dot} ")
     return lines
 
 
